@@ -1,0 +1,54 @@
+"""What Nengo's builder does with our types: checks while the time step is known, and no delay.
+
+Importing this module registers the builders; NengoDL and the layerwise simulator build through them too.
+"""
+
+from __future__ import annotations
+
+from nengo.builder import Builder
+from nengo.builder.neurons import build_neurons
+from nengo.builder.processes import build_process
+from nengo.exceptions import BuildError, ValidationError
+
+from nengo_phasor.neurons import Phasor, ResonateAndFire
+from nengo_phasor.synapses import RandomSparsifier, SpikeSynapse
+
+SEED_STRIDE = 0x9E3779B1
+
+
+@Builder.register(ResonateAndFire)
+def build_resonate_and_fire(model, neuron_type, neurons, **signals):
+    """Build the neurons once the time step is known to be short enough."""
+    _explain(neurons, neuron_type.constants, model.dt)
+    build_neurons(model, neuron_type, neurons, **signals)
+
+
+@Builder.register(Phasor)
+def build_phasor(model, neuron_type, neurons, **signals):
+    """Build the neurons once their number is known to be even."""
+    _explain(neurons, neuron_type.units, neurons.size_in)
+    build_neurons(model, neuron_type, neurons, **signals)
+
+
+@Builder.register(SpikeSynapse)
+def build_spike_synapse(model, synapse, sig_in=None, sig_out=None, mode="set"):
+    """Build the synapse without the delay of a step that Nengo gives to filters."""
+    _explain(synapse, synapse.constants, model.dt, sig_in.shape[0])
+    return build_process(model, synapse, sig_in, sig_out, mode="inc" if mode == "inc" else "set")
+
+
+@Builder.register(RandomSparsifier)
+def build_random_sparsifier(model, synapse, sig_in=None, sig_out=None, mode="set"):
+    """Give the synapse the seed that its place in the seeded network determines, then build it."""
+    if synapse.seed is None:
+        place = sum(isinstance(getattr(op, "process", None), RandomSparsifier) for op in model.operators)
+        seed = (model.seeds[model.toplevel] + (place + 1) * SEED_STRIDE) % 2**31
+        synapse = RandomSparsifier(synapse.probability, seed=seed)
+    return build_spike_synapse(model, synapse, sig_in, sig_out, mode)
+
+
+def _explain(obj, check, *args):
+    try:
+        check(*args)
+    except ValidationError as error:
+        raise BuildError(f"{obj}: {error}") from error

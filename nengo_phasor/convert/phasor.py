@@ -1,0 +1,265 @@
+"""From the phase domain to spikes: `to_spiking`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.base import ObjView
+from nengo.builder import Model
+from nengo.ensemble import Neurons
+from nengo.exceptions import BuildError
+
+from nengo_phasor import phases
+from nengo_phasor.neurons import Phasor, ResonateAndFire
+from nengo_phasor.synapses import AssumeReference, PhaseEncoder, SpikeSynapse
+
+
+def to_spiking(
+    network: nengo.Network,
+    neuron_type: ResonateAndFire | None = None,
+    sparsifier: SpikeSynapse | None = None,
+    assume_reference: bool = False,
+) -> tuple[nengo.Network, dict[Any, Any]]:
+    """Turn a phase-domain network into its twin of resonate-and-fire neurons.
+
+    Every ensemble of 2n `.Phasor` neurons becomes n `.ResonateAndFire` neurons. Connections between them keep
+    their weights, as dense transforms. Every node that gives phasors becomes one that gives
+    their n phases, which a `.PhaseEncoder` turns into a spike in each cycle; a node without input
+    (where NengoDL and the layerwise simulator take data) is thus fed with phases in place of phasors.
+    Any topology will do: several layers, branches, skip connections. The subnetworks stay. What
+    nodes compute before there are phasors stays, too.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        The trained network (after NengoDL's ``sim.freeze_params(network)``). It is not changed.
+    neuron_type : ResonateAndFire, optional
+        The spiking neurons; by default ``ResonateAndFire()``. Its frequency is the rhythm's.
+    sparsifier : SpikeSynapse, optional
+        Put on the output of every layer: what it leaves out is neither sent on nor seen by probes.
+    assume_reference : bool
+        Whether receivers take neurons they did not hear for spikes at the reference phase
+        (see `.AssumeReference`).
+
+    Returns
+    -------
+    spiking : nengo.Network
+        The twin.
+    mapping : dict
+        From the old networks, nodes, ensembles, connections and probes to the new ones.
+
+    Raises
+    ------
+    nengo.exceptions.BuildError
+        If an object can't be converted: neurons of another type, a synapse or a slice between
+        phasors, a transform that is no real weight matrix on phasors, decoded connections,
+        learning rules, nodes that take phasors.
+    """
+    conversion = _Conversion(network, neuron_type or ResonateAndFire(), sparsifier, assume_reference)
+    twin = nengo.Network(label=network.label, seed=network.seed)
+    conversion.objects(network, twin)
+    conversion.links(network)
+    return twin, conversion.mapping
+
+
+class _Conversion:
+    """The state of one conversion: what each old object has become."""
+
+    def __init__(self, network, neuron_type, sparsifier, assume_reference):
+        self.neuron_type = neuron_type
+        self.sparsifier = sparsifier
+        self.assumption = assume_reference and AssumeReference(
+            neuron_type.frequency, neuron_type.amplitude
+        )
+        self.params = _built_params(network)
+        self.phasors = _phasor_valued(network)
+        self.mapping = {}
+        self.sent = {}  # what probes of an old object see: its spikes after the sparsifier
+        self.received = {}  # what an old object's outgoing connections start from
+
+    def objects(self, network, twin):
+        """Make the twins of the nodes and ensembles, subnetwork by subnetwork."""
+        self.mapping[network] = twin
+        with twin:
+            for old in network.ensembles:
+                self.mapping[old] = self.ensemble(old)
+            for old in network.nodes:
+                self.mapping[old] = self.node(old)
+            for old in network.networks:
+                self.objects(old, nengo.Network(label=old.label, seed=old.seed))
+
+    def links(self, network):
+        """Make the twins of the connections and probes."""
+        with self.mapping[network]:
+            for old in network.connections:
+                self.mapping[old] = self.connection(old)
+            for old in network.probes:
+                self.mapping[old] = self.probe(old)
+        for old in network.networks:
+            self.links(old)
+
+    def ensemble(self, old):
+        """Return the resonate-and-fire twin, with its bias and its sparsified output."""
+        if not isinstance(old.neuron_type, Phasor):
+            raise BuildError(
+                f"{old}: {type(old.neuron_type).__name__} neurons have no spiking twin; use Phasor, "
+                "or keep them out of the network that is converted"
+            )
+        new = nengo.Ensemble(old.n_neurons // 2, 1, neuron_type=self.neuron_type, label=old.label)
+        bias = phases.from_rows(self.params[old].bias)
+        if np.any(bias):
+            source = nengo.Node(np.angle(bias) / np.pi, label=f"{old.label} bias")
+            spikes = self.relay(source, self.encoder, f"{old.label} bias spikes")
+            nengo.Connection(spikes, new.neurons, transform=np.diag(np.abs(bias)), synapse=None)
+        self.sent[old.neurons] = self.relay(new.neurons, self.sparsifier, f"{old.label} sent")
+        self.received[old.neurons] = self.relay(
+            self.sent[old.neurons], self.assumption, f"{old.label} received"
+        )
+        return new
+
+    def node(self, old):
+        """Return the twin: the same node, half a relay, or a source of phases and their spikes."""
+        if old not in self.phasors:
+            return nengo.Node(old.output, old.size_in, old.size_out, label=old.label)
+        if _is_relay(old):
+            new = nengo.Node(size_in=old.size_in // 2, label=old.label)
+            self.sent[old] = self.received[old] = new
+        else:
+            new = nengo.Node(
+                _phases_of(old), old.size_in, old.size_out // 2, label=f"{old.label} phases"
+            )
+            self.sent[old] = self.received[old] = self.relay(new, self.encoder, old.label)
+        return new
+
+    @property
+    def encoder(self):
+        return PhaseEncoder(self.neuron_type.frequency)
+
+    def relay(self, source, synapse, label):
+        """Return a node that passes ``source`` on through the synapse; without one, ``source``."""
+        if not synapse:
+            return source
+        node = nengo.Node(size_in=source.size_out, label=label)
+        nengo.Connection(source, node, synapse=synapse)
+        return node
+
+    def connection(self, old):
+        """Return the twin: between phasors with dense weights, elsewhere the same."""
+        if old.pre_obj not in self.phasors:
+            return self.plain(old)
+        obstacles = {
+            f"{old.post_obj} takes phasors, but is neither Phasor neurons nor a passthrough node": (
+                not _takes_phasors(old.post_obj, self.phasors)
+            ),
+            "slices of phasors are not converted": isinstance(old.pre, ObjView)
+            or isinstance(old.post, ObjView),
+            f"a synapse ({old.synapse}) would filter phasors, not spikes": old.synapse is not None,
+            "learning rules are not converted": old.learning_rule_type is not None,
+        }
+        for obstacle in (what for what, is_there in obstacles.items() if is_there):
+            raise BuildError(f"{old}: {obstacle}; change the connection or leave it out")
+        return nengo.Connection(
+            self.received[old.pre_obj],
+            self.target(old.post_obj),
+            transform=self.weights(old),
+            synapse=None,
+        )
+
+    def plain(self, old):
+        """Return the same connection between the twins of nodes that carry no phasors."""
+        if not isinstance(old.pre_obj, nengo.Node) or not isinstance(old.post_obj, nengo.Node):
+            raise BuildError(
+                f"{old}: only connections between nodes, or of neurons to neurons, are converted"
+            )
+        return nengo.Connection(
+            self.mapping[old.pre_obj][old.pre_slice],
+            self.mapping[old.post_obj][old.post_slice],
+            synapse=old.synapse,
+            function=old.function,
+            transform=old.transform,
+        )
+
+    def target(self, old):
+        """Return the object that takes the place of a connection's post object."""
+        return self.mapping[old.ensemble].neurons if isinstance(old, Neurons) else self.mapping[old]
+
+    def weights(self, old):
+        """Return the (n_post, n_pre) real weights that act alike on real and imaginary parts."""
+        weights, transform = self.params[old].weights, old.transform
+        n_post, n_pre = old.size_out // 2, old.size_in // 2
+        if isinstance(transform, nengo.Convolution):
+            if transform.input_shape.shape == (2, n_pre) and transform.kernel_size == (1,):
+                return np.reshape(weights, (n_pre, n_post)).T
+        elif weights is None or np.ndim(weights) == 0:
+            return np.eye(n_post) * (1.0 if weights is None else weights)
+        elif isinstance(transform, nengo.Dense):
+            full = np.diag(weights) if np.ndim(weights) == 1 else weights
+            real = full[:n_post, :n_pre]
+            if np.array_equal(full, np.kron(np.eye(2), real)):
+                return real
+        raise BuildError(
+            f"{old}: {transform} is no real weight matrix that acts alike on real and imaginary "
+            "parts; use nengo_phasor.networks.real_weights"
+        )
+
+    def probe(self, old):
+        """Return the probe of what the old target sends."""
+        if old.obj in self.phasors and old.attr == "output" and old.slice == slice(None):
+            return nengo.Probe(self.sent[old.obj], synapse=old.synapse, label=old.label)
+        if isinstance(old.obj, nengo.Node) and old.obj not in self.phasors:
+            return nengo.Probe(
+                self.mapping[old.obj][old.slice], old.attr, synapse=old.synapse, label=old.label
+            )
+        raise BuildError(f"{old}: only the whole output of neurons or nodes can be probed in the twin")
+
+
+def _built_params(network):
+    """Return what Nengo's builder makes of the network: weights and biases, seeds applied."""
+    model = Model(dt=0.001)
+    model.build(network)
+    return model.params
+
+
+def _is_relay(obj):
+    return isinstance(obj, nengo.Node) and obj.output is None and obj.size_in > 0
+
+
+def _takes_phasors(obj, phasors):
+    if isinstance(obj, Neurons):
+        return isinstance(obj.ensemble.neuron_type, Phasor)
+    return obj in phasors and _is_relay(obj)
+
+
+def _phasor_valued(network):
+    """Return the neurons and nodes whose output is phasors.
+
+    These are Phasor neurons, what connects to them, relays of these, and what connects to such relays.
+    """
+    found = {e.neurons for e in network.all_ensembles if isinstance(e.neuron_type, Phasor)}
+    size = -1
+    while size != len(found):
+        size = len(found)
+        for connection in network.all_connections:
+            if _takes_phasors(connection.post_obj, found):
+                found.add(connection.pre_obj)
+            if connection.pre_obj in found and _is_relay(connection.post_obj):
+                found.add(connection.post_obj)
+    return found
+
+
+def _phases_of(node):
+    """Return the output of a node's twin: the phases of the phasors that the node gives."""
+    output = node.output
+    if output is None or isinstance(output, np.ndarray):
+        return phases.from_complex(phases.from_rows(np.zeros(node.size_out) if output is None else output))
+    if isinstance(output, nengo.processes.PresentInput):
+        inputs = phases.from_complex(phases.from_rows(output.inputs.reshape(len(output.inputs), -1)))
+        return nengo.processes.PresentInput(inputs, output.presentation_time)
+    if callable(output):
+        return lambda *args: phases.from_complex(phases.from_rows(output(*args)))
+    raise BuildError(
+        f"{node}: phasors from a {type(output).__name__} are not converted; give the node an array, a "
+        "function or a PresentInput process"
+    )

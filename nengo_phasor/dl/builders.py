@@ -1,0 +1,110 @@
+"""NengoDL builders: the same pure steps as in NumPy, run by TensorFlow.
+
+Importing this module registers them with NengoDL.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from nengo_dl.builder import OpBuilder
+from nengo_dl.neuron_builders import SimNeuronsBuilder, TFNeuronBuilder
+from nengo_dl.process_builders import SimProcessBuilder
+
+from nengo_phasor import dynamics
+from nengo_phasor.neurons import Phasor, ResonateAndFire
+from nengo_phasor.synapses import SpikeSynapse, Tick
+
+
+def heaviside(surrogate=None):
+    """Return the step function H(x) = 1 for x >= 0, with the surrogate's derivative if there is one."""
+
+    @tf.custom_gradient
+    def step(x):
+        return tf.cast(x >= 0, x.dtype), lambda upstream: upstream * surrogate.derivative(tf, x)
+
+    return step if surrogate is not None else lambda x: tf.cast(x >= 0, x.dtype)
+
+
+class ResonateAndFireBuilder(TFNeuronBuilder):
+    """Runs `.dynamics.resonate_and_fire`, in training too: with a surrogate, through time."""
+
+    def build_pre(self, signals, config):
+        """Compute the constants; merged operators have equal neuron types."""
+        super().build_pre(signals, config)
+        neurons = self.ops[0].neurons
+        self.constants = neurons.constants(signals.dt_val)
+        self.heaviside = heaviside(neurons.surrogate)
+
+    def step(self, J, dt, voltage, current):
+        """Return the output and the new states."""
+        return dynamics.resonate_and_fire(J, voltage, current, self.constants, self.heaviside)
+
+
+class PhasorBuilder(TFNeuronBuilder):
+    """Runs `.dynamics.unit_phasor`."""
+
+    def build_pre(self, signals, config):
+        """Keep the floor."""
+        super().build_pre(signals, config)
+        self.floor = self.ops[0].neurons.floor
+
+    def step(self, J, dt):
+        """Return the phasors, real parts before imaginary parts."""
+        return tf.concat(dynamics.unit_phasor(tf, *tf.split(J, 2, axis=-1), self.floor), axis=-1)
+
+
+class SpikeSynapseBuilder(OpBuilder):
+    """Runs any `.SpikeSynapse`'s ``advance``; such operators are never merged."""
+
+    def build_pre(self, signals, config):
+        """Find the signals and compute the constants."""
+        super().build_pre(signals, config)
+        (op,) = self.ops
+        self.synapse = op.process
+        self.mode = "inc" if op.mode == "inc" else "update"
+        self.time = signals[op.t].reshape(())
+        self.input, self.output = signals[op.input], signals[op.output]
+        self.states = [signals[state] for state in op.state.values()]
+        self.constants = self.synapse.constants(
+            signals.dt_val, op.input.shape[0], signals.minibatch_size
+        )
+        self.dt = signals.dt_val
+
+    def build_step(self, signals):
+        """Advance by one step, with the step's number in double precision: runs may be long."""
+        number = tf.round(tf.cast(signals.gather(self.time), tf.float64) / self.dt)
+        tick = Tick(number, tf.cast(tf.cast(number, tf.int64), tf.uint32))
+        output, *states = self.synapse.advance(
+            tf,
+            tick,
+            signals.gather(self.input),
+            self.constants,
+            *(signals.gather(state) for state in self.states),
+        )
+        signals.scatter(self.output, output, mode=self.mode)
+        for signal, state in zip(self.states, states, strict=True):
+            signals.scatter(signal, state)
+
+
+NEURON_BUILDERS = {ResonateAndFire: ResonateAndFireBuilder, Phasor: PhasorBuilder}
+
+MERGEABLE_IF_EQUAL = (ResonateAndFire,)
+
+
+def _merge(builder, attribute, ours):
+    """Let ``builder`` merge operators of our types only where one set of constants serves both."""
+    stock = builder.mergeable
+
+    def mergeable(x, y):
+        a, b = getattr(x, attribute), getattr(y, attribute)
+        if isinstance(a, ours) or isinstance(b, ours):
+            return isinstance(a, MERGEABLE_IF_EQUAL) and a == b
+        return stock(x, y)
+
+    builder.mergeable = staticmethod(mergeable)
+
+
+SimNeuronsBuilder.TF_NEURON_IMPL.update(NEURON_BUILDERS)
+SimProcessBuilder.TF_PROCESS_IMPL[SpikeSynapse] = SpikeSynapseBuilder
+_merge(SimNeuronsBuilder, "neurons", tuple(NEURON_BUILDERS))
+_merge(SimProcessBuilder, "process", SpikeSynapse)

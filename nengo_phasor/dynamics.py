@@ -1,0 +1,190 @@
+"""Every equation of the models, once, as a pure function of one time step.
+
+Each function takes the step's input, the state and constants computed beforehand, and returns the
+new values; none changes its arguments. They use arithmetic and, where that is not enough, the
+array library ``xp`` handed to them (``numpy`` or ``tensorflow``), so the NumPy neurons, the NengoDL
+builders and the layerwise simulator all run the same lines.
+
+Arrays have any shape that ends in the number of neurons; leading axes are items of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nengo_phasor.phases import STEP_TOLERANCE
+
+Array = Any
+
+class Rotation(NamedTuple):
+    """One step of a damped rotation, exp((-1/tau + 2 pi i f) dt), as two real numbers."""
+
+    cos: Array
+    sin: Array
+
+
+def rotation(frequency: Array, tau: Array, dt: float) -> Rotation:
+    """Return exp((-1/tau + 2 pi i frequency) dt) as its real and imaginary part.
+
+    Parameters
+    ----------
+    frequency : float or array
+        In Hz.
+    tau : float or array
+        Time constant of the decay, in seconds.
+    dt : float
+        The time step, in seconds.
+    """
+    factor = np.exp((-1.0 / np.asarray(tau) + 2j * np.pi * np.asarray(frequency)) * dt)
+    return Rotation(factor.real, factor.imag)
+
+
+def resonate(J: Array, voltage: Array, current: Array, step: Rotation, dt: float):
+    """Advance a damped oscillator: z <- exp((-1/tau + 2 pi i f) dt) z + J dt.
+
+    This integrates dz/dt = (-1/tau + 2 pi i f) z + J exactly for an input that arrives at the end
+    of the step. The voltage is Re z, the current Im z (Izhikevich 2001, equation 1).
+
+    Returns
+    -------
+    voltage, current
+    """
+    return (
+        step.cos * voltage - step.sin * current + J * dt,
+        step.sin * voltage + step.cos * current,
+    )
+
+
+class ResonateAndFireConstants(NamedTuple):
+    """Constants of `resonate_and_fire`; ``height`` is a spike's, amplitude/dt."""
+
+    cos: Array
+    sin: Array
+    dt: Array
+    threshold: Array
+    height: Array
+
+
+def resonate_and_fire(
+    J: Array, voltage: Array, current: Array, c: ResonateAndFireConstants, heaviside: Callable
+):
+    """Resonate; spike where the current crosses zero upwards at a voltage of at least the threshold.
+
+    There Re z is at its maximum: the neuron's phase is zero. ``heaviside`` is the step function,
+    H(x) = 1 for x >= 0, with whatever derivative training needs.
+
+    Returns
+    -------
+    output, voltage, current
+    """
+    new_voltage, new_current = resonate(J, voltage, current, Rotation(c.cos, c.sin), c.dt)
+    crossing = heaviside(new_current) * (1.0 - heaviside(current))
+    return crossing * heaviside(new_voltage - c.threshold) * c.height, new_voltage, new_current
+
+
+def unit_phasor(xp, real: Array, imag: Array, floor: float):
+    """Return z / |z|, and 0 where |z| <= floor: no current, no phase.
+
+    The square root and the quotient see 1 in place of such small values, because a gradient
+    through either would be infinite there even though its result is not used.
+    """
+    power = real * real + imag * imag
+    heard = power > floor * floor
+    scale = xp.where(heard, 1.0 / xp.sqrt(xp.where(heard, power, xp.ones_like(power))), 0.0 * power)
+    return real * scale, imag * scale
+
+
+def cycle_phase(xp, step: Array, steps_per_cycle: float):
+    """Return the phase of the rhythm in the middle of time step number ``step`` (the first is 1).
+
+    The phase is in units of pi, in [-1, 1): 0, the reference, is the middle of the cycle.
+    """
+    cycles = (step - 0.5) / steps_per_cycle
+    return 2.0 * (cycles - xp.floor(cycles)) - 1.0
+
+
+def spikes_at_phase(xp, phase: Array, step: Array, steps_per_cycle: float):
+    """Return 1 where the spike that stands for ``phase`` falls into time step number ``step``.
+
+    In every cycle it is due at the fraction (phase + 1)/2 of the period (see `.phases`).
+    """
+    start = (step - 1.0 - STEP_TOLERANCE) / steps_per_cycle
+    wait = 0.5 * (phase + 1.0) - start
+    return wait - xp.floor(wait) < 1.0 / steps_per_cycle
+
+
+def outside_arc(xp, step: Array, arc: float, steps_per_cycle: float):
+    """Return whether spikes in this time step are at least ``arc`` away from the reference."""
+    return xp.abs(cycle_phase(xp, step, steps_per_cycle)) >= arc
+
+
+class FieldConstants(NamedTuple):
+    """Constants of `rhythm_silences`."""
+
+    rotation: Rotation
+    dt: float
+    border: float
+    bar: float
+
+
+def field_constants(window: float, frequency: float, memory: float, dt: float) -> FieldConstants:
+    """Return the constants of a field that remembers ``memory`` seconds.
+
+    A window of 1 is the whole period: it silences even before there is a rhythm.
+    """
+    return FieldConstants(
+        rotation(frequency, memory, dt), dt, np.cos(np.pi * window), -1.0 if window == 1 else 0.0
+    )
+
+
+def rhythm_silences(xp, activity: Array, voltage: Array, current: Array, c: FieldConstants):
+    """Predict from the rhythm so far whether this time step is to be silent; advance the rhythm.
+
+    The layer's activity (its mean number of spikes a second, for each item of a batch) drives a
+    resonator: the local field, band-passed at the rhythm's frequency. The field rises steepest when
+    most spikes arrive, which is where this resonator's phase is zero; a step is silent where that phase,
+    predicted from earlier steps alone, lies within half a window of zero:
+    Re z > |z| cos(pi window).
+
+    Returns
+    -------
+    silent, voltage, current
+    """
+    ahead = resonate(0.0 * activity, voltage, current, c.rotation, c.dt)
+    size = xp.sqrt(ahead[0] * ahead[0] + ahead[1] * ahead[1])
+    silent = ahead[0] - c.border * size > c.bar
+    return silent, ahead[0] + activity * c.dt, ahead[1]
+
+
+def assume_reference(spikes: Array, heard: Array, at_reference: Array):
+    """Assume, once a cycle, a spike at the reference phase from each neuron that was not heard.
+
+    ``spikes`` and ``heard`` count spikes: of this step, and of the earlier steps since the last
+    reference. ``at_reference`` is 1 in the step of the reference phase, else 0.
+
+    Returns
+    -------
+    spikes, heard
+    """
+    heard = heard + spikes
+    return spikes + at_reference * (1.0 - heard), heard * (1.0 - at_reference)
+
+
+def dropped_at_random(key: Array, step: Array, index: Array, limit: Array):
+    """Return whether to drop the spike of neuron ``index`` in time step ``step``.
+
+    A counter-based generator: unlike a stream it makes the same choice on every substrate, in whatever
+    order it is asked. All arguments are unsigned 32-bit arrays; the choice is 1 with probability
+    limit / 2**31. The mixing is the 'lowbias32' integer hash (C. Wellons, public domain), its right
+    shifts written as divisions.
+    """
+
+    def mix(x):
+        x = (x ^ (x // 2**16)) * 0x7FEB352D
+        x = (x ^ (x // 2**15)) * 0x846CA68B
+        return x ^ (x // 2**16)
+
+    return mix(mix(mix(key) ^ step) ^ index) // 2 < limit

@@ -1,0 +1,197 @@
+"""Phasor networks in the phase domain, ready to be trained and given to `.convert.to_spiking`.
+
+Signals are phasors: 2n values, read as shape (2, n), real parts before imaginary parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from nengo_phasor import phases
+from nengo_phasor.neurons import Phasor
+
+
+def real_weights(size_in: int, size_out: int, init=None) -> nengo.Convolution:
+    """Return a transform of n phasors by one real weight matrix, which NengoDL can train.
+
+    Real weights do the same to real and imaginary parts, so they are a convolution over these
+    two rows with a kernel of 1, the units being its channels.
+
+    Parameters
+    ----------
+    size_in, size_out : int
+        Number of phasors.
+    init : (size_in, size_out) array_like or Distribution, optional
+        The weights. By default normal with a variance of 1/size_in.
+    """
+    if init is None:
+        init = nengo.dists.Gaussian(0, size_in**-0.5)
+    elif not isinstance(init, nengo.dists.Distribution):
+        init = np.reshape(init, (1, size_in, size_out))
+    return nengo.Convolution(
+        size_out, input_shape=(2, size_in), kernel_size=(1,), strides=(1,), init=init
+    )
+
+
+class PhasorDense(nengo.Network):
+    r"""A fully connected layer of phasors.
+
+    .. math:: y = z / |z|, \quad z = W^T x + b
+
+    W and b are real. The bias b is the weight of a reference, the constant phasor 1, which in the
+    spiking network is a neuron that spikes at phase 0 of every cycle.
+
+    Parameters
+    ----------
+    size_in, size_out : int
+        Number of phasors.
+    weights : (size_in, size_out) array_like, optional
+        By default normal with a variance of 1/size_in.
+    bias : (size_out,) array_like, optional
+        By default 1 for each unit, which gathers the phases around the reference.
+    label, seed
+        As in `nengo.Network`.
+
+    Attributes
+    ----------
+    input : nengo.Node
+        Takes 2 size_in values.
+    reference : nengo.Node
+        The constant phasor 1.
+    units : nengo.Ensemble
+        2 size_out `.Phasor` neurons.
+    weights, bias : nengo.Connection
+        From the input and the reference to the units.
+    output : nengo.ensemble.Neurons
+        The units' neurons.
+
+    References
+    ----------
+    Olin-Ammentorp (2023), Sparsifying Spiking Networks through Local Rhythms, section 1.2.
+    """
+
+    def __init__(self, size_in: int, size_out: int, weights=None, bias=None, label=None, seed=None):
+        super().__init__(label=label or f"phasor {size_in}-{size_out}", seed=seed)
+        bias = np.ones(size_out) if bias is None else bias
+        with self:
+            self.input = nengo.Node(size_in=2 * size_in, label="input")
+            self.reference = nengo.Node([1.0, 0.0], label="reference")
+            self.units = nengo.Ensemble(2 * size_out, 1, neuron_type=Phasor(), label="units")
+            self.weights = nengo.Connection(
+                self.input,
+                self.units.neurons,
+                transform=real_weights(size_in, size_out, weights),
+                synapse=None,
+            )
+            self.bias = nengo.Connection(
+                self.reference,
+                self.units.neurons,
+                transform=real_weights(1, size_out, bias),
+                synapse=None,
+            )
+        self.output = self.units.neurons
+
+
+class PhasorClassifier(nengo.Network):
+    """Fully connected layers of phasors, one after the other.
+
+    The class is the output whose phase is nearest to 1/2 (see `.metrics.phase_class`).
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Number of phasors in the input and each layer, such as (1024, 128, 10).
+    label, seed
+        As in `nengo.Network`.
+
+    Attributes
+    ----------
+    input : nengo.Node
+        Takes 2 sizes[0] values.
+    layers : list of PhasorDense
+        From input to output.
+    output : nengo.ensemble.Neurons
+        Of the last layer.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there are fewer than two sizes.
+    """
+
+    def __init__(self, sizes: Sequence[int], label: str | None = None, seed: int | None = None):
+        super().__init__(label=label or "phasor classifier", seed=seed)
+        if len(sizes) < 2:
+            raise ValidationError(
+                f"needs the sizes of the input and of at least one layer, got {tuple(sizes)}",
+                attr="sizes",
+                obj=self,
+            )
+        with self:
+            self.layers = [PhasorDense(a, b) for a, b in zip(sizes, sizes[1:], strict=False)]
+            for pre, post in zip(self.layers, self.layers[1:], strict=False):
+                nengo.Connection(pre.output, post.input, synapse=None)
+        self.input = self.layers[0].input
+        self.output = self.layers[-1].output
+
+
+class RandomProjection(nengo.Network):
+    """Turns real inputs into phasors by a fixed random projection, normalised over its outputs.
+
+    .. math:: p = \\frac{s}{\\sigma_h} (h - \\mu_h), \\quad h = P x, \\quad P_{jk} \\sim N(0, 1)
+
+    The mean and the standard deviation are over each input's own projections, so every input spreads
+    its phases alike. P comes from the seed and is not trained.
+
+    Parameters
+    ----------
+    size_in, size_out : int
+        Number of inputs and of phasors.
+    spread : float
+        The phases' standard deviation s, in units of pi.
+    seed : int
+        Makes the projection.
+    label
+        As in `nengo.Network`.
+
+    Attributes
+    ----------
+    input : nengo.Node
+        Takes size_in values.
+    output : nengo.Node
+        Gives 2 size_out values.
+    projection : (size_in, size_out) ndarray
+        The matrix P, transposed.
+
+    References
+    ----------
+    Olin-Ammentorp (2023), Sparsifying Spiking Networks through Local Rhythms, section 2.1.
+    """
+
+    def __init__(
+        self, size_in: int, size_out: int, spread: float = 1 / 3, seed: int = 0, label=None
+    ):
+        super().__init__(label=label or "random projection", seed=seed)
+        self.spread = spread
+        self.projection = np.random.RandomState(seed).standard_normal((size_in, size_out))
+        with self:
+            self.input = nengo.Node(size_in=size_in, label="input")
+            self.output = nengo.Node(
+                lambda t, x: phases.to_rows(self.encode(x)), size_in=size_in, label="phasors"
+            )
+            nengo.Connection(self.input, self.output, synapse=None)
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """Return the phases of inputs of shape (..., size_in), in shape (..., size_out).
+
+        An input whose projections are all alike, such as a black image, has phase 0 everywhere.
+        """
+        x = np.asarray(x)
+        h = x @ self.projection.astype(x.dtype if x.dtype.kind == "f" else float)
+        h -= h.mean(axis=-1, keepdims=True)
+        size = h.std(axis=-1, keepdims=True)
+        return phases.wrap(self.spread * h / np.where(size > 0, size, 1))

@@ -1,0 +1,71 @@
+"""Surrogate derivatives: what training takes for the derivative of a spike.
+
+A spike is the step function H of a distance to threshold, whose derivative is zero or infinite. Training
+through time keeps the exact spike forwards and replaces H'(x) backwards by one of these (Neftci,
+Mostafa and Zenke 2019). Each has its peak of 1/width at the threshold and integrates to one, or,
+for `FastSigmoid`, whose tails are too long for that, to two.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nengo.params import FrozenObject, NumberParam
+
+Array = Any
+
+
+class Surrogate(FrozenObject):
+    """Base class: a derivative of the step function, given by its width.
+
+    Parameters
+    ----------
+    width : float
+        Scale of the distance to threshold, in the units of the voltage. Greater than 0.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If ``width`` is not a number greater than 0.
+    """
+
+    width = NumberParam("width", low=0, low_open=True)
+
+    def __init__(self, width: float = 1.0):
+        super().__init__()
+        self.width = width
+
+    def derivative(self, xp, x: Array) -> Array:
+        """Return the surrogate for H'(x), in the shape of ``x``; ``xp`` is the array library."""
+        raise NotImplementedError("Surrogates must provide derivative")
+
+
+class PiecewiseLinear(Surrogate):
+    """A triangle: H'(x) ~ max(0, 1 - abs(x)/width) / width."""
+
+    def derivative(self, xp, x):
+        return xp.maximum(0.0, 1.0 - xp.abs(x) / self.width) / self.width
+
+
+class FastSigmoid(Surrogate):
+    """The derivative of x / (1 + abs(x)): H'(x) ~ 1 / (1 + abs(x)/width)^2 / width."""
+
+    def derivative(self, xp, x):
+        return 1.0 / (1.0 + xp.abs(x) / self.width) ** 2 / self.width
+
+
+class Exponential(Surrogate):
+    """A two-sided exponential: H'(x) ~ exp(-2 abs(x)/width) / width."""
+
+    def derivative(self, xp, x):
+        return xp.exp(-2.0 * xp.abs(x) / self.width) / self.width
+
+
+class Arctangent(Surrogate):
+    """The derivative of an arctangent: H'(x) ~ 1 / (1 + (pi x/width)^2) / width."""
+
+    def derivative(self, xp, x):
+        return 1.0 / (1.0 + (3.141592653589793 * x / self.width) ** 2) / self.width
+
+
+SURROGATES = (PiecewiseLinear, FastSigmoid, Exponential, Arctangent)
