@@ -1,0 +1,348 @@
+"""Data sets, found on this machine and checked.
+
+`load` (or `fashion_mnist`, `mnist`, `cifar10`, `cifar100`, `iris`, `sonar`) returns a `Dataset`.
+Iris and Sonar are part of the package. The others are read from their published files, which are
+looked for in
+
+1. the folder given, and then nowhere else;
+2. the folder named by the environment variable ``NENGO_PHASOR_DATA``;
+3. ``/usr/share/datasets``, where Debian's package dataset-fashion-mnist puts FashionMNIST;
+4. Keras' cache (``KERAS_HOME``, else ``~/.keras``), which Keras is at last asked to fill.
+
+In each of these, the files may be in a sub-folder named after the data set.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from nengo_phasor.files import (
+    DatasetError,
+    PathLike,
+    read_batches,
+    read_csv,
+    read_idx_files,
+    read_npz,
+)
+from nengo_phasor.files import load_params as load_params
+from nengo_phasor.files import save_params as save_params
+
+DEBIAN = Path("/usr/share/datasets")
+PACKAGE = Path(__file__).with_name("data")
+VARIABLE = "NENGO_PHASOR_DATA"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set, divided as published.
+
+    Attributes
+    ----------
+    name : str
+        Its key in `DATASETS`.
+    x_train, x_test : ndarray
+        uint8 images, (n, 28, 28) grey or (n, 32, 32, 3) red, green, blue; or float64 features,
+        (n, features). Iris and Sonar are published undivided: all samples are in ``x_train`` and
+        ``x_test`` is empty, for cross-validation.
+    y_train, y_test : (n,) ndarray of int64
+        Indices into ``classes``.
+    classes : tuple of str
+        Names of the classes.
+    """
+
+    name: str
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is known about a data set: its published files, how they are read, how to get them.
+
+    ``layouts`` are pairs of file names and their reader, the published form first. ``folders`` are
+    usual names of their folder. ``first_labels`` tell data sets with the same file names apart.
+    ``embedded`` data sets are files of this package.
+    """
+
+    title: str
+    classes: tuple[str, ...]
+    layouts: tuple[tuple[tuple[str, ...], Callable], ...]
+    folders: tuple[str, ...] = ()
+    first_labels: tuple[int, ...] = ()
+    debian_package: str = ""
+    embedded: bool = False
+
+    def remedy(self) -> str:
+        """How to get the data set."""
+        if self.embedded:
+            return f"{self.title} is part of nengo_phasor: install it again."
+        names = ", ".join(self.layouts[0][0])
+        ways = [f"install Debian's package {self.debian_package}"] if self.debian_package else []
+        ways += [
+            f"put its published files ({names}; gzip is fine) in a folder {self.folders[0]}/, "
+            f"and give the folder above it or set {VARIABLE} to it",
+            "let Keras download it (pip install keras tensorflow)",
+        ]
+        return f"To get {self.title}: {'; or '.join(ways)}."
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
+
+
+_IDX_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+DATASETS = {
+    "fashion_mnist": Source(
+        title="FashionMNIST",
+        classes=_names(
+            "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
+        ),
+        folders=("fashion-mnist", "fashion_mnist"),
+        layouts=((_IDX_FILES, read_idx_files),),
+        first_labels=(9, 0, 0, 3, 0, 2, 7, 2, 5, 5),
+        debian_package="dataset-fashion-mnist",
+    ),
+    "mnist": Source(
+        title="MNIST",
+        classes=tuple("0123456789"),
+        folders=("mnist",),
+        layouts=((_IDX_FILES, read_idx_files), (("mnist.npz",), read_npz)),
+        first_labels=(5, 0, 4, 1, 9, 2, 1, 3, 1, 4),
+    ),
+    "cifar10": Source(
+        title="CIFAR-10",
+        classes=_names("airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck"),
+        folders=(
+            "cifar-10-batches-py",
+            "cifar10",
+            "cifar10/cifar-10-batches-py",
+            "cifar-10-batches-py-target/cifar-10-batches-py",
+        ),
+        layouts=(
+            (
+                (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"),
+                partial(read_batches, key="labels"),
+            ),
+        ),
+    ),
+    "cifar100": Source(
+        title="CIFAR-100",
+        classes=_names(
+            """
+            apple, aquarium_fish, baby, bear, beaver, bed, bee, beetle, bicycle, bottle, bowl,
+            boy, bridge, bus, butterfly, camel, can, castle, caterpillar, cattle, chair,
+            chimpanzee, clock, cloud, cockroach, couch, crab, crocodile, cup, dinosaur, dolphin,
+            elephant, flatfish, forest, fox, girl, hamster, house, kangaroo, keyboard, lamp,
+            lawn_mower, leopard, lion, lizard, lobster, man, maple_tree, motorcycle, mountain,
+            mouse, mushroom, oak_tree, orange, orchid, otter, palm_tree, pear, pickup_truck,
+            pine_tree, plain, plate, poppy, porcupine, possum, rabbit, raccoon, ray, road,
+            rocket, rose, sea, seal, shark, shrew, skunk, skyscraper, snail, snake, spider,
+            squirrel, streetcar, sunflower, sweet_pepper, table, tank, telephone, television,
+            tiger, tractor, train, trout, tulip, turtle, wardrobe, whale, willow_tree, wolf,
+            woman, worm
+            """
+        ),
+        folders=(
+            "cifar-100-python",
+            "cifar100",
+            "cifar100/cifar-100-python",
+            "cifar-100-python-target/cifar-100-python",
+        ),
+        layouts=((("train", "test"), partial(read_batches, key="fine_labels")),),
+    ),
+    "iris": Source(
+        title="Iris",
+        classes=("setosa", "versicolor", "virginica"),
+        layouts=((("iris.csv",), read_csv),),
+        embedded=True,
+    ),
+    "sonar": Source(
+        title="Sonar",
+        classes=("rock", "mine"),
+        layouts=((("sonar.csv",), read_csv),),
+        embedded=True,
+    ),
+}
+
+
+# --- finding -----------------------------------------------------------------------------------
+
+
+def _keras_cache() -> Path:
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "datasets"
+
+
+def _roots(source: Source, folder: PathLike | None) -> list[Path]:
+    """The folders to look in, in order."""
+    if source.embedded:
+        return [PACKAGE]
+    if folder is not None:
+        return [Path(folder).expanduser()]
+    named = os.environ.get(VARIABLE)
+    return [*([Path(named).expanduser()] if named else []), DEBIAN, _keras_cache()]
+
+
+def _find(source: Source, root: Path, looked: list[str]) -> tuple[Callable, list[Path]] | None:
+    """The first complete set of files in ``root`` and their reader; adds to ``looked`` if none."""
+    partly = []
+    for folder in (*(root / name for name in source.folders), root):
+        for names, read in source.layouts:
+            either = [[folder / name, folder / f"{name}.gz"] for name in names]
+            paths = [next(filter(Path.is_file, pair), None) for pair in either]
+            if all(paths):
+                return read, paths
+            if any(paths):
+                lacks = [name for name, path in zip(names, paths, strict=True) if path is None]
+                partly.append(f"{folder}: lacks {', '.join(lacks)}")
+    looked.extend(partly or [f"{root}: {'nothing of it' if root.is_dir() else 'no such folder'}"])
+    return None
+
+
+def _download(name: str) -> str:
+    """Have Keras fill its cache, and say how that ended.
+
+    In a process of its own: importing Keras imports TensorFlow, and both have settings that must
+    come before it.
+    """
+    code = (
+        "import socket; socket.setdefaulttimeout(60); "
+        f"import keras; keras.datasets.{name}.load_data()"
+    )
+    run = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    if run.returncode == 0:
+        return f"done, but not in {_keras_cache()}"
+    return (run.stderr.strip().splitlines() or [f"ended with status {run.returncode}"])[-1]
+
+
+def load(name: str, folder: PathLike | None = None) -> Dataset:
+    """A data set by its name in `DATASETS`.
+
+    Parameters
+    ----------
+    name : str
+        "fashion_mnist", "mnist", "cifar10", "cifar100", "iris" or "sonar".
+    folder : path, optional
+        The only folder to look in: with the files, or with a sub-folder named after the data set.
+        Without it, the places listed at the top of this module. Not used for Iris and Sonar.
+
+    Raises
+    ------
+    ValidationError
+        If there is no such data set.
+    DatasetError
+        If its files are missing, damaged, or those of another data set; with the places looked in
+        and how to get the files.
+    """
+    if name not in DATASETS:
+        raise ValidationError(f"{name!r} is none of {', '.join(DATASETS)}", attr="name")
+    source = DATASETS[name]
+    looked: list[str] = []
+    found = next(filter(None, (_find(source, r, looked) for r in _roots(source, folder))), None)
+    if found is None and folder is None and not source.embedded:
+        looked.append(f"Keras' download: {_download(name)}")
+        found = _find(source, _keras_cache(), [])
+    if found is None:
+        places = "\n  ".join(looked)
+        raise DatasetError(f"{source.title} was not found in\n  {places}\n{source.remedy()}")
+
+    read, paths = found
+    try:
+        arrays = read(paths, len(source.classes))
+        first = tuple(arrays[1][:10])
+        for other in DATASETS.values():
+            if other is not source and first == other.first_labels:
+                raise DatasetError(f"{paths[0].parent} holds {other.title}, not {source.title}")
+    except DatasetError as error:
+        raise DatasetError(f"{error}\nDelete or replace it. {source.remedy()}") from error
+    return Dataset(name, *arrays, classes=source.classes)
+
+
+def fashion_mnist(folder: PathLike | None = None) -> Dataset:
+    """FashionMNIST: 60,000 + 10,000 grey images of clothes, 28 x 28, 10 classes (see `load`)."""
+    return load("fashion_mnist", folder)
+
+
+def mnist(folder: PathLike | None = None) -> Dataset:
+    """MNIST: 60,000 + 10,000 grey images of digits, 28 x 28, 10 classes (see `load`)."""
+    return load("mnist", folder)
+
+
+def cifar10(folder: PathLike | None = None) -> Dataset:
+    """CIFAR-10: 50,000 + 10,000 colour images, 32 x 32 x 3, 10 classes (see `load`)."""
+    return load("cifar10", folder)
+
+
+def cifar100(folder: PathLike | None = None) -> Dataset:
+    """CIFAR-100: 50,000 + 10,000 colour images, 32 x 32 x 3, 100 (fine) classes (see `load`)."""
+    return load("cifar100", folder)
+
+
+def iris() -> Dataset:
+    """Fisher's Iris: 150 x 4 lengths in cm, 3 classes, undivided (see `Dataset`)."""
+    return load("iris")
+
+
+def sonar() -> Dataset:
+    """Sonar, mines against rocks: 208 x 60 energies in [0, 1], 2 classes, undivided."""
+    return load("sonar")
+
+
+def split(
+    x: np.ndarray, y: np.ndarray, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Set a part aside for validation, the same fraction of every class.
+
+    Parameters
+    ----------
+    x : (n, ...) ndarray
+        Samples.
+    y : (n,) ndarray of int
+        Their classes.
+    fraction : float
+        Of each class, in (0, 1), goes to validation, rounded to whole samples.
+    seed : int
+        Decides which.
+
+    Returns
+    -------
+    x_train, y_train, x_validation, y_validation : ndarray
+        Each in the order of ``x``.
+
+    Raises
+    ------
+    ValidationError
+        If ``x`` and ``y`` differ in length, or a class would be missing from either part.
+    """
+    if len(x) != len(y):
+        raise ValidationError(f"{len(y)} classes for {len(x)} samples", attr="y")
+    if not 0 < fraction < 1:
+        raise ValidationError(f"must be between 0 and 1, not {fraction}", attr="fraction")
+    rng = np.random.default_rng(seed)
+    held = np.zeros(len(y), bool)
+    for label in np.unique(y):
+        members = rng.permutation(np.flatnonzero(y == label))
+        n_held = round(fraction * len(members))
+        if not 0 < n_held < len(members):
+            raise ValidationError(
+                f"{fraction} of the {len(members)} samples of class {label} leaves one part "
+                "without any; choose another fraction or more samples",
+                attr="fraction",
+            )
+        held[members[:n_held]] = True
+    return x[~held], y[~held], x[held], y[held]
