@@ -159,18 +159,21 @@ def rhythm_silences(xp, activity: Array, voltage: Array, current: Array, c: Fiel
     return silent, ahead[0] + activity * c.dt, ahead[1]
 
 
-def assume_reference(spikes: Array, heard: Array, at_reference: Array):
+def assume_reference(xp, spikes: Array, heard: Array, at_reference: Array):
     """Assume, once a cycle, a spike at the reference phase from each neuron that was not heard.
 
     ``spikes`` and ``heard`` count spikes: of this step, and of the earlier steps since the last
-    reference. ``at_reference`` is 1 in the step of the reference phase, else 0.
+    reference. ``at_reference`` is true in the step of the reference phase.
 
     Returns
     -------
     spikes, heard
     """
     heard = heard + spikes
-    return spikes + at_reference * (1.0 - heard), heard * (1.0 - at_reference)
+    return (
+        xp.where(at_reference, spikes + 1.0 - heard, spikes),
+        xp.where(at_reference, 0.0 * heard, heard),
+    )
 
 
 def dropped_at_random(key: Array, step: Array, index: Array, limit: Array):

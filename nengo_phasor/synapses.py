@@ -280,7 +280,7 @@ class AssumeReference(RhythmicSynapse):
     def advance(self, xp, tick, x, c, heard):
         period, height = c
         at_reference = dynamics.spikes_at_phase(xp, 0.0 * tick.step, tick.step, period)
-        spikes, heard = dynamics.assume_reference(x / height, heard, at_reference)
+        spikes, heard = dynamics.assume_reference(xp, x / height, heard, at_reference)
         return spikes * height, heard
 
 

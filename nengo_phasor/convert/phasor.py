@@ -206,7 +206,7 @@ class _Conversion:
 
     def probe(self, old):
         """Return the probe of what the old target sends."""
-        if old.obj in self.phasors and old.attr == "output" and old.slice == slice(None):
+        if old.obj in self.phasors and old.attr == "output" and not isinstance(old.target, ObjView):
             return nengo.Probe(self.sent[old.obj], synapse=old.synapse, label=old.label)
         if isinstance(old.obj, nengo.Node) and old.obj not in self.phasors:
             return nengo.Probe(
@@ -250,16 +250,25 @@ def _phasor_valued(network):
 
 
 def _phases_of(node):
-    """Return the output of a node's twin: the phases of the phasors that the node gives."""
+    """Return the output of a node's twin: the phases of the phasors that the node gives.
+
+    A phasor of length 0 has no phase, but nodes must be finite: it becomes phase 0.
+    """
     output = node.output
-    if output is None or isinstance(output, np.ndarray):
-        return phases.from_complex(phases.from_rows(np.zeros(node.size_out) if output is None else output))
+    if output is None:
+        return np.zeros(node.size_out // 2)
+    if isinstance(output, np.ndarray):
+        return _angles(output)
     if isinstance(output, nengo.processes.PresentInput):
-        inputs = phases.from_complex(phases.from_rows(output.inputs.reshape(len(output.inputs), -1)))
-        return nengo.processes.PresentInput(inputs, output.presentation_time)
+        inputs = output.inputs.reshape(len(output.inputs), -1)
+        return nengo.processes.PresentInput(_angles(inputs), output.presentation_time)
     if callable(output):
-        return lambda *args: phases.from_complex(phases.from_rows(output(*args)))
+        return lambda *args: _angles(output(*args))
     raise BuildError(
         f"{node}: phasors from a {type(output).__name__} are not converted; give the node an array, a "
         "function or a PresentInput process"
     )
+
+
+def _angles(rows):
+    return phases.wrap(np.angle(phases.from_rows(rows)) / np.pi)

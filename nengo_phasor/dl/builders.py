@@ -71,19 +71,17 @@ class SpikeSynapseBuilder(OpBuilder):
         self.dt = signals.dt_val
 
     def build_step(self, signals):
-        """Advance by one step, with the step's number in double precision: runs may be long."""
-        number = tf.round(tf.cast(signals.gather(self.time), tf.float64) / self.dt)
-        tick = Tick(number, tf.cast(tf.cast(number, tf.int64), tf.uint32))
-        output, *states = self.synapse.advance(
-            tf,
-            tick,
-            signals.gather(self.input),
-            self.constants,
-            *(signals.gather(state) for state in self.states),
+        """Advance by one step, in double precision: single loses the phase in a long run."""
+        number, x, *states = (
+            tf.cast(signals.gather(signal), tf.float64)
+            for signal in (self.time, self.input, *self.states)
         )
-        signals.scatter(self.output, output, mode=self.mode)
+        number = tf.round(number / self.dt)
+        tick = Tick(number, tf.cast(tf.cast(number, tf.int64), tf.uint32))
+        output, *states = self.synapse.advance(tf, tick, x, self.constants, *states)
+        signals.scatter(self.output, tf.cast(output, self.output.dtype), mode=self.mode)
         for signal, state in zip(self.states, states, strict=True):
-            signals.scatter(signal, state)
+            signals.scatter(signal, tf.cast(state, signal.dtype))
 
 
 NEURON_BUILDERS = {ResonateAndFire: ResonateAndFireBuilder, Phasor: PhasorBuilder}
