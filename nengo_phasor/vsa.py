@@ -1,0 +1,142 @@
+"""Fourier holographic reduced representations (FHRR): vector-symbolic algebra on phases.
+
+A symbol is a vector of n phases (see :mod:`nengo_phasor.phases`), so of n phasors. Binding rotates
+phasor by phasor, bundling adds phasors, and similarity is the mean cosine of the phases'
+differences (Plate, "Holographic Reduced Representation", CSLI 2003, chapter 4). All functions act
+on the last axis or elementwise, and broadcast. A missing spike (NaN) is the phasor 0.
+
+:mod:`nengo_phasor.spa` has the same algebra for NengoSPA.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from nengo.exceptions import ValidationError
+from numpy.typing import ArrayLike, NDArray
+
+from nengo_phasor.phases import circular_mean, difference, from_complex, to_complex, wrap
+
+
+def random(n: int, dimensions: int, seed: int | np.random.Generator | None = None) -> NDArray:
+    """Draw n independent symbols, their phases uniform on the circle.
+
+    The similarity of two of them has mean 0 and variance 1 / (2 dimensions).
+
+    Parameters
+    ----------
+    n : int
+        Number of symbols.
+    dimensions : int
+        Number of phases in each.
+    seed : int or numpy.random.Generator, optional
+        Where the randomness comes from.
+
+    Returns
+    -------
+    (n, dimensions) ndarray
+    """
+    return np.random.default_rng(seed).uniform(-1, 1, size=(n, dimensions))
+
+
+def identity(dimensions: int) -> NDArray:
+    """Symbol that leaves what it is bound to unchanged: phase 0 throughout."""
+    return np.zeros(dimensions)
+
+
+def inverse(a: ArrayLike) -> NDArray:
+    """Symbol that bound to ``a`` gives the identity."""
+    return wrap(np.negative(a))
+
+
+def bind(a: ArrayLike, b: ArrayLike) -> NDArray:
+    """Bind two symbols: phases add up, phasors multiply. The result resembles neither."""
+    return wrap(np.add(a, b))
+
+
+def unbind(c: ArrayLike, a: ArrayLike) -> NDArray:
+    """Recover b from ``c = bind(a, b)``."""
+    return difference(c, a)
+
+
+def power(a: ArrayLike, exponent: ArrayLike) -> NDArray:
+    """Bind a symbol to itself ``exponent`` times, which may be fractional or negative.
+
+    A fractional power takes the phase in [-1, 1): it undoes a whole-numbered one only up to turns.
+    """
+    return wrap(np.multiply(a, exponent))
+
+
+def bundle(symbols: ArrayLike, axis: int = 0, weights: ArrayLike | None = None) -> NDArray:
+    """Superpose symbols: the phase of the sum of their phasors, which resembles each.
+
+    Parameters
+    ----------
+    symbols : array_like
+        Symbols, stacked along ``axis``.
+    axis : int, optional
+        The axis to superpose along.
+    weights : array_like, optional
+        Real weights that broadcast against ``symbols``.
+
+    Returns
+    -------
+    ndarray
+        Phases; NaN where phasors cancel out or all spikes are missing.
+    """
+    return circular_mean(symbols, axis=axis, weights=weights)
+
+
+def similarity(a: ArrayLike, b: ArrayLike) -> NDArray:
+    """Similarity of symbols, in [-1, 1]: the mean of ``cos(pi (a - b))`` over the last axis.
+
+    A missing spike adds nothing to the sum: half the spikes of ``a`` have a similarity of 0.5 to
+    ``a``.
+    """
+    cosines = np.cos(np.pi * np.subtract(a, b))
+    return np.where(np.isnan(cosines), 0, cosines).mean(axis=-1)
+
+
+def to_vector(phase: ArrayLike) -> NDArray:
+    """Real vector of unit length for a symbol, such that similarity is the dot product.
+
+    Parameters
+    ----------
+    phase : (..., n) array_like
+        Phases.
+
+    Returns
+    -------
+    (..., 2 n) ndarray
+        All real parts of the phasors, then all imaginary parts, over sqrt(n).
+    """
+    z = to_complex(phase)
+    return np.concatenate([z.real, z.imag], axis=-1) / np.sqrt(z.shape[-1])
+
+
+def from_vector(vector: ArrayLike) -> NDArray:
+    """Phases of a real vector made of real parts, then imaginary parts, whatever its length.
+
+    Parameters
+    ----------
+    vector : (..., 2 n) array_like
+        For example :func:`to_vector` of a symbol, or a sum of such.
+
+    Returns
+    -------
+    (..., n) ndarray
+        Phases; NaN where both parts are 0.
+
+    Raises
+    ------
+    ValidationError
+        If the number of dimensions is odd.
+    """
+    vector = np.asarray(vector)
+    if vector.shape[-1] % 2:
+        raise ValidationError(
+            f"must have real and imaginary parts, so an even number of dimensions, not "
+            f"{vector.shape[-1]}",
+            attr="vector",
+        )
+    real, imag = np.split(vector, 2, axis=-1)
+    return from_complex(real + 1j * imag)
