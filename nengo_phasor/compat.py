@@ -1,0 +1,296 @@
+"""NengoDL and nengo-loihi on today's TensorFlow, Keras and NumPy.
+
+The last releases, NengoDL 3.6 and nengo-loihi 1.1, were written for Keras 2 and NumPy 1. After
+`install` (which ``import nengo_phasor`` calls) they can be imported as usual on TensorFlow
+2.16-2.21 and NumPy 2. Nothing is imported for it: a finder on `sys.meta_path` waits until the
+user imports a backend, and then applies the rows of `PATCHES` that the installed versions need.
+None of them touches `keras` or any other entry of `sys.modules`, so the user's own Keras 3 stays
+as it is.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib.abc
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+Version = tuple[int, int]
+
+EXTRAS = {
+    "nengo_dl": "dl",
+    "tensorflow": "dl",
+    "tf_keras": "dl",
+    "nengo_loihi": "loihi",
+    "nengo_gui": "gui",
+    "scipy": "layerwise",
+    "matplotlib": "plot",
+    "click": "cli",
+    "tqdm": "cli",
+}
+"""The extra of nengo-phasor that installs each optional module."""
+
+DISTRIBUTIONS = {
+    "nengo_dl": ("nengo-dl",),
+    "nengo_loihi": ("nengo-loihi",),
+    "numpy": ("numpy",),
+    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-macos", "tf-nightly"),
+    "tf_keras": ("tf-keras", "tf-keras-nightly"),
+}
+"""The names under which each module may have been installed."""
+
+
+def installed_versions() -> dict[str, Version]:
+    """(major, minor) of the modules in `DISTRIBUTIONS` that are installed, importing none."""
+    versions = {}
+    for module, distributions in DISTRIBUTIONS.items():
+        for distribution in distributions:
+            try:
+                major, minor = importlib.metadata.version(distribution).split(".")[:2]
+            except importlib.metadata.PackageNotFoundError:
+                continue
+            versions[module] = (int(major), int(minor))
+            break
+    return versions
+
+
+def install_command(extra: str, python: Version = sys.version_info[:2]) -> str:
+    """The command that installs an extra of nengo-phasor under a version of Python.
+
+    NengoDL's source package imports `pkg_resources` and asks for a setuptools that no longer
+    runs on Python 3.12 and later, so there it has to be built with one that is installed already.
+    """
+    if extra == "dl" and python >= (3, 12):
+        return (
+            'pip install "setuptools<81" wheel, '
+            f'then pip install --no-build-isolation "nengo-phasor[{extra}]"'
+        )
+    return f'pip install "nengo-phasor[{extra}]"'
+
+
+def require(name: str) -> ModuleType:
+    """Import an optional module.
+
+    Parameters
+    ----------
+    name : str
+        Full name of the module, such as ``"nengo_dl"`` or ``"scipy.sparse"``.
+
+    Raises
+    ------
+    ImportError
+        If it, or another module of `EXTRAS` that it needs, is not installed. The message has
+        the command that installs it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in EXTRAS or importlib.util.find_spec(missing) is not None:
+            raise
+        raise ImportError(
+            f"{missing} is not installed. Run: {install_command(EXTRAS[missing])}", name=missing
+        ) from error
+
+
+# ---------------------------------------------------------------------- what has to be patched
+
+# tensorflow's attributes that become Keras 2 or Keras 3 when they are first used
+KERAS_ATTRIBUTES = ("keras", "initializers", "losses", "metrics", "optimizers")
+
+# where tf-keras keeps the modules that NengoDL asks Keras for
+KERAS_2_MODULES = {
+    "keras.engine.functional": "tf_keras.src.engine.functional",
+    "keras.layers": "tf_keras.src.layers",
+}
+
+
+def _use_keras_2(nengo_dl: ModuleType) -> None:
+    """Make `tf.keras` Keras 2, which TensorFlow decides when `tf.keras` is first used."""
+    versions = installed_versions()
+    tensorflow, tf_keras = versions["tensorflow"], versions.get("tf_keras")
+    if tf_keras != tensorflow:
+        found = f"tf-keras {_dotted(tf_keras)} is" if tf_keras else "tf-keras is not"
+        raise ImportError(
+            "NengoDL needs Keras 2, which TensorFlow takes from tf-keras of its own minor "
+            f"version. TensorFlow {_dotted(tensorflow)} is installed, {found} installed. "
+            f'Run: pip install "tf-keras~={_dotted(tensorflow)}.0"',
+            name="tf_keras",
+        )
+    if "tensorflow" in sys.modules:
+        _redirect_keras(sys.modules["tensorflow"])
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+
+def _redirect_keras(tensorflow: ModuleType) -> None:
+    """Do for a TensorFlow that was imported before what it would have done on its import."""
+    used = [name for name in KERAS_ATTRIBUTES if _is_keras_3(vars(tensorflow).get(name))]
+    if used:
+        raise ImportError(
+            f"NengoDL needs Keras 2, but tf.{used[0]} has already been used and is Keras 3 in "
+            "this process. Import nengo_phasor and nengo_dl before tensorflow (or before the "
+            "first use of tf.keras), or set TF_USE_LEGACY_KERAS=1 in the environment.",
+            name="nengo_dl",
+        )
+    keras_2 = str(Path(importlib.util.find_spec("tf_keras").origin).with_name("api") / "_v2")
+    if keras_2 not in tensorflow.__path__:  # where ``import tensorflow.keras`` looks
+        tensorflow.__path__.insert(0, keras_2)
+
+
+def _is_keras_3(module: ModuleType | None) -> bool:
+    # until its first use the attribute is a subclass of ModuleType, a lazy loader
+    return type(module) is ModuleType and "_tf_keras" in Path(module.__file__).parts
+
+
+def _import_from_tf_keras(compat: ModuleType) -> None:
+    """Have the import statements of one module, not yet executed, find `KERAS_2_MODULES`."""
+
+    def import_(name, *args, **kwargs):
+        return builtins.__import__(KERAS_2_MODULES.get(name, name), *args, **kwargs)
+
+    compat.__builtins__ = {**vars(builtins), "__import__": import_}
+
+
+def _copy_if_needed(nengo_loihi: ModuleType) -> None:
+    """Give ``np.array(..., copy=False)`` the meaning it had before NumPy 2: copy if needed."""
+
+    def array(*args, copy=True, **kwargs):
+        return np.array(*args, copy=copy or None, **kwargs)
+
+    numpy_1 = ModuleType("numpy")
+    numpy_1.__getattr__ = partial(getattr, np)
+    numpy_1.array = array
+    nengo_loihi.block.np = nengo_loihi.neurons.np = numpy_1
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Something to do to a backend's module, before or after it is executed.
+
+    Parameters
+    ----------
+    module : str
+        Full name of the module.
+    last : (int, int)
+        The last release of the backend that needs it.
+    library, since : str, (int, int)
+        The library, and its first release, that make it necessary.
+    before, after : callable
+        Called with the module.
+    """
+
+    module: str
+    last: Version
+    library: str
+    since: Version
+    before: Callable[[ModuleType], None] | None = None
+    after: Callable[[ModuleType], None] | None = None
+
+
+PATCHES = (
+    Patch("nengo_dl", (3, 6), "tensorflow", (2, 16), before=_use_keras_2),
+    Patch("nengo_dl.compat", (3, 6), "tensorflow", (2, 16), before=_import_from_tf_keras),
+    Patch("nengo_loihi", (1, 1), "numpy", (2, 0), after=_copy_if_needed),
+)
+
+
+def needed_patches(versions: Mapping[str, Version]) -> tuple[Patch, ...]:
+    """The rows of `PATCHES` that a set of installed versions needs."""
+    return tuple(
+        patch
+        for patch in PATCHES
+        if versions.get(patch.module.partition(".")[0], patch.last) <= patch.last
+        and versions.get(patch.library, (0, 0)) >= patch.since
+    )
+
+
+def _dotted(version: Version) -> str:
+    return ".".join(map(str, version))
+
+
+# ----------------------------------------------------------------------------- waiting for imports
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds what the later finders find, and puts `_Loader` around what we wait for."""
+
+    def __init__(self):
+        self.callbacks: dict[str, list[Callable[[ModuleType], None]]] = {}
+
+    def find_spec(self, name, path=None, target=None) -> ModuleSpec | None:
+        if name not in self.callbacks and all(name != patch.module for patch in PATCHES):
+            return None
+        later = sys.meta_path[sys.meta_path.index(self) + 1 :]
+        specs = (finder.find_spec(name, path, target) for finder in later)
+        spec = next(filter(None, specs), None)
+        if spec is not None:
+            spec.loader = _Loader(spec.loader, self.callbacks.setdefault(name, []))
+        return spec
+
+
+class _Loader(importlib.abc.Loader):
+    """Executes a module as `loader` does, with the patches it needs, then calls back."""
+
+    def __init__(self, loader, callbacks):
+        self.loader = loader
+        self.callbacks = callbacks
+
+    def __getattr__(self, name):  # get_code, get_data, ... for runpy and pkgutil
+        return getattr(self.loader, name)
+
+    def create_module(self, spec):
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module):
+        module.__loader__ = module.__spec__.loader = self.loader
+        patches = [p for p in needed_patches(installed_versions()) if p.module == module.__name__]
+        for patch in patches:
+            if patch.before:
+                patch.before(module)
+        self.loader.exec_module(module)
+        for patch in patches:
+            if patch.after:
+                patch.after(module)
+        for callback in self.callbacks:
+            callback(module)
+
+
+_FINDER = _Finder()
+
+
+def install() -> None:
+    """Patch the backends when they are imported, and those imported already where possible."""
+    if _FINDER in sys.meta_path:
+        return
+    sys.meta_path.insert(0, _FINDER)
+    for patch in needed_patches(installed_versions()):
+        if patch.after and patch.module in sys.modules:
+            patch.after(sys.modules[patch.module])
+
+
+def on_import(name: str, callback: Callable[[ModuleType], None]) -> None:
+    """Call back with a module once it is imported: now, if it is already.
+
+    Parameters
+    ----------
+    name : str
+        Full name of the module, such as ``"nengo_dl"``.
+    callback : callable
+        Called with the module after it was executed, before the import statement ends. What it
+        raises, that import raises.
+    """
+    module = sys.modules.get(name)
+    if module is not None and not getattr(module.__spec__, "_initializing", False):
+        callback(module)
+    else:
+        _FINDER.callbacks.setdefault(name, []).append(callback)

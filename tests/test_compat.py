@@ -1,0 +1,534 @@
+"""The backends on today's TensorFlow, Keras and NumPy; every error that says what to install.
+
+The order of imports matters here, so most scenarios run in interpreters of their own.
+"""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from nengo_phasor import compat
+
+
+def installed(module):
+    return importlib.util.find_spec(module) is not None
+
+
+needs_dl = pytest.mark.skipif(
+    not (installed("nengo_dl") and compat.installed_versions()["tensorflow"] >= (2, 16)),
+    reason="NengoDL on TensorFlow 2.16 or later is not installed",
+)
+needs_loihi = pytest.mark.skipif(not installed("nengo_loihi"), reason="needs nengo-loihi")
+
+
+def run(script):
+    """What a script, run in a fresh interpreter, leaves in its dictionary `seen`."""
+    script = "seen = {}\n" + textwrap.dedent(script) + "\nimport json\nprint(json.dumps(seen))"
+    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
+    process = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        env={**environment, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+# a model of the user's, in Keras 3: a line fitted by least squares
+KERAS_3 = """
+def fit_with_keras_3():
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(0)
+    x = np.tile(np.linspace(-1, 1, 64), 150)[:, None]
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.Adam(0.1), loss="mse")
+    model.fit(x, 3 * x + 0.5, batch_size=64, shuffle=False, verbose=0)
+    assert keras.__version__.startswith("3.")
+    return np.concatenate([weight.ravel() for weight in model.get_weights()]).tolist()
+"""
+
+# LIF neurons learn the product of signs (exclusive or) of two inputs; nengo's simulator, knowing
+# nothing of NengoDL, then runs the trained network on points it was not trained on
+LIF_TRAINING = """
+def train_lif():
+    import nengo
+    import nengo_dl
+    import numpy as np
+    import tensorflow as tf
+
+    rng = np.random.RandomState(0)
+    points = rng.uniform(-1, 1, (560, 2))
+    points = points[np.abs(points).min(axis=1) > 0.15]
+    classes = (points[:, 0] * points[:, 1] > 0).astype(int)
+    train, test = slice(40, None), slice(0, 40)
+
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(stateful=False)
+        inputs = nengo.Node(nengo.processes.PresentInput(points[test], 0.1))
+        hidden = nengo.Ensemble(
+            60, 1, neuron_type=nengo.LIF(amplitude=0.01),
+            gain=nengo.dists.Choice([1]), bias=nengo.dists.Uniform(0, 2),
+        )
+        outputs = nengo.Node(size_in=2)
+        weights = nengo_dl.dists.Glorot(distribution="normal")
+        nengo.Connection(inputs, hidden.neurons, transform=weights, synapse=None)
+        nengo.Connection(hidden.neurons, outputs, transform=weights, synapse=None)
+        probe = nengo.Probe(outputs)
+
+    def accuracy_in_nengo():
+        with nengo.Simulator(net, progress_bar=False) as sim:
+            sim.run(4.0)
+        means = sim.data[probe].reshape(40, 100, 2)[:, 20:].mean(axis=1)
+        return float(np.mean(means.argmax(axis=1) == classes[test]))
+
+    with nengo_dl.Simulator(net, minibatch_size=40, seed=0, progress_bar=False) as sim:
+        sim.freeze_params(net)
+        before = accuracy_in_nengo()
+        sim.compile(
+            optimizer=tf.optimizers.Adam(0.02),
+            loss=tf.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        n = len(points[train]) // 40 * 40
+        history = sim.fit(
+            points[train][:n, None], classes[train][:n, None, None], epochs=15, verbose=0
+        )
+        sim.freeze_params(net)
+        keras = type(sim.keras_model).__mro__[1].__module__
+    return {
+        "losses": history.history["loss"],
+        "before": before,
+        "after": accuracy_in_nengo(),
+        "keras": keras,
+    }
+"""
+
+# the same LIF network, with constant input, on the emulator and in nengo
+LOIHI_RATES = """
+def lif_rates():
+    import nengo
+    import nengo_loihi
+    import numpy as np
+
+    with nengo.Network(seed=1) as net:
+        stimulus = nengo.Node([0.5])
+        ensemble = nengo.Ensemble(50, 1, max_rates=nengo.dists.Uniform(60, 120))
+        nengo.Connection(stimulus, ensemble, synapse=None)
+        probe = nengo.Probe(ensemble.neurons)
+
+    def rates(simulator, **options):
+        with simulator(net, progress_bar=False, **options) as sim:
+            sim.run(1.0)
+        return np.mean(sim.data[probe] > 0, axis=0) / sim.dt
+
+    return {
+        "nengo": rates(nengo.Simulator).tolist(),
+        "emulator": rates(nengo_loihi.Simulator, target="sim").tolist(),
+    }
+"""
+
+
+@pytest.fixture(scope="module")
+def phasor_first():
+    """nengo_phasor, Keras 3 in use, NengoDL and nengo-loihi, Keras 3 again, then all at work."""
+    return run(
+        KERAS_3
+        + LIF_TRAINING
+        + LOIHI_RATES
+        + """
+import sys
+import nengo_phasor
+from nengo_phasor import compat
+
+seen["called"] = []
+compat.on_import("nengo_dl", lambda module: seen["called"].append(module.Simulator.__name__))
+seen["line before"] = fit_with_keras_3()
+keras, keras_layers = sys.modules["keras"], sys.modules["keras.layers"]
+tensorflow = sys.modules["tensorflow"]
+
+import nengo_dl
+compat.on_import("nengo_dl", lambda module: seen["called"].append("again"))
+import nengo_loihi
+
+seen["same keras"] = keras is sys.modules["keras"] and keras_layers is sys.modules["keras.layers"]
+seen["keras.engine"] = [name for name in sys.modules if name.startswith("keras.engine")]
+seen["nengo-loihi has NengoDL"] = nengo_loihi.compat.HAS_DL
+seen["numpy itself"] = nengo_loihi.block.np is sys.modules["numpy"]
+seen["training"] = train_lif()
+seen["rates"] = lif_rates()
+seen["line after"] = fit_with_keras_3()
+from tensorflow.keras.layers import Dense
+seen["tensorflow.keras"] = Dense.__module__
+"""
+    )
+
+
+@pytest.fixture(scope="module")
+def phasor_last():
+    """Both backends before nengo_phasor, as a sorter of imports would have it."""
+    return run(
+        KERAS_3
+        + LOIHI_RATES
+        + """
+import nengo_loihi  # does without NengoDL, but imports TensorFlow
+try:
+    import nengo_dl
+except ImportError as error:
+    seen["without"] = str(error)
+
+import nengo_phasor
+import nengo_dl
+import sys
+
+seen["keras"] = nengo_dl.compat.Functional.__module__
+seen["keras.engine"] = [name for name in sys.modules if name.startswith("keras.engine")]
+seen["rates"] = lif_rates()
+from tensorflow.keras.layers import Dense
+seen["tensorflow.keras"] = Dense.__module__
+seen["line"] = fit_with_keras_3()
+"""
+    )
+
+
+def test_importing_nengo_phasor_imports_no_backend():
+    seen = run(
+        """
+        import sys
+        import nengo
+        before = set(sys.modules)
+        import nengo_phasor
+        seen["new"] = sorted({name.partition(".")[0] for name in set(sys.modules) - before})
+        """
+    )
+    heavy = {"tensorflow", "keras", "tf_keras", "nengo_dl", "nengo_loihi", "scipy", "matplotlib"}
+    assert "nengo_phasor" in seen["new"]
+    assert not heavy & set(seen["new"])
+
+
+@needs_dl
+@needs_loihi
+class TestPhasorFirst:
+    def test_nengo_dl_trains_lif_neurons(self, phasor_first):
+        training = phasor_first["training"]
+        assert training["keras"].startswith("tf_keras.")
+        assert training["losses"][-1] < 0.5 * training["losses"][0]
+        assert training["before"] <= 0.75
+        assert training["after"] >= 0.9
+
+    def test_nengo_loihi_finds_nengo_dl(self, phasor_first):
+        assert phasor_first["nengo-loihi has NengoDL"]
+
+    def test_nengo_loihi_keeps_numpy_1(self, phasor_first):
+        assert phasor_first["numpy itself"] == (np.__version__ < "2")
+
+    def test_emulator_fires_at_nengos_rates(self, phasor_first):
+        assert_same_rates(phasor_first["rates"])
+
+    def test_keras_3_is_undisturbed(self, phasor_first):
+        assert phasor_first["same keras"]
+        assert phasor_first["keras.engine"] == []
+        np.testing.assert_allclose(phasor_first["line before"], [3, 0.5], atol=0.02)
+        np.testing.assert_allclose(phasor_first["line after"], phasor_first["line before"])
+
+    def test_tensorflow_keras_is_keras_2(self, phasor_first):
+        assert phasor_first["tensorflow.keras"].startswith("tf_keras.")
+
+    def test_callbacks_are_called_once(self, phasor_first):
+        assert phasor_first["called"] == ["Simulator", "again"]
+
+
+@needs_dl
+@needs_loihi
+class TestPhasorLast:
+    def test_nengo_dl_is_mended(self, phasor_last):
+        assert "keras.engine" in phasor_last["without"]
+        assert phasor_last["keras"].startswith("tf_keras.")
+        assert phasor_last["tensorflow.keras"].startswith("tf_keras.")
+
+    def test_nengo_loihi_is_mended(self, phasor_last):
+        assert_same_rates(phasor_last["rates"])
+
+    def test_keras_3_is_undisturbed(self, phasor_last):
+        assert phasor_last["keras.engine"] == []
+        np.testing.assert_allclose(phasor_last["line"], [3, 0.5], atol=0.02)
+
+
+def assert_same_rates(rates):
+    nengo, emulator = np.array(rates["nengo"]), np.array(rates["emulator"])
+    assert np.count_nonzero(nengo) > 10
+    # the emulator rounds each interval between spikes to whole steps: at rates below 120 Hz by up
+    # to one step of more than 8
+    np.testing.assert_allclose(emulator, nengo, rtol=1 / 8, atol=2)
+    np.testing.assert_allclose(emulator.mean(), nengo.mean(), rtol=0.05)
+
+
+# ------------------------------------------------------------------------------------- the errors
+
+
+@needs_dl
+def test_keras_3_in_use_as_tf_keras_cannot_be_mended():
+    seen = run(
+        """
+        import os
+        import nengo_phasor
+        import tensorflow as tf
+
+        def import_nengo_dl():
+            try:
+                import nengo_dl
+            except ImportError as error:
+                return str(error)
+
+        tf.losses.mse
+        seen["losses"] = import_nengo_dl()
+        from tensorflow.keras.layers import Dense
+        seen["keras"] = import_nengo_dl()
+        seen["same"] = tf.keras.layers.Dense is Dense and Dense.__module__.startswith("keras.")
+        seen["variable"] = "TF_USE_LEGACY_KERAS" in os.environ
+        """
+    )
+    for name in ("losses", "keras"):
+        assert f"tf.{name} has already been used and is Keras 3" in seen[name]
+        assert "Import nengo_phasor and nengo_dl before tensorflow" in seen[name]
+        assert "set TF_USE_LEGACY_KERAS=1" in seen[name]
+    assert seen["same"]
+    assert not seen["variable"]
+
+
+@needs_dl
+def test_tf_keras_must_have_tensorflows_version():
+    seen = run(
+        """
+        import sys
+        from importlib import metadata
+        import nengo_phasor
+
+        def import_nengo_dl(tensorflow, tf_keras):
+            def version(name):
+                found = {"tensorflow": tensorflow, "tf-keras": tf_keras, "nengo-dl": "3.6.0"}
+                if found.get(name) is None:
+                    raise metadata.PackageNotFoundError(name)
+                return found[name]
+
+            metadata.version = version
+            try:
+                import nengo_dl
+            except ImportError as error:
+                return str(error)
+
+        seen["missing"] = import_nengo_dl("2.18.1", None)
+        seen["older"] = import_nengo_dl("2.21.0", "2.19.0")
+        seen["left"] = [name for name in ("nengo_dl", "tensorflow") if name in sys.modules]
+        """
+    )
+    assert "TensorFlow 2.18 is installed, tf-keras is not installed" in seen["missing"]
+    assert 'pip install "tf-keras~=2.18.0"' in seen["missing"]
+    assert "TensorFlow 2.21 is installed, tf-keras 2.19 is installed" in seen["older"]
+    assert 'pip install "tf-keras~=2.21.0"' in seen["older"]
+    assert seen["left"] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "missing", "extra"),
+    [
+        ("nengo_dl", "nengo_dl", "dl"),
+        ("nengo_loihi", "nengo_loihi", "loihi"),
+        ("scipy.sparse", "scipy", "layerwise"),
+        ("matplotlib.pyplot", "matplotlib", "plot"),
+        ("nengo_gui", "nengo_gui", "gui"),
+        ("click", "click", "cli"),
+    ],
+)
+def test_require_names_the_extra(module, missing, extra, monkeypatch):
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ImportError, match=f"^{missing} is not installed") as error:
+        compat.require(module)
+    assert f'"nengo-phasor[{extra}]"' in str(error.value)
+    assert error.value.name == missing
+
+
+def test_require_imports_what_is_there():
+    assert compat.require("numpy.linalg") is np.linalg
+
+
+def test_require_names_what_is_missing_inside_a_backend(monkeypatch, tmp_path):
+    (tmp_path / "uses_tqdm.py").write_text("import tqdm")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    with pytest.raises(ImportError, match=r"^tqdm is not installed.*nengo-phasor\[cli\]"):
+        compat.require("uses_tqdm")
+
+
+@pytest.mark.parametrize("missing", ["numpy.no_such_module", "no_such_module"])
+def test_require_leaves_other_errors_alone(missing):
+    with pytest.raises(ModuleNotFoundError, match=f"^No module named '{missing}'$"):
+        compat.require(missing)
+
+
+def test_every_extra_exists():
+    try:
+        extras = importlib.metadata.metadata("nengo-phasor").get_all("Provides-Extra")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("nengo-phasor is used without being installed")
+    assert set(compat.EXTRAS.values()) <= set(extras)
+
+
+def test_nengo_dl_is_built_without_isolation_on_new_pythons():
+    assert compat.install_command("dl", (3, 11)) == 'pip install "nengo-phasor[dl]"'
+    assert "--no-build-isolation" in compat.install_command("dl", (3, 12))
+    assert '"setuptools<81"' in compat.install_command("dl", (3, 13))
+    assert compat.install_command("loihi", (3, 13)) == 'pip install "nengo-phasor[loihi]"'
+
+
+# ------------------------------------------------------------------------------------- the patches
+
+TODAY = {"nengo_dl": (3, 6), "nengo_loihi": (1, 1), "tensorflow": (2, 21), "numpy": (2, 4)}
+
+
+@pytest.mark.parametrize(
+    ("change", "modules"),
+    [
+        ({}, {"nengo_dl", "nengo_dl.compat", "nengo_loihi"}),
+        ({"tensorflow": (2, 16)}, {"nengo_dl", "nengo_dl.compat", "nengo_loihi"}),
+        ({"tensorflow": (2, 15)}, {"nengo_loihi"}),
+        ({"tensorflow": None}, {"nengo_loihi"}),
+        ({"numpy": (1, 26)}, {"nengo_dl", "nengo_dl.compat"}),
+        ({"tensorflow": (2, 12), "numpy": (1, 24)}, set()),
+        ({"nengo_dl": (3, 7), "nengo_loihi": (1, 2)}, set()),
+        ({"nengo_dl": (4, 0)}, {"nengo_loihi"}),
+    ],
+)
+def test_only_what_the_versions_need_is_patched(change, modules):
+    versions = {k: v for k, v in {**TODAY, **change}.items() if v is not None}
+    assert {patch.module for patch in compat.needed_patches(versions)} == modules
+
+
+def test_installed_versions_are_the_modules_own():
+    versions = compat.installed_versions()
+    assert versions["numpy"] == tuple(map(int, np.__version__.split(".")[:2]))
+
+
+def test_tensorflow_may_come_from_another_distribution(monkeypatch):
+    found = {"tensorflow-cpu": "2.19.0rc1"}
+
+    def version(name):
+        if name not in found:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return found[name]
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert compat.installed_versions() == {"tensorflow": (2, 19)}
+
+
+needs_numpy_2 = pytest.mark.skipif(np.__version__ < "2", reason="NumPy 1 does this itself")
+
+
+@needs_numpy_2
+def test_arrays_are_copied_only_if_needed():
+    backend = SimpleNamespace(block=SimpleNamespace(), neurons=SimpleNamespace())
+    compat._copy_if_needed(backend)
+    numpy_1 = backend.block.np
+    x = np.arange(3.0)
+    assert numpy_1.array(x, copy=False) is x
+    assert numpy_1.array(x) is not x
+    assert numpy_1.array(x, copy=True) is not x
+    np.testing.assert_array_equal(numpy_1.array([1, 2], copy=False, dtype=float, ndmin=2), [[1, 2]])
+    assert numpy_1.array(x, copy=False, dtype=np.int32).dtype == np.int32
+    assert numpy_1.ndarray is np.ndarray
+    assert backend.neurons.np.random is np.random
+    assert np.array(x) is not numpy_1.array(x, copy=False)
+
+
+@pytest.fixture
+def backend(monkeypatch, tmp_path):
+    """A backend to import, and the record of what happens meanwhile."""
+    events = []
+    (tmp_path / "some_backend.py").write_text("VALUE = 1\nEVENTS.append('execute')\n")
+    patch = compat.Patch(
+        "some_backend",
+        (1, 0),
+        "numpy",
+        (1, 0),
+        before=lambda module: (setattr(module, "EVENTS", events), events.append("before")),
+        after=lambda module: events.append("after"),
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(compat, "PATCHES", (patch,))
+    monkeypatch.setattr(sys, "meta_path", [f for f in sys.meta_path if f is not compat._FINDER])
+    monkeypatch.setattr(compat, "_FINDER", compat._Finder())
+    compat.install()
+    yield events
+    sys.modules.pop("some_backend", None)
+
+
+def test_patches_and_callbacks_surround_the_import(backend):
+    compat.on_import("some_backend", lambda module: backend.append(module.VALUE))
+    assert backend == []
+    module = importlib.import_module("some_backend")
+    assert backend == ["before", "execute", "after", 1]
+    compat.on_import("some_backend", lambda module: backend.append("at once"))
+    assert backend[-1] == "at once"
+    assert isinstance(module.__loader__, importlib.machinery.SourceFileLoader)
+    assert module.__spec__.loader is module.__loader__
+
+
+def test_callbacks_may_ask_for_callbacks(backend):
+    def callback(module):
+        compat.on_import("some_backend", lambda module: backend.append("second"))
+        backend.append("first")
+
+    compat.on_import("some_backend", callback)
+    importlib.import_module("some_backend")
+    assert backend[3:] == ["first", "second"]
+
+
+def test_errors_of_callbacks_end_the_import(backend):
+    compat.on_import("some_backend", lambda module: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        importlib.import_module("some_backend")
+    assert "some_backend" not in sys.modules
+
+
+def test_any_module_can_be_waited_for(backend, tmp_path):
+    (tmp_path / "other.py").write_text("")
+    compat.on_import("other", lambda module: backend.append(module.__name__))
+    importlib.import_module("other")
+    assert sys.modules.pop("other").__name__ == backend[-1] == "other"
+
+
+def test_found_but_not_imported_modules_keep_their_loaders_methods(backend):
+    spec = importlib.util.find_spec("some_backend")
+    assert "VALUE = 1" in spec.loader.get_source("some_backend")
+    assert backend == []
+
+
+def test_missing_backends_stay_missing(backend):
+    compat.on_import("no_such_backend", backend.append)
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("no_such_backend")
+    assert backend == []
+
+
+def test_installing_twice_installs_once(backend):
+    finders = list(sys.meta_path)
+    compat.install()
+    assert sys.meta_path == finders
+
+
+def test_installing_mends_what_was_imported_before(backend, monkeypatch):
+    monkeypatch.setitem(sys.modules, "some_backend", ModuleType("some_backend"))
+    monkeypatch.setattr(compat, "_FINDER", compat._Finder())
+    compat.install()
+    assert backend == ["after"]
