@@ -1,6 +1,7 @@
 """What Nengo's builder does with our types: checks while the time step is known, and no delay.
 
-Importing this module registers the builders; NengoDL and the layerwise simulator build through them too.
+Importing this module registers the builders; NengoDL and the layerwise simulator build through them
+too.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def build_phasor(model, neuron_type, neurons, **signals):
 @Builder.register(SpikeSynapse)
 def build_spike_synapse(model, synapse, sig_in=None, sig_out=None, mode="set"):
     """Build the synapse without the delay of a step that Nengo gives to filters."""
-    _explain(synapse, synapse.constants, model.dt, sig_in.shape[0])
+    _explain(synapse, synapse.make_state, sig_in.shape, sig_in.shape, model.dt)
     return build_process(model, synapse, sig_in, sig_out, mode="inc" if mode == "inc" else "set")
 
 
@@ -41,7 +42,9 @@ def build_spike_synapse(model, synapse, sig_in=None, sig_out=None, mode="set"):
 def build_random_sparsifier(model, synapse, sig_in=None, sig_out=None, mode="set"):
     """Give the synapse the seed that its place in the seeded network determines, then build it."""
     if synapse.seed is None:
-        place = sum(isinstance(getattr(op, "process", None), RandomSparsifier) for op in model.operators)
+        place = sum(
+            isinstance(getattr(op, "process", None), RandomSparsifier) for op in model.operators
+        )
         seed = (model.seeds[model.toplevel] + (place + 1) * SEED_STRIDE) % 2**31
         synapse = RandomSparsifier(synapse.probability, seed=seed)
     return build_spike_synapse(model, synapse, sig_in, sig_out, mode)

@@ -19,6 +19,7 @@ from nengo_phasor.phases import STEP_TOLERANCE
 
 Array = Any
 
+
 class Rotation(NamedTuple):
     """One step of a damped rotation, exp((-1/tau + 2 pi i f) dt), as two real numbers."""
 
@@ -71,7 +72,8 @@ class ResonateAndFireConstants(NamedTuple):
 def resonate_and_fire(
     J: Array, voltage: Array, current: Array, c: ResonateAndFireConstants, heaviside: Callable
 ):
-    """Resonate; spike where the current crosses zero upwards at a voltage of at least the threshold.
+    """Resonate; spike where the current crosses zero upwards at a voltage of at least the
+    threshold.
 
     There Re z is at its maximum: the neuron's phase is zero. ``heaviside`` is the step function,
     H(x) = 1 for x >= 0, with whatever derivative training needs.
@@ -145,9 +147,9 @@ def rhythm_silences(xp, activity: Array, voltage: Array, current: Array, c: Fiel
 
     The layer's activity (its mean number of spikes a second, for each item of a batch) drives a
     resonator: the local field, band-passed at the rhythm's frequency. The field rises steepest when
-    most spikes arrive, which is where this resonator's phase is zero; a step is silent where that phase,
-    predicted from earlier steps alone, lies within half a window of zero:
-    Re z > |z| cos(pi window).
+    most spikes arrive, which is where this resonator's phase is zero; a step is silent where that
+    phase, predicted from earlier steps alone, lies within half a window of zero: Re z > |z| cos(pi
+    window).
 
     Returns
     -------
@@ -179,10 +181,10 @@ def assume_reference(xp, spikes: Array, heard: Array, at_reference: Array):
 def dropped_at_random(key: Array, step: Array, index: Array, limit: Array):
     """Return whether to drop the spike of neuron ``index`` in time step ``step``.
 
-    A counter-based generator: unlike a stream it makes the same choice on every substrate, in whatever
-    order it is asked. All arguments are unsigned 32-bit arrays; the choice is 1 with probability
-    limit / 2**31. The mixing is the 'lowbias32' integer hash (C. Wellons, public domain), its right
-    shifts written as divisions.
+    A counter-based generator: unlike a stream it makes the same choice on every substrate, in
+    whatever order it is asked. All arguments are unsigned 32-bit arrays; the choice is 1 with
+    probability limit / 2**31. The mixing is the 'lowbias32' integer hash (C. Wellons, public
+    domain), its right shifts written as divisions.
     """
 
     def mix(x):

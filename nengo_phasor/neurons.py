@@ -27,8 +27,8 @@ class SurrogateParam(Parameter):
 class PhaseCoding(NeuronType):
     """Base of the neurons that code in phase: their current is their input, without gain or bias.
 
-    They have no firing rate that a constant input sets, so nothing can be decoded from them the NEF's
-    way: connect from and to ``ensemble.neurons``.
+    They have no firing rate that a constant input sets, so nothing can be decoded from them the
+    NEF's way: connect from and to ``ensemble.neurons``.
     """
 
     def gain_bias(self, max_rates, intercepts):
@@ -49,8 +49,8 @@ class PhaseCoding(NeuronType):
             Always: a constant input sets no firing rate.
         """
         raise BuildError(
-            f"{self} codes in phase and has no firing rate to decode: connect from `ensemble.neurons` "
-            "(or probe them) instead of from the ensemble"
+            f"{self} codes in phase and has no firing rate to decode: connect from "
+            "`ensemble.neurons` (or probe them) instead of from the ensemble"
         )
 
 
@@ -60,8 +60,8 @@ class ResonateAndFire(PhaseCoding):
     .. math:: \frac{dz}{dt} = \left(-\frac{1}{\tau} + 2 \pi i f\right) z + J
 
     The voltage is Re z, which the input drives, and the current is Im z. There is a spike where the
-    current crosses zero upwards while the voltage is at or above the threshold: at the voltage's maximum.
-    Nothing is reset. So the spike's phase is that of the sum of the input's phasors, and a
+    current crosses zero upwards while the voltage is at or above the threshold: at the voltage's
+    maximum. Nothing is reset. So the spike's phase is that of the sum of the input's phasors, and a
     layer adds no phase of its own.
 
     Parameters
@@ -84,13 +84,13 @@ class ResonateAndFire(PhaseCoding):
     Raises
     ------
     nengo.exceptions.ValidationError
-        If frequency, tau, threshold or amplitude is not greater than 0. When the network is built or
-        run: if dt leaves fewer than 4 steps to a cycle.
+        If frequency, tau, threshold or amplitude is not greater than 0. When the network is built
+        or run: if dt leaves fewer than 4 steps to a cycle.
 
     References
     ----------
-    Izhikevich (2001), Resonate-and-fire neurons; Olin-Ammentorp (2023), Sparsifying Spiking Networks
-    through Local Rhythms, section 2.1, which drives Im z in place of Re z.
+    Izhikevich (2001), Resonate-and-fire neurons; Olin-Ammentorp (2023), Sparsifying Spiking
+    Networks through Local Rhythms, section 2.1, which drives Im z in place of Re z.
     """
 
     negative = False
@@ -150,7 +150,8 @@ class Phasor(PhaseCoding):
     Parameters
     ----------
     floor : float
-        Currents of this length or less have no phase: the output, and the gradient through it, is 0.
+        Currents of this length or less have no phase: the output, and the gradient through it, is
+        0.
 
     Raises
     ------

@@ -9,17 +9,14 @@ leading (batch) dimensions along.
 
 Notes
 -----
-*Steps.* Nengo's step number k = 1, 2, ... ends at time k dt and is row k - 1 of a raster. Cycle c
-owns the steps with ``c T < k dt - t0 <= (c + 1) T``, so the step on a border closes a cycle; a
-cycle's first instant (phase -1) has no step of its own. Phases being circular, that instant is also
-the cycle's end, and there the spike goes. So every phase has exactly one spike in each cycle,
-inside the steps which that cycle owns, and :func:`from_raster` finds it in the same cycle.
+*Steps.* Row k = 0, 1, ... of a raster is Nengo's output at time (k + 1) dt and stands for the time
+from k dt to (k + 1) dt. A spike is in the step that contains its time, as a neuron's is in the step
+in which it crosses its threshold, and is decoded as the middle of that step. So a phase is decoded
+at most dt/2 off, dt/T in phase, and nothing drifts.
 
-*Accuracy.* The spike takes the step of its cycle that is nearest on the circle. If the steps per
-cycle are a whole number, it is at most dt/2 off, so the decoded phase differs from the encoded one
-by at most dt/T (wrapped). Otherwise the same holds except at the border, where the circle closes
-with a gap of up to two steps: there the spike is less than dt off, the phase less than 2 dt/T.
-Borders are found from the start, cycle by cycle, so nothing drifts.
+*Cycles.* A step belongs to the cycle that its middle is in. Unless a cycle is a whole number of
+steps, one step is on each border, so a phase less than 2 dt/T from the border can be decoded in the
+cycle next to its own.
 """
 
 from __future__ import annotations
@@ -71,6 +68,18 @@ def from_complex(z: ArrayLike) -> NDArray:
     """Phase of each complex number, in [-1, 1): ``angle(z) / pi``; 0 has none and gives NaN."""
     z = np.asarray(z)
     return np.where(z == 0, np.nan, wrap(np.angle(z) / np.pi))[()]
+
+
+def to_rows(phase: ArrayLike) -> NDArray:
+    """Phasors of phases as real numbers, (..., n) to (..., 2n): real parts, imaginary parts."""
+    z = to_complex(phase)
+    return np.concatenate([z.real, z.imag], axis=-1)
+
+
+def from_rows(rows: ArrayLike) -> NDArray:
+    """Complex numbers of `to_rows`' form: (..., 2n) to (..., n)."""
+    real, imag = np.split(np.asarray(rows), 2, axis=-1)
+    return real + 1j * imag
 
 
 def circular_mean(
@@ -188,10 +197,41 @@ def from_times(times: ArrayLike, frequency: float, t0: float = 0.0) -> NDArray:
     return wrap(2 * frequency * (np.asarray(times) - t0) - 1)
 
 
+def to_steps(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> NDArray[np.int_]:
+    """Time steps, the first being 0, of phases that repeat every cycle from time 0 on.
+
+    Parameters
+    ----------
+    phase : (..., n) array_like
+        Phases, wrapped if need be. NaN is a missing spike.
+    frequency : float
+        Cycles per second, in Hz.
+    n_cycles : int
+        Number of cycles.
+    dt : float
+        Length of a simulation step, in seconds.
+
+    Returns
+    -------
+    (..., n, n_cycles) ndarray of int
+        ``floor((c + (phase + 1) / 2) / (frequency dt))`` for cycles c = 0, 1, ...; -1 for a missing
+        spike.
+
+    Raises
+    ------
+    ValidationError
+        If frequency or dt is not positive, if a cycle has fewer than 4 steps, or if n_cycles is not
+        a positive integer.
+    """
+    _check_n_cycles(n_cycles)
+    period = steps_per_cycle(frequency, dt)
+    cycles = np.arange(n_cycles) + (wrap(phase)[..., None] + 1) / 2
+    steps = np.floor(cycles * period + STEP_TOLERANCE)
+    return np.where(np.isnan(steps), -1, steps).astype(int)
+
+
 def to_raster(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> NDArray[np.bool_]:
     """Spike raster of phases that repeat every cycle, beginning at time 0.
-
-    The module's notes say which step a phase takes, and how accurately.
 
     Parameters
     ----------
@@ -208,29 +248,17 @@ def to_raster(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> N
     -------
     (..., n_steps, n) ndarray of bool
         True in the steps with a spike: one per cycle and phase, none where missing. Row k is
-        Nengo's output at time (k + 1) dt.
+        Nengo's output at time (k + 1) dt. The last cycle's last step is whole.
 
     Raises
     ------
     ValidationError
-        If frequency or dt is not positive, if a cycle has fewer than 4 steps, or if n_cycles is not
-        a positive integer.
+        As `to_steps`.
     """
-    _check_n_cycles(n_cycles)
-    period = steps_per_cycle(frequency, dt)
-    borders = _borders(period, n_cycles)
-    first, last = borders[:-1, None] + 1, borders[1:, None]
-
-    phase = wrap(phase)[..., None, :]
-    present = ~np.isnan(phase)
-    position = period * (np.arange(n_cycles)[:, None] + (np.where(present, phase, 0) + 1) / 2)
-    # The circle opened before the cycle's first step: positions in [first, first + period).
-    position = np.where(position < first, position + period, position)
-    closing = (last + first + period) / 2
-    step = np.where(position <= closing, np.minimum(np.rint(position), last), first).astype(int)
-
-    raster = np.zeros((*step.shape[:-2], borders[-1], step.shape[-1]), dtype=bool)
-    np.put_along_axis(raster, step - 1, np.broadcast_to(present, step.shape), axis=-2)
+    steps = np.moveaxis(to_steps(phase, frequency, n_cycles, dt), -1, -2)
+    n_steps = int(np.ceil(n_cycles * steps_per_cycle(frequency, dt) - STEP_TOLERANCE))
+    raster = np.zeros((*steps.shape[:-2], n_steps, steps.shape[-1]), dtype=bool)
+    np.put_along_axis(raster, np.clip(steps, 0, n_steps - 1), steps >= 0, axis=-2)
     return raster
 
 
@@ -244,8 +272,7 @@ def from_raster(
 ) -> NDArray:
     """Phases of the spikes in a raster, cycle by cycle.
 
-    A spike counts for the cycle that owns its step (see the module's notes). Of several spikes in a
-    cycle the first is taken.
+    Of several spikes in a cycle the first is taken.
 
     Parameters
     ----------
@@ -259,14 +286,14 @@ def from_raster(
     n_cycles : int, optional
         Number of cycles to decode. By default all complete ones.
     t0 : float, optional
-        Beginning of the first cycle, in seconds; steps up to there are left out.
+        Beginning of the first cycle, in seconds.
     missing : float, optional
         What stands for the phase of a missing spike.
 
     Returns
     -------
     (..., n_cycles, n) ndarray
-        Phases in [-1, 1): of step k in cycle c, ``2 ((k dt - t0) / T - c) - 1``, wrapped.
+        Phases in [-1, 1): of row k in cycle c, ``2 (((k + 1/2) dt - t0) / T - c) - 1``.
 
     Raises
     ------
@@ -281,9 +308,10 @@ def from_raster(
     period = steps_per_cycle(frequency, dt)
     start = t0 / dt
     if n_cycles is None:
-        n_cycles = max(1, int(np.ceil((n_steps + 1 - STEP_TOLERANCE - start) / period)) - 1)
+        n_cycles = max(1, int((n_steps - start + STEP_TOLERANCE) / period))
     _check_n_cycles(n_cycles)
-    borders = _borders(period, n_cycles, start)
+    # the first step whose middle is in the cycle
+    borders = np.ceil(start + period * np.arange(n_cycles + 1) - 0.5 - STEP_TOLERANCE).astype(int)
     if borders[-1] > n_steps:
         raise ValidationError(
             f"has {n_steps} steps, but {n_cycles} cycle(s) of {period:g} steps from t0 = {t0:g} s "
@@ -296,14 +324,9 @@ def from_raster(
         spikes = raster[..., begin:end, :] != 0
         first = spikes.argmax(axis=-2)
         found = np.take_along_axis(spikes, first[..., None, :], axis=-2)[..., 0, :]
-        step_phases = wrap(2 * ((np.arange(begin, end) + 1 - start) / period - cycle) - 1)
+        step_phases = wrap(2 * ((np.arange(begin, end) + 0.5 - start) / period - cycle) - 1)
         phases[..., cycle, :] = np.where(found, step_phases[first], missing)
     return phases
-
-
-def _borders(period: float, n_cycles: int, start: float = 0.0) -> NDArray[np.int_]:
-    """Last step number up to each cycle's beginning, and up to the last one's end."""
-    return np.floor(start + period * np.arange(n_cycles + 1) + STEP_TOLERANCE).astype(int)
 
 
 def _check_positive(value: float, attr: str) -> None:

@@ -1,9 +1,9 @@
 """Surrogate derivatives: what training takes for the derivative of a spike.
 
-A spike is the step function H of a distance to threshold, whose derivative is zero or infinite. Training
-through time keeps the exact spike forwards and replaces H'(x) backwards by one of these (Neftci,
-Mostafa and Zenke 2019). Each has its peak of 1/width at the threshold and integrates to one, or,
-for `FastSigmoid`, whose tails are too long for that, to two.
+A spike is the step function H of a distance to threshold, whose derivative is zero or infinite.
+Training through time keeps the exact spike forwards and replaces H'(x) backwards by one of these
+(Neftci, Mostafa and Zenke 2019). Each has its peak of 1/width at the threshold and integrates to
+one, or, for `FastSigmoid`, whose tails are too long for that, to two.
 """
 
 from __future__ import annotations

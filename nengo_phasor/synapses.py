@@ -2,10 +2,11 @@
 
 They are Nengo synapses: put one on the connection from a layer's neurons to a relay (a Node without
 output), and the weights on the connection from there, because a connection's synapse acts after its
-transform. Unlike Nengo's filters they act within the time step: what they let through keeps its phase.
-So in a loop there must be some other synapse, which delays.
+transform. Unlike Nengo's filters they act within the time step: what they let through keeps its
+phase. So in a loop there must be some other synapse, which delays.
 
-Each gives the constants of a time step and one pure function, ``advance``, which every substrate runs.
+Each gives the constants of a time step and one pure function, ``advance``, which every substrate
+runs.
 """
 
 from __future__ import annotations
@@ -39,27 +40,31 @@ class SpikeSynapse(Synapse):
 
     state_shapes: dict[str, str] = {}  # noqa: RUF012
 
-    def constants(self, dt: float, n_neurons: int, n_items: int = 1) -> Any:
-        """Return what a step of ``dt`` seconds needs, for a batch of ``n_items``."""
+    def constants(self, dt: float, neurons: np.ndarray, items: np.ndarray) -> Any:
+        """Return what a step of ``dt`` seconds needs, given the inputs' places.
+
+        ``neurons`` and ``items`` are the indices of neuron and item of the batch, in shapes that
+        together broadcast to the input's.
+        """
         raise NotImplementedError("Spike synapses must provide constants")
 
     def advance(self, xp, tick: Tick, x: Array, c: Any, *state: Array) -> tuple[Array, ...]:
         """Return this step's output for the input x, and the new states.
 
-        ``x`` and the states have shape (..., n_neurons), or (..., 1) for a state that is one in all;
-        ``xp`` is the array library.
+        ``x`` and the states have shape (..., n_neurons), or (..., 1) for a state that is one in
+        all; ``xp`` is the array library.
         """
         raise NotImplementedError("Spike synapses must provide advance")
 
     def make_state(self, shape_in, shape_out, dt, dtype=None, y0=None):
         """Return the states, all zero."""
-        self.constants(dt, shape_in[0])
+        self.constants(dt, np.arange(shape_in[0]), np.zeros(1, int))
         sizes = {"neuron": shape_in[0], "all": 1}
         return {k: np.zeros(sizes[v], dtype=dtype) for k, v in self.state_shapes.items()}
 
     def make_step(self, shape_in, shape_out, dt, rng, state):
         """Return a function of the time and the input that advances the states in place."""
-        c = self.constants(dt, shape_in[0])
+        c = self.constants(dt, np.arange(shape_in[0]), np.zeros(1, int))
 
         def step(t, x):
             number = np.rint(t / dt)
@@ -110,16 +115,16 @@ class ArcSparsifier(RhythmicSynapse):
     Parameters
     ----------
     arc : float
-        Strength, from 0 (leaves out nothing) to 1 (everything): the fraction of the circle that the arc
-        takes up.
+        Strength, from 0 (leaves out nothing) to 1 (everything): the fraction of the circle that the
+        arc takes up.
     frequency : float
         Of the rhythm, in Hz.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If arc is not in [0, 1] or frequency not greater than 0. When the network is built: if dt leaves
-        fewer than 4 steps to a cycle.
+        If arc is not in [0, 1] or frequency not greater than 0. When the network is built: if dt
+        leaves fewer than 4 steps to a cycle.
 
     References
     ----------
@@ -132,7 +137,7 @@ class ArcSparsifier(RhythmicSynapse):
         super().__init__(frequency)
         self.arc = arc
 
-    def constants(self, dt, n_neurons, n_items=1):
+    def constants(self, dt, neurons, items):
         return steps_per_cycle(self.frequency, dt)
 
     def advance(self, xp, tick, x, c):
@@ -142,10 +147,10 @@ class ArcSparsifier(RhythmicSynapse):
 class FieldSparsifier(RhythmicSynapse):
     """Leaves out the spikes that come while the layer's own field rises steepest.
 
-    The spikes of the layer add up to a local field, whose rhythm so far predicts when in this cycle it
-    will rise steepest. Within a window centred on that moment all spikes are left out. The prediction
-    is causal and each network's own; see `.dynamics.rhythm_silences`. There is none before the first
-    spikes, so these pass.
+    The spikes of the layer add up to a local field, whose rhythm so far predicts when in this cycle
+    it will rise steepest. Within a window centred on that moment all spikes are left out. The
+    prediction is causal and each network's own; see `.dynamics.rhythm_silences`. There is none
+    before the first spikes, so these pass.
 
     Parameters
     ----------
@@ -158,8 +163,8 @@ class FieldSparsifier(RhythmicSynapse):
     Raises
     ------
     nengo.exceptions.ValidationError
-        If window is not in [0, 1] or frequency not greater than 0. When the network is built: if dt leaves
-        fewer than 4 steps to a cycle.
+        If window is not in [0, 1] or frequency not greater than 0. When the network is built: if dt
+        leaves fewer than 4 steps to a cycle.
 
     References
     ----------
@@ -178,7 +183,7 @@ class FieldSparsifier(RhythmicSynapse):
         super().__init__(frequency)
         self.window = window
 
-    def constants(self, dt, n_neurons, n_items=1):
+    def constants(self, dt, neurons, items):
         steps_per_cycle(self.frequency, dt)
         return dynamics.field_constants(
             self.window, self.frequency, self.memory / self.frequency, dt
@@ -193,8 +198,8 @@ class FieldSparsifier(RhythmicSynapse):
 class RandomSparsifier(SpikeSynapse):
     """Leaves out each spike with the same probability: the control.
 
-    The choice depends on the seed, the time step, the neuron and the item of the batch alone, so that
-    every substrate leaves out the same spikes; Nengo's own simulator runs item 0.
+    The choice depends on the seed, the time step, the neuron and the item of the batch alone, so
+    that every substrate leaves out the same spikes; Nengo's own simulator runs item 0.
 
     Parameters
     ----------
@@ -219,18 +224,13 @@ class RandomSparsifier(SpikeSynapse):
         super().__init__(seed=seed)
         self.probability = probability
 
-    def keys(self, n_items: int) -> np.ndarray:
-        """Return the items' keys for `.dynamics.dropped_at_random`, of shape (n_items,)."""
-        return (np.arange(n_items, dtype=np.uint64) + np.uint64(self.seed or 0)).astype(np.uint32)
-
     @property
     def limit(self) -> np.ndarray:
         """The probability as `.dynamics.dropped_at_random` takes it."""
         return np.uint32([round(self.probability * 2**31)])
 
-    def constants(self, dt, n_neurons, n_items=1):
-        keys = self.keys(n_items)
-        return keys[:, None] if n_items > 1 else keys, np.arange(n_neurons, dtype=np.uint32)
+    def constants(self, dt, neurons, items):
+        return (items + (self.seed or 0)).astype(np.uint32), neurons.astype(np.uint32)
 
     def advance(self, xp, tick, x, c):
         dropped = dynamics.dropped_at_random(c[0], tick.count, c[1], self.limit)
@@ -240,10 +240,10 @@ class RandomSparsifier(SpikeSynapse):
 class AssumeReference(RhythmicSynapse):
     """A receiver's synapse: assumes that a neuron which it did not hear spiked at the reference.
 
-    In the step of phase 0 it adds a spike of every neuron that it has not heard since the last one, and
-    takes one away for every further spike of the others. So over a cycle a silent neuron stands
-    for phase 0, and one that spiked, now or later, for its own phase. Nothing is sent for
-    this: the receiver adds the sum of its weights once a cycle, and each spike takes its share off again.
+    In the step of phase 0 it adds a spike of every neuron that it has not heard since the last one,
+    and takes one away for every further spike of the others. So over a cycle a silent neuron stands
+    for phase 0, and one that spiked, now or later, for its own phase. Nothing is sent for this: the
+    receiver adds the sum of its weights once a cycle, and each spike takes its share off again.
 
     Put it after a sparsifier, on a connection between two relays.
 
@@ -257,13 +257,13 @@ class AssumeReference(RhythmicSynapse):
     Raises
     ------
     nengo.exceptions.ValidationError
-        If frequency or amplitude is not greater than 0. When the network is built: if dt leaves fewer than 4
-        steps to a cycle.
+        If frequency or amplitude is not greater than 0. When the network is built: if dt leaves
+        fewer than 4 steps to a cycle.
 
     References
     ----------
-    Olin-Ammentorp (2023), Sparsifying Spiking Networks through Local Rhythms, section 1.2: downstream
-    neurons take missing input for the group's phase.
+    Olin-Ammentorp (2023), Sparsifying Spiking Networks through Local Rhythms, section 1.2:
+    downstream neurons take missing input for the group's phase.
     """
 
     state_shapes = {"heard": "neuron"}  # noqa: RUF012
@@ -274,7 +274,7 @@ class AssumeReference(RhythmicSynapse):
         super().__init__(frequency)
         self.amplitude = amplitude
 
-    def constants(self, dt, n_neurons, n_items=1):
+    def constants(self, dt, neurons, items):
         return steps_per_cycle(self.frequency, dt), self.amplitude / dt
 
     def advance(self, xp, tick, x, c, heard):
@@ -299,8 +299,8 @@ class PhaseEncoder(RhythmicSynapse):
     Raises
     ------
     nengo.exceptions.ValidationError
-        If frequency or amplitude is not greater than 0. When the network is built: if dt leaves fewer than 4
-        steps to a cycle.
+        If frequency or amplitude is not greater than 0. When the network is built: if dt leaves
+        fewer than 4 steps to a cycle.
     """
 
     amplitude = NumberParam("amplitude", low=0, low_open=True)
@@ -309,7 +309,7 @@ class PhaseEncoder(RhythmicSynapse):
         super().__init__(frequency)
         self.amplitude = amplitude
 
-    def constants(self, dt, n_neurons, n_items=1):
+    def constants(self, dt, neurons, items):
         return steps_per_cycle(self.frequency, dt), self.amplitude / dt
 
     def advance(self, xp, tick, x, c):

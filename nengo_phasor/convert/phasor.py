@@ -24,12 +24,12 @@ def to_spiking(
 ) -> tuple[nengo.Network, dict[Any, Any]]:
     """Turn a phase-domain network into its twin of resonate-and-fire neurons.
 
-    Every ensemble of 2n `.Phasor` neurons becomes n `.ResonateAndFire` neurons. Connections between them keep
-    their weights, as dense transforms. Every node that gives phasors becomes one that gives
-    their n phases, which a `.PhaseEncoder` turns into a spike in each cycle; a node without input
-    (where NengoDL and the layerwise simulator take data) is thus fed with phases in place of phasors.
-    Any topology will do: several layers, branches, skip connections. The subnetworks stay. What
-    nodes compute before there are phasors stays, too.
+    Every ensemble of 2n `.Phasor` neurons becomes n `.ResonateAndFire` neurons. Connections between
+    them keep their weights, as dense transforms. Every node that gives phasors becomes one that
+    gives their n phases, which a `.PhaseEncoder` turns into a spike in each cycle; a node without
+    input (where NengoDL and the layerwise simulator take data) is thus fed with phases in place of
+    phasors. Any topology will do: several layers, branches, skip connections. The subnetworks stay.
+    What nodes compute before there are phasors stays, too.
 
     Parameters
     ----------
@@ -57,7 +57,9 @@ def to_spiking(
         phasors, a transform that is no real weight matrix on phasors, decoded connections,
         learning rules, nodes that take phasors.
     """
-    conversion = _Conversion(network, neuron_type or ResonateAndFire(), sparsifier, assume_reference)
+    conversion = _Conversion(
+        network, neuron_type or ResonateAndFire(), sparsifier, assume_reference
+    )
     twin = nengo.Network(label=network.label, seed=network.seed)
     conversion.objects(network, twin)
     conversion.links(network)
@@ -104,8 +106,8 @@ class _Conversion:
         """Return the resonate-and-fire twin, with its bias and its sparsified output."""
         if not isinstance(old.neuron_type, Phasor):
             raise BuildError(
-                f"{old}: {type(old.neuron_type).__name__} neurons have no spiking twin; use Phasor, "
-                "or keep them out of the network that is converted"
+                f"{old}: {type(old.neuron_type).__name__} neurons have no spiking twin; use "
+                "Phasor, or keep them out of the network that is converted"
             )
         new = nengo.Ensemble(old.n_neurons // 2, 1, neuron_type=self.neuron_type, label=old.label)
         bias = phases.from_rows(self.params[old].bias)
@@ -212,7 +214,9 @@ class _Conversion:
             return nengo.Probe(
                 self.mapping[old.obj][old.slice], old.attr, synapse=old.synapse, label=old.label
             )
-        raise BuildError(f"{old}: only the whole output of neurons or nodes can be probed in the twin")
+        raise BuildError(
+            f"{old}: only the whole output of neurons or nodes can be probed in the twin"
+        )
 
 
 def _built_params(network):
@@ -235,7 +239,8 @@ def _takes_phasors(obj, phasors):
 def _phasor_valued(network):
     """Return the neurons and nodes whose output is phasors.
 
-    These are Phasor neurons, what connects to them, relays of these, and what connects to such relays.
+    These are Phasor neurons, what connects to them, relays of these, and what connects to such
+    relays.
     """
     found = {e.neurons for e in network.all_ensembles if isinstance(e.neuron_type, Phasor)}
     size = -1
@@ -265,8 +270,8 @@ def _phases_of(node):
     if callable(output):
         return lambda *args: _angles(output(*args))
     raise BuildError(
-        f"{node}: phasors from a {type(output).__name__} are not converted; give the node an array, a "
-        "function or a PresentInput process"
+        f"{node}: phasors from a {type(output).__name__} are not converted; give the node an "
+        "array, a function or a PresentInput process"
     )
 
 

@@ -5,6 +5,7 @@ Importing this module registers them with NengoDL.
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 from nengo_dl.builder import OpBuilder
 from nengo_dl.neuron_builders import SimNeuronsBuilder, TFNeuronBuilder
@@ -16,7 +17,7 @@ from nengo_phasor.synapses import SpikeSynapse, Tick
 
 
 def heaviside(surrogate=None):
-    """Return the step function H(x) = 1 for x >= 0, with the surrogate's derivative if there is one."""
+    """Return the step function, H(x) = 1 for x >= 0, with the surrogate's derivative if any."""
 
     @tf.custom_gradient
     def step(x):
@@ -66,7 +67,9 @@ class SpikeSynapseBuilder(OpBuilder):
         self.input, self.output = signals[op.input], signals[op.output]
         self.states = [signals[state] for state in op.state.values()]
         self.constants = self.synapse.constants(
-            signals.dt_val, op.input.shape[0], signals.minibatch_size
+            signals.dt_val,
+            np.arange(op.input.shape[0]),
+            np.arange(signals.minibatch_size)[:, None],
         )
         self.dt = signals.dt_val
 

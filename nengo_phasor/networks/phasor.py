@@ -6,6 +6,7 @@ Signals are phasors: 2n values, read as shape (2, n), real parts before imaginar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import nengo
 import numpy as np
@@ -132,8 +133,8 @@ class PhasorClassifier(nengo.Network):
                 obj=self,
             )
         with self:
-            self.layers = [PhasorDense(a, b) for a, b in zip(sizes, sizes[1:], strict=False)]
-            for pre, post in zip(self.layers, self.layers[1:], strict=False):
+            self.layers = [PhasorDense(a, b) for a, b in pairwise(sizes)]
+            for pre, post in pairwise(self.layers):
                 nengo.Connection(pre.output, post.input, synapse=None)
         self.input = self.layers[0].input
         self.output = self.layers[-1].output
@@ -144,8 +145,8 @@ class RandomProjection(nengo.Network):
 
     .. math:: p = \\frac{s}{\\sigma_h} (h - \\mu_h), \\quad h = P x, \\quad P_{jk} \\sim N(0, 1)
 
-    The mean and the standard deviation are over each input's own projections, so every input spreads
-    its phases alike. P comes from the seed and is not trained.
+    The mean and the standard deviation are over each input's own projections, so every input
+    spreads its phases alike. P comes from the seed and is not trained.
 
     Parameters
     ----------

@@ -1,0 +1,149 @@
+"""What `.layerwise` computes over a whole window at once.
+
+Signals are dense, of shape (n_steps, n_items, n), or sparse matrices of n_steps n_items rows, an
+item's neighbour being the next row.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import nengo
+import numpy as np
+
+from nengo_phasor import compat, phases
+from nengo_phasor.neurons import ResonateAndFire
+from nengo_phasor.synapses import PhaseEncoder, SpikeSynapse, Tick
+
+sparse = compat.require("scipy.sparse")
+
+
+def spikes(dense: np.ndarray):
+    """Return the sparse matrix of a dense signal."""
+    flat = dense.reshape(-1, dense.shape[-1])
+    rows, columns = np.divmod(np.flatnonzero(flat), flat.shape[1])
+    return spike_matrix(rows, columns, flat[rows, columns], flat.shape)
+
+
+def spike_matrix(rows, columns, values, shape):
+    """Return a sparse matrix from entries in order of their rows."""
+    starts = np.searchsorted(rows, np.arange(shape[0] + 1))
+    return sparse.csr_matrix((values, columns, starts), shape=shape)
+
+
+def encode_constant(encoder: PhaseEncoder, phase: np.ndarray, dt: float, n_steps: int, dtype):
+    """Return the spikes of phases, of shape (n_items, n), that do not change over the window."""
+    n_items, n = phase.shape
+    cycles = int(np.ceil(n_steps * dt * encoder.frequency)) + 1
+    steps = phases.to_steps(phase, encoder.frequency, cycles, dt)
+    items, neurons, _ = np.ogrid[: phase.shape[0], : phase.shape[1], :1]
+    steps, items, neurons = np.broadcast_arrays(steps, items, neurons)
+    heard = (steps >= 0) & (steps < n_steps)
+    rows = steps[heard] * n_items + items[heard]
+    order = np.argsort(rows, kind="stable")
+    values = np.full(len(rows), encoder.amplitude / dt, dtype)
+    return spike_matrix(rows[order], neurons[heard][order], values, (n_steps * n_items, n))
+
+
+def through_spikes(synapse: SpikeSynapse, x, dt: float, items: np.ndarray):
+    """Return sparse spikes ``x`` after a synapse that has no state: each entry stands by itself."""
+    step, item = np.divmod(np.repeat(np.arange(x.shape[0]), np.diff(x.indptr)), len(items))
+    tick = Tick(step + 1.0, (step + 1).astype(np.uint32))
+    constants = synapse.constants(dt, x.indices, items[item])
+    (values,) = synapse.advance(np, tick, x.data, constants)
+    kept = sparse.csr_matrix((values, x.indices, x.indptr), shape=x.shape)
+    kept.eliminate_zeros()
+    return kept
+
+
+def through_steps(synapse: SpikeSynapse, x: np.ndarray, dt: float, items: np.ndarray, n_steps: int):
+    """Return a dense signal after a synapse with a state, step by step."""
+    _, n_items, n = x.shape
+    constants = synapse.constants(dt, np.arange(n), items[:, None])
+    sizes = {"neuron": n, "all": 1}
+    states = [np.zeros((n_items, sizes[kind]), x.dtype) for kind in synapse.state_shapes.values()]
+    output = np.empty((n_steps, n_items, n), x.dtype)
+    for k in range(n_steps):
+        tick = Tick(np.float64(k + 1), np.uint32([k + 1]))
+        output[k], *states = synapse.advance(np, tick, x[k % len(x)], constants, *states)
+    return output
+
+
+def filtered(synapse, x: np.ndarray, dt: float, n_steps: int) -> np.ndarray:
+    """Return a dense signal after one of Nengo's filters, which act a step later."""
+    shape = x.shape[1:]
+    state = synapse.make_state(shape, shape, dt, dtype=x.dtype)
+    step = synapse.make_step(shape, shape, dt, None, state)
+    output = np.zeros((n_steps, *shape), x.dtype)
+    for k in range(n_steps - 1):
+        output[k + 1] = step(None, x[k % len(x)])
+    return output
+
+
+def resonate_and_fire_window(
+    neurons: ResonateAndFire, dt: float, J: np.ndarray, n_steps: int, states: dict
+):
+    """Return the spikes of resonate-and-fire neurons.
+
+    This is `.dynamics.resonate_and_fire` in place, comparing where that multiplies.
+    """
+    c = neurons.constants(dt)
+    dtype, shape = J.dtype, J.shape[1:]
+    cos, sin, threshold = (dtype.type(v) for v in (c.cos, c.sin, c.threshold))
+    impulse = J * dtype.type(dt)
+    voltage, current = (np.tile(states[s], (shape[0], 1)) for s in ("voltage", "current"))
+    turned, new_current = np.empty(shape, dtype), np.empty(shape, dtype)
+    was_up, is_up, peak = current >= 0, np.empty(shape, bool), np.empty(shape, bool)
+    raster = np.empty((n_steps, *shape), bool)
+    for k in range(n_steps):
+        np.multiply(voltage, sin, out=turned)
+        np.multiply(current, cos, out=new_current)
+        new_current += turned
+        np.multiply(current, sin, out=turned)
+        voltage *= cos
+        voltage -= turned
+        voltage += impulse[k % len(impulse)]
+        current, new_current = new_current, current
+        np.greater_equal(current, 0, out=is_up)
+        np.greater_equal(voltage, threshold, out=peak)
+        np.greater(is_up, was_up, out=raster[k])
+        raster[k] &= peak
+        was_up, is_up = is_up, was_up
+    rows, columns = np.divmod(np.flatnonzero(raster), shape[1])
+    values = np.full(len(rows), c.height, dtype)
+    return spike_matrix(rows, columns, values, (n_steps * shape[0], shape[1]))
+
+
+def convolution_matrix(transform: nengo.Convolution, kernel: np.ndarray):
+    """Return the sparse matrix, (size_out, size_in), of a convolution transform."""
+    places_in = _channels_last(np.arange(transform.size_in), transform.input_shape)
+    places_out = _channels_last(np.arange(transform.size_out), transform.output_shape)
+    space_in, space_out = places_in.shape[:-1], places_out.shape[:-1]
+    padding = [
+        max((out - 1) * stride + size - before, 0) // 2 if transform.padding == "same" else 0
+        for out, stride, size, before in zip(
+            space_out, transform.strides, transform.kernel_size, space_in, strict=True
+        )
+    ]
+    parts = []
+    for offset in product(*map(range, transform.kernel_size)):
+        axes = [
+            np.arange(out) * stride + shift - pad
+            for out, stride, shift, pad in zip(
+                space_out, transform.strides, offset, padding, strict=True
+            )
+        ]
+        inside = [(a >= 0) & (a < size) for a, size in zip(axes, space_in, strict=True)]
+        sources = places_in[np.ix_(*(a[i] for a, i in zip(axes, inside, strict=True)))]
+        targets = places_out[np.ix_(*inside)]
+        rows, columns, values = np.broadcast_arrays(
+            targets[..., None, :], sources[..., :, None], kernel[offset]
+        )
+        parts.append((values.ravel(), rows.ravel(), columns.ravel()))
+    values, rows, columns = map(np.concatenate, zip(*parts, strict=True))
+    return sparse.csr_matrix((values, (rows, columns)), (transform.size_out, transform.size_in))
+
+
+def _channels_last(flat, shape):
+    array = flat.reshape(shape.shape)
+    return array if shape.channels_last else np.moveaxis(array, 0, -1)
