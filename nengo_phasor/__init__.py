@@ -1,7 +1,69 @@
-"""Rhythm, phase and sparse spikes for Nengo."""
+"""Rhythm, phase and sparse spikes for Nengo.
 
-from nengo_phasor import compat
+Neurons that resonate and code in phase, synapses that leave out spikes which carry little, and
+conversions between the phase domain, where networks train, and spikes. After ``import
+nengo_phasor``, `nengo`, `nengo_dl` and `nengo_phasor.layerwise` run them.
+"""
+
+from importlib import import_module
+
+from nengo_phasor import (
+    builders,
+    compat,
+    convert,
+    dynamics,
+    metrics,
+    networks,
+    phases,
+    surrogates,
+    vsa,
+)
+from nengo_phasor.neurons import Phasor, ResonateAndFire
+from nengo_phasor.synapses import (
+    ArcSparsifier,
+    AssumeReference,
+    FieldSparsifier,
+    PhaseEncoder,
+    RandomSparsifier,
+)
 
 __version__ = "0.1.0"
 
+__all__ = [
+    "ArcSparsifier",
+    "AssumeReference",
+    "FieldSparsifier",
+    "PhaseEncoder",
+    "Phasor",
+    "RandomSparsifier",
+    "ResonateAndFire",
+    "builders",
+    "compat",
+    "convert",
+    "datasets",
+    "dl",
+    "dynamics",
+    "layerwise",
+    "metrics",
+    "networks",
+    "phases",
+    "plots",
+    "surrogates",
+    "vsa",
+]
+
+_ON_DEMAND = ("datasets", "dl", "layerwise", "plots", "spa")
+
 compat.install()
+compat.on_import("nengo_dl", lambda module: import_module("nengo_phasor.dl"))
+
+
+def __getattr__(name):
+    """Import the modules that need an optional package, or time, when they are first used."""
+    if name in _ON_DEMAND:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_ON_DEMAND})

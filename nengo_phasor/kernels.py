@@ -32,17 +32,20 @@ def spike_matrix(rows, columns, values, shape):
 
 
 def encode_constant(encoder: PhaseEncoder, phase: np.ndarray, dt: float, n_steps: int, dtype):
-    """Return the spikes of phases, of shape (n_items, n), that do not change over the window."""
+    """Return the spikes of phases, of shape (n_items, n), that do not change over the window.
+
+    Where a cycle is a whole number of steps, these are the steps of one cycle: it repeats.
+    """
     n_items, n = phase.shape
-    cycles = int(np.ceil(n_steps * dt * encoder.frequency)) + 1
-    steps = phases.to_steps(phase, encoder.frequency, cycles, dt)
-    items, neurons, _ = np.ogrid[: phase.shape[0], : phase.shape[1], :1]
-    steps, items, neurons = np.broadcast_arrays(steps, items, neurons)
-    heard = (steps >= 0) & (steps < n_steps)
-    rows = steps[heard] * n_items + items[heard]
-    order = np.argsort(rows, kind="stable")
+    period = phases.steps_per_cycle(encoder.frequency, dt)
+    if abs(period - round(period)) < phases.STEP_TOLERANCE:
+        n_steps = min(n_steps, round(period))
+    cycles = int(np.ceil(n_steps / period))
+    steps = np.moveaxis(phases.to_steps(phase, encoder.frequency, cycles, dt), -1, 0)
+    cycle, item, neuron = np.nonzero((steps >= 0) & (steps < n_steps))
+    rows = steps[cycle, item, neuron] * n_items + item
     values = np.full(len(rows), encoder.amplitude / dt, dtype)
-    return spike_matrix(rows[order], neurons[heard][order], values, (n_steps * n_items, n))
+    return sparse.csr_matrix((values, (rows, neuron)), (n_steps * n_items, n))
 
 
 def through_spikes(synapse: SpikeSynapse, x, dt: float, items: np.ndarray):
@@ -90,24 +93,20 @@ def resonate_and_fire_window(
     c = neurons.constants(dt)
     dtype, shape = J.dtype, J.shape[1:]
     cos, sin, threshold = (dtype.type(v) for v in (c.cos, c.sin, c.threshold))
+    turn = np.array([-sin, sin]).reshape(2, 1, 1)
     impulse = J * dtype.type(dt)
-    voltage, current = (np.tile(states[s], (shape[0], 1)) for s in ("voltage", "current"))
-    turned, new_current = np.empty(shape, dtype), np.empty(shape, dtype)
-    was_up, is_up, peak = current >= 0, np.empty(shape, bool), np.empty(shape, bool)
+    z = np.array([np.tile(states[s], (shape[0], 1)) for s in ("voltage", "current")])
+    turned, was_up, is_up, high = np.empty_like(z), z[1] >= 0, *np.empty((2, *shape), bool)
     raster = np.empty((n_steps, *shape), bool)
     for k in range(n_steps):
-        np.multiply(voltage, sin, out=turned)
-        np.multiply(current, cos, out=new_current)
-        new_current += turned
-        np.multiply(current, sin, out=turned)
-        voltage *= cos
-        voltage -= turned
-        voltage += impulse[k % len(impulse)]
-        current, new_current = new_current, current
-        np.greater_equal(current, 0, out=is_up)
-        np.greater_equal(voltage, threshold, out=peak)
+        np.multiply(z[::-1], turn, out=turned)
+        z *= cos
+        z += turned
+        z[0] += impulse[k % len(impulse)]
+        np.greater_equal(z[1], 0, out=is_up)
+        np.greater_equal(z[0], threshold, out=high)
         np.greater(is_up, was_up, out=raster[k])
-        raster[k] &= peak
+        raster[k] &= high
         was_up, is_up = is_up, was_up
     rows, columns = np.divmod(np.flatnonzero(raster), shape[1])
     values = np.full(len(rows), c.height, dtype)

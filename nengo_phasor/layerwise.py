@@ -280,7 +280,7 @@ class _Window:
             values = np.array([np.broadcast_to(node.output(t), node.size_out) for t in times])
             return np.repeat(values[:, None, :], len(self.items), axis=1)
         x = self.dense(self.total(node, self.simulator.incoming[node], np.zeros(node.size_in)))
-        x = np.broadcast_to(x, (self.n_steps, *x.shape[1:]))
+        x = self.repeated(x, self.n_steps)
         return np.array(
             [[node.output(t, item.copy()) for item in row] for t, row in zip(times, x, strict=True)]
         )
@@ -317,8 +317,14 @@ class _Window:
         signals = [self.deliver(c, len(bias)) for c in connections]
         if len(signals) == 1 and not np.any(bias):
             return signals[0]
-        start = np.broadcast_to(bias.astype(self.dtype), (1, len(self.items), len(bias)))
-        return sum(map(self.dense, signals), start)
+        signals = [self.dense(x) for x in signals]
+        period = max((len(x) for x in signals), default=1)
+        if any(period % len(x) for x in signals):
+            period = self.n_steps
+        result = np.tile(bias.astype(self.dtype), (period, len(self.items), 1))
+        for x in signals:
+            result += x if len(x) in (1, period) else self.repeated(x, period)
+        return result
 
     def deliver(self, connection, size):
         """Return what a connection brings to its post object, which has ``size`` inputs."""
@@ -349,9 +355,10 @@ class _Window:
             return x
         if isinstance(synapse, LinearFilter):
             return kernels.filtered(synapse, self.dense(x), self.dt, self.n_steps)
-        if isinstance(synapse, PhaseEncoder) and len(x) == 1:
+        if isinstance(synapse, PhaseEncoder) and x.shape[0] == 1:
             return kernels.encode_constant(synapse, x[0], self.dt, self.n_steps, self.dtype)
         if sparse.issparse(x) and not synapse.state_shapes:
+            x = self.repeated(x, self.n_steps)
             return kernels.through_spikes(synapse, x, self.dt, self.items)
         return kernels.spikes(
             kernels.through_steps(synapse, self.dense(x), self.dt, self.items, self.n_steps)
@@ -360,6 +367,13 @@ class _Window:
     def dense(self, x):
         """Return a signal as an array."""
         return x.toarray().reshape(-1, len(self.items), x.shape[-1]) if sparse.issparse(x) else x
+
+    def repeated(self, x, n_steps):
+        """Return the first ``n_steps`` steps of a signal that repeats."""
+        if sparse.issparse(x):
+            times = -(-n_steps * len(self.items) // x.shape[0])
+            return sparse.vstack([x] * times, "csr")[: n_steps * len(self.items)]
+        return np.take(x, np.arange(n_steps) % len(x), axis=0)
 
     def probe(self, probe):
         """Return what a probe sees of its target."""

@@ -188,14 +188,14 @@ class _Conversion:
         return self.mapping[old.ensemble].neurons if isinstance(old, Neurons) else self.mapping[old]
 
     def weights(self, old):
-        """Return the (n_post, n_pre) real weights that act alike on real and imaginary parts."""
+        """Return the real weights, (n_post, n_pre) or one for all, that act alike on both parts."""
         weights, transform = self.params[old].weights, old.transform
         n_post, n_pre = old.size_out // 2, old.size_in // 2
         if isinstance(transform, nengo.Convolution):
             if transform.input_shape.shape == (2, n_pre) and transform.kernel_size == (1,):
                 return np.reshape(weights, (n_pre, n_post)).T
         elif weights is None or np.ndim(weights) == 0:
-            return np.eye(n_post) * (1.0 if weights is None else weights)
+            return weights
         elif isinstance(transform, nengo.Dense):
             full = np.diag(weights) if np.ndim(weights) == 1 else weights
             real = full[:n_post, :n_pre]
