@@ -1,7 +1,7 @@
 """NengoDL and nengo-loihi on today's TensorFlow, Keras and NumPy.
 
-The last releases, NengoDL 3.6 and nengo-loihi 1.1, were written for Keras 2 and NumPy 1. After
-`install` (which ``import nengo_phasor`` calls) they can be imported as usual on TensorFlow
+The last releases, NengoDL 3.6 and nengo-loihi 1.1, were written for Nengo 3, Keras 2 and NumPy 1.
+After `install` (which ``import nengo_phasor`` calls) they can be imported as usual on TensorFlow
 2.16-2.21 and NumPy 2. Nothing is imported for it: a finder on `sys.meta_path` waits until the
 user imports a backend, and then applies the rows of `PATCHES` that the installed versions need.
 None of them touches `keras` or any other entry of `sys.modules`, so the user's own Keras 3 stays
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
@@ -41,6 +41,7 @@ EXTRAS = {
 """The extra of nengo-phasor that installs each optional module."""
 
 DISTRIBUTIONS = {
+    "nengo": ("nengo",),
     "nengo_dl": ("nengo-dl",),
     "nengo_loihi": ("nengo-loihi",),
     "numpy": ("numpy",),
@@ -161,6 +162,31 @@ def _import_from_tf_keras(compat: ModuleType) -> None:
     compat.__builtins__ = {**vars(builtins), "__import__": import_}
 
 
+def _flatten_passthrough(nengo_dl: ModuleType) -> None:
+    """Give NengoDL a `nengo.LinearFilter`'s matrix D as it was before Nengo 4, of shape (1,)."""
+    builder = nengo_dl.process_builders.LinearFilterBuilder
+    build_pre = builder.build_pre
+
+    def make_step(process, *args, **kwargs):
+        step = process.make_step(*args, **kwargs)
+        step.D = step.D.ravel()
+        return step
+
+    def with_flat_step(op):
+        process = SimpleNamespace(
+            make_state=op.process.make_state, make_step=partial(make_step, op.process)
+        )
+        return SimpleNamespace(input=op.input, output=op.output, state=op.state, process=process)
+
+    def build_pre_with_flat_steps(self, signals, config):
+        ops = self.ops
+        self.ops = tuple(map(with_flat_step, ops))
+        build_pre(self, signals, config)
+        self.ops = ops
+
+    builder.build_pre = build_pre_with_flat_steps
+
+
 def _copy_if_needed(nengo_loihi: ModuleType) -> None:
     """Give ``np.array(..., copy=False)`` the meaning it had before NumPy 2: copy if needed."""
 
@@ -200,6 +226,7 @@ class Patch:
 PATCHES = (
     Patch("nengo_dl", (3, 6), "tensorflow", (2, 16), before=_use_keras_2),
     Patch("nengo_dl.compat", (3, 6), "tensorflow", (2, 16), before=_import_from_tf_keras),
+    Patch("nengo_dl", (3, 6), "nengo", (4, 0), after=_flatten_passthrough),
     Patch("nengo_loihi", (1, 1), "numpy", (2, 0), after=_copy_if_needed),
 )
 

@@ -114,6 +114,31 @@ def train_lif():
     }
 """
 
+# synapses of each kind that NengoDL builds in its own way, in both simulators
+FILTERING = """
+def filtered():
+    import nengo
+    import nengo_dl
+    import numpy as np
+
+    synapses = {
+        "no state": nengo.LinearFilter([0.5], [1], analog=False),
+        "one state": nengo.LinearFilter([1], [0.01, 1]),
+        "no passthrough": nengo.Alpha(0.01),
+        "general": nengo.LinearFilter([0.02, 1], [0.01, 1]),
+    }
+    with nengo.Network(seed=0) as net:
+        signal = nengo.Node(nengo.processes.WhiteSignal(1.0, high=20), size_out=2)
+        probes = {name: nengo.Probe(signal, synapse=s) for name, s in synapses.items()}
+
+    def run(simulator):
+        with simulator(net, progress_bar=False) as sim:
+            sim.run(0.05)
+        return {name: np.reshape(sim.data[p], (50, 2)).tolist() for name, p in probes.items()}
+
+    return {"nengo": run(nengo.Simulator), "nengo_dl": run(nengo_dl.Simulator)}
+"""
+
 # the same LIF network, with constant input, on the emulator and in nengo
 LOIHI_RATES = """
 def lif_rates():
@@ -145,6 +170,7 @@ def phasor_first():
     return run(
         KERAS_3
         + LIF_TRAINING
+        + FILTERING
         + LOIHI_RATES
         + """
 import sys
@@ -166,6 +192,7 @@ seen["keras.engine"] = [name for name in sys.modules if name.startswith("keras.e
 seen["nengo-loihi has NengoDL"] = nengo_loihi.compat.HAS_DL
 seen["numpy itself"] = nengo_loihi.block.np is sys.modules["numpy"]
 seen["training"] = train_lif()
+seen["filtered"] = filtered()
 seen["rates"] = lif_rates()
 seen["line after"] = fit_with_keras_3()
 from tensorflow.keras.layers import Dense
@@ -225,6 +252,12 @@ class TestPhasorFirst:
         assert training["losses"][-1] < 0.5 * training["losses"][0]
         assert training["before"] <= 0.75
         assert training["after"] >= 0.9
+
+    @pytest.mark.parametrize("filter_", ["no state", "one state", "no passthrough", "general"])
+    def test_nengo_dl_filters_as_nengo(self, filter_, phasor_first):
+        nengo, nengo_dl = (phasor_first["filtered"][s][filter_] for s in ("nengo", "nengo_dl"))
+        assert np.ptp(nengo) > 0.1
+        np.testing.assert_allclose(nengo_dl, nengo, atol=1e-5)
 
     def test_nengo_loihi_finds_nengo_dl(self, phasor_first):
         assert phasor_first["nengo-loihi has NengoDL"]
@@ -394,25 +427,33 @@ def test_nengo_dl_is_built_without_isolation_on_new_pythons():
 
 # ------------------------------------------------------------------------------------- the patches
 
-TODAY = {"nengo_dl": (3, 6), "nengo_loihi": (1, 1), "tensorflow": (2, 21), "numpy": (2, 4)}
+TODAY = {
+    "nengo": (4, 1),
+    "nengo_dl": (3, 6),
+    "nengo_loihi": (1, 1),
+    "tensorflow": (2, 21),
+    "numpy": (2, 4),
+}
+KERAS, ENGINE, FILTER, ARRAY = compat.PATCHES
 
 
 @pytest.mark.parametrize(
-    ("change", "modules"),
+    ("change", "patches"),
     [
-        ({}, {"nengo_dl", "nengo_dl.compat", "nengo_loihi"}),
-        ({"tensorflow": (2, 16)}, {"nengo_dl", "nengo_dl.compat", "nengo_loihi"}),
-        ({"tensorflow": (2, 15)}, {"nengo_loihi"}),
-        ({"tensorflow": None}, {"nengo_loihi"}),
-        ({"numpy": (1, 26)}, {"nengo_dl", "nengo_dl.compat"}),
-        ({"tensorflow": (2, 12), "numpy": (1, 24)}, set()),
+        ({}, {KERAS, ENGINE, FILTER, ARRAY}),
+        ({"tensorflow": (2, 16)}, {KERAS, ENGINE, FILTER, ARRAY}),
+        ({"tensorflow": (2, 15)}, {FILTER, ARRAY}),
+        ({"tensorflow": None}, {FILTER, ARRAY}),
+        ({"numpy": (1, 26)}, {KERAS, ENGINE, FILTER}),
+        ({"nengo": (3, 2)}, {KERAS, ENGINE, ARRAY}),
+        ({"nengo": (3, 2), "tensorflow": (2, 10), "numpy": (1, 23)}, set()),
         ({"nengo_dl": (3, 7), "nengo_loihi": (1, 2)}, set()),
-        ({"nengo_dl": (4, 0)}, {"nengo_loihi"}),
+        ({"nengo_dl": (4, 0)}, {ARRAY}),
     ],
 )
-def test_only_what_the_versions_need_is_patched(change, modules):
+def test_only_what_the_versions_need_is_patched(change, patches):
     versions = {k: v for k, v in {**TODAY, **change}.items() if v is not None}
-    assert {patch.module for patch in compat.needed_patches(versions)} == modules
+    assert set(compat.needed_patches(versions)) == patches
 
 
 def test_installed_versions_are_the_modules_own():
