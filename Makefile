@@ -1,0 +1,59 @@
+# `make demo` and `make test` do all their set-up: a virtual environment in this folder, and data.
+# The second time they find it done.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export NENGO_PHASOR_DATA ?= .data
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help data demo test lint format results benchmarks backend-tests clean
+
+help:
+	@echo "make demo           train on FashionMNIST, turn to spikes, sparsify; opens nothing, prints where"
+	@echo "make test           lint and all tests"
+	@echo "make results        make results/local_rhythms.json again (about an hour)"
+	@echo "make benchmarks     make results/benchmark_*.json again"
+	@echo "make backend-tests  run NengoDL's and nengo-loihi's own tests on our compat layer"
+	@echo "make clean          remove the virtual environment and all that was made"
+
+# NengoDL's source package asks for an old setuptools, which Python 3.12 and later don't come with:
+# so it is built here, with one that still serves it, and not in isolation.
+$(VENV)/installed: setup.cfg pyproject.toml
+	@echo "== Installing into $(VENV) (a few minutes the first time)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet "setuptools<81" wheel
+	$(BIN)/pip install --quiet --no-build-isolation --editable ".[all,test]"
+	@touch $@
+
+data: $(VENV)/installed
+	@echo "== Looking for FashionMNIST"
+	$(BIN)/python tools/fetch_fashion_mnist.py $(NENGO_PHASOR_DATA)
+
+demo: data
+	$(BIN)/python networks/local_rhythms.py demo --output runs/demo
+
+test: $(VENV)/installed lint
+	@echo "== Tests"
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed
+	@echo "== Format and lint"
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: $(VENV)/installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+results: data
+	$(BIN)/python networks/local_rhythms.py results --output results/local_rhythms.json
+
+benchmarks: $(VENV)/installed
+	$(BIN)/python benchmarks/spiking_inference.py
+	$(BIN)/python benchmarks/training.py
+
+backend-tests: $(VENV)/installed
+	$(BIN)/python tools/backend_tests.py
+
+clean:
+	rm -rf $(VENV) .data runs build *.egg-info

@@ -1,0 +1,101 @@
+"""Files under ``results/``: numbers with the command, versions, machine and seeds that made them.
+
+For scripts and people; the library never needs it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import operator
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PACKAGES = (
+    "nengo-phasor",
+    "nengo",
+    "nengo-dl",
+    "nengo-loihi",
+    "tensorflow",
+    "tf-keras",
+    "numpy",
+    "scipy",
+)
+
+COMPARISONS = {">=": operator.ge, "<=": operator.le}
+
+
+class Claim(NamedTuple):
+    """A number that was promised.
+
+    ``bound`` is what was promised, such as ">= 0.875"; ``paper`` the paper's own number with its place.
+    """
+
+    name: str
+    value: float
+    unit: str
+    bound: str
+    paper: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value keeps to its bound."""
+        comparison, number = self.bound.split()
+        return bool(COMPARISONS[comparison](self.value, float(number)))
+
+
+def report(
+    settings: Mapping[str, Any],
+    seeds: Sequence[int],
+    figures: Mapping[str, Any],
+    claims: Sequence[Claim],
+) -> dict[str, Any]:
+    """Return the content of a results file, with what this process knows of its circumstances."""
+    return {
+        "command": shlex.join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]]),
+        "date": date.today().isoformat(),
+        "versions": versions(),
+        "machine": machine(),
+        "seeds": list(seeds),
+        "settings": dict(settings),
+        "figures": dict(figures),
+        "claims": [claim._asdict() for claim in claims],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the installed packages that matter."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Return what the machine is, without its name."""
+    return {
+        "processors": os.cpu_count(),
+        "architecture": platform.machine(),
+        "system": platform.system(),
+        "memory_gb": round(
+            os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1
+        ),
+    }
+
+
+def write(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
+    """Write a JSON file in one piece: under a temporary name, then renamed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(temporary, path)
