@@ -7,7 +7,7 @@ too.
 from __future__ import annotations
 
 from nengo.builder import Builder
-from nengo.builder.neurons import build_neurons
+from nengo.builder.neurons import SimNeurons, build_neurons
 from nengo.builder.processes import build_process
 from nengo.exceptions import BuildError, ValidationError
 
@@ -24,11 +24,20 @@ def build_resonate_and_fire(model, neuron_type, neurons, **signals):
     build_neurons(model, neuron_type, neurons, **signals)
 
 
+class SimPhasor(SimNeurons):
+    """The operator of a layer of Phasor neurons, which is not merged with another layer's.
+
+    Nengo's optimizer and NengoDL join equal operators of one type into a longer one. Its halves
+    would no longer be real and imaginary parts.
+    """
+
+
 @Builder.register(Phasor)
-def build_phasor(model, neuron_type, neurons, **signals):
+def build_phasor(model, neuron_type, neurons):
     """Build the neurons once their number is known to be even."""
     _explain(neurons, neuron_type.units, neurons.size_in)
-    build_neurons(model, neuron_type, neurons, **signals)
+    signals = model.sig[neurons]
+    model.add_op(SimPhasor(neuron_type, signals["in"], signals["out"]))
 
 
 @Builder.register(SpikeSynapse)

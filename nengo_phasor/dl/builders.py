@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
-from nengo_dl.builder import OpBuilder
+from nengo_dl.builder import Builder, OpBuilder
 from nengo_dl.neuron_builders import SimNeuronsBuilder, TFNeuronBuilder
 from nengo_dl.process_builders import SimProcessBuilder
 
 from nengo_phasor import dynamics
-from nengo_phasor.neurons import Phasor, ResonateAndFire
+from nengo_phasor.builders import SimPhasor
+from nengo_phasor.neurons import ResonateAndFire
 from nengo_phasor.synapses import SpikeSynapse, Tick
 
 
@@ -41,8 +42,9 @@ class ResonateAndFireBuilder(TFNeuronBuilder):
         return dynamics.resonate_and_fire(J, voltage, current, self.constants, self.heaviside)
 
 
+@Builder.register(SimPhasor)
 class PhasorBuilder(TFNeuronBuilder):
-    """Runs `.dynamics.unit_phasor`."""
+    """Runs `.dynamics.unit_phasor`, for each layer by itself."""
 
     def build_pre(self, signals, config):
         """Keep the floor."""
@@ -87,25 +89,20 @@ class SpikeSynapseBuilder(OpBuilder):
             signals.scatter(signal, tf.cast(state, signal.dtype))
 
 
-NEURON_BUILDERS = {ResonateAndFire: ResonateAndFireBuilder, Phasor: PhasorBuilder}
-
-MERGEABLE_IF_EQUAL = (ResonateAndFire,)
-
-
-def _merge(builder, attribute, ours):
+def _merge(builder, attribute, ours, if_equal):
     """Let ``builder`` merge operators of our types only where one set of constants serves both."""
     stock = builder.mergeable
 
     def mergeable(x, y):
         a, b = getattr(x, attribute), getattr(y, attribute)
         if isinstance(a, ours) or isinstance(b, ours):
-            return isinstance(a, MERGEABLE_IF_EQUAL) and a == b
+            return if_equal and a == b
         return stock(x, y)
 
     builder.mergeable = staticmethod(mergeable)
 
 
-SimNeuronsBuilder.TF_NEURON_IMPL.update(NEURON_BUILDERS)
+SimNeuronsBuilder.TF_NEURON_IMPL[ResonateAndFire] = ResonateAndFireBuilder
 SimProcessBuilder.TF_PROCESS_IMPL[SpikeSynapse] = SpikeSynapseBuilder
-_merge(SimNeuronsBuilder, "neurons", tuple(NEURON_BUILDERS))
-_merge(SimProcessBuilder, "process", SpikeSynapse)
+_merge(SimNeuronsBuilder, "neurons", ResonateAndFire, if_equal=True)
+_merge(SimProcessBuilder, "process", SpikeSynapse, if_equal=False)
