@@ -102,9 +102,10 @@ def unit_phasor(xp, real: Array, imag: Array, floor: float):
 def cycle_phase(xp, step: Array, steps_per_cycle: float):
     """Return the phase of the rhythm in the middle of time step number ``step`` (the first is 1).
 
-    The phase is in units of pi, in [-1, 1): 0, the reference, is the middle of the cycle.
+    The phase is in units of pi, in [-1, 1): 0, the reference, is the middle of the cycle. A middle
+    that is on a border up to rounding is after it, in every cycle (see `.phases`).
     """
-    cycles = (step - 0.5) / steps_per_cycle
+    cycles = (step - 0.5 + STEP_TOLERANCE) / steps_per_cycle
     return 2.0 * (cycles - xp.floor(cycles)) - 1.0
 
 
@@ -119,8 +120,9 @@ def spikes_at_phase(xp, phase: Array, step: Array, steps_per_cycle: float):
 
 
 def outside_arc(xp, step: Array, arc: float, steps_per_cycle: float):
-    """Return whether spikes in this time step are at least ``arc`` away from the reference."""
-    return xp.abs(cycle_phase(xp, step, steps_per_cycle)) >= arc
+    """Return whether this time step's phase is outside the arc [-arc, arc)."""
+    phase = cycle_phase(xp, step, steps_per_cycle)
+    return (phase < -arc) | (phase >= arc)
 
 
 class FieldConstants(NamedTuple):
@@ -135,11 +137,11 @@ class FieldConstants(NamedTuple):
 def field_constants(window: float, frequency: float, memory: float, dt: float) -> FieldConstants:
     """Return the constants of a field that remembers ``memory`` seconds.
 
-    A window of 1 is the whole period: it silences even before there is a rhythm.
+    A window of 1 is the whole period: it silences even before there is a rhythm. One of 0 is
+    empty, even when the rhythm has faded so far that its squares are no longer exact.
     """
-    return FieldConstants(
-        rotation(frequency, memory, dt), dt, np.cos(np.pi * window), -1.0 if window == 1 else 0.0
-    )
+    bar = {0: np.inf, 1: -1.0}.get(window, 0.0)
+    return FieldConstants(rotation(frequency, memory, dt), dt, np.cos(np.pi * window), bar)
 
 
 def rhythm_silences(xp, activity: Array, voltage: Array, current: Array, c: FieldConstants):

@@ -225,8 +225,8 @@ def to_steps(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> ND
     """
     _check_n_cycles(n_cycles)
     period = steps_per_cycle(frequency, dt)
-    cycles = np.arange(n_cycles) + (wrap(phase)[..., None] + 1) / 2
-    steps = np.floor(cycles * period + STEP_TOLERANCE)
+    late = wrap(np.asarray(phase) + 2 * STEP_TOLERANCE / period)
+    steps = np.floor((np.arange(n_cycles) + (late[..., None] + 1) / 2) * period)
     return np.where(np.isnan(steps), -1, steps).astype(int)
 
 

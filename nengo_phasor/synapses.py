@@ -110,7 +110,7 @@ class RhythmicSynapse(SpikeSynapse):
 class ArcSparsifier(RhythmicSynapse):
     r"""Leaves out the spikes whose phase is within an arc around the reference.
 
-    A spike of phase p is left out where :math:`|p| < arc`, p in units of pi.
+    A spike of phase p, in units of pi, is left out where :math:`-arc \leq p < arc`.
 
     Parameters
     ----------
