@@ -124,6 +124,7 @@ def convolution_matrix(transform: nengo.Convolution, kernel: np.ndarray):
             space_out, transform.strides, transform.kernel_size, space_in, strict=True
         )
     ]
+    kernel = _ungrouped(kernel, transform.input_shape.n_channels)
     parts = []
     for offset in product(*map(range, transform.kernel_size)):
         axes = [
@@ -146,3 +147,14 @@ def convolution_matrix(transform: nengo.Convolution, kernel: np.ndarray):
 def _channels_last(flat, shape):
     array = flat.reshape(shape.shape)
     return array if shape.channels_last else np.moveaxis(array, 0, -1)
+
+
+def _ungrouped(kernel, n_channels):
+    """Return the kernel from all channels to all filters, which is zero between groups."""
+    *size, n_in, n_filters = kernel.shape
+    full = np.zeros((*size, n_channels, n_filters), kernel.dtype)
+    n_groups = n_channels // n_in
+    for group in range(n_groups):
+        filters = group * n_filters // n_groups + np.arange(n_filters // n_groups)
+        full[..., group * n_in : (group + 1) * n_in, filters] = kernel[..., filters]
+    return full

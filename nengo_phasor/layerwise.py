@@ -13,40 +13,21 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import nengo
 import numpy as np
 from nengo.builder import Model
-from nengo.exceptions import BuildError, SimulationError, ValidationError
+from nengo.exceptions import SimulationError, ValidationError
 from nengo.rc import rc
 from nengo.synapses import LinearFilter
-from nengo.transforms import NoTransform
 
-from nengo_phasor import compat, kernels
-from nengo_phasor.neurons import Phasor, ResonateAndFire
-from nengo_phasor.synapses import PhaseEncoder, SpikeSynapse
+from nengo_phasor import compat, feedforward, kernels
+from nengo_phasor.feedforward import vertex
+from nengo_phasor.neurons import ResonateAndFire
+from nengo_phasor.synapses import PhaseEncoder
 
 sparse = compat.require("scipy.sparse")
-
-ELEMENTWISE_NEURONS = (
-    nengo.LIF,
-    nengo.LIFRate,
-    nengo.RectifiedLinear,
-    nengo.SpikingRectifiedLinear,
-    Phasor,
-    ResonateAndFire,
-)
-"""Neuron types whose step treats each item of a batch by itself."""
-
-SYNAPSES = (type(None), LinearFilter, SpikeSynapse)
-TRANSFORMS = (
-    nengo.Dense,
-    nengo.Sparse,
-    nengo.Convolution,
-    NoTransform,
-)
 
 CHUNK_BYTES = 2**25
 """Size aimed at for the largest array of a chunk of items; each thread has a few of these."""
@@ -55,9 +36,10 @@ CHUNK_BYTES = 2**25
 class Simulator:
     """Runs a feed-forward network over a window of time, a layer at a time, for a batch of inputs.
 
-    It may have nodes, ensembles of the types in `ELEMENTWISE_NEURONS`, dense, sparse and
-    convolution transforms, Nengo's linear filters and nengo_phasor's synapses. Functions of nodes
-    are taken to have no memory: they are called once for each step and item.
+    It may have nodes, ensembles of the types in `.feedforward.ELEMENTWISE_NEURONS`, dense, sparse
+    and convolution transforms, Nengo's linear filters and nengo_phasor's synapses. Functions of
+    nodes are taken to have no memory: they are called once for each step and item. Random processes
+    that have a seed give the same as in Nengo; the others' seeds come from the network's.
 
     Parameters
     ----------
@@ -78,6 +60,8 @@ class Simulator:
     nengo.exceptions.BuildError
         If the network has a loop or anything else that can't be run a layer at a time. The message
         names the object and the simulator to use instead.
+    nengo.exceptions.ValidationError
+        If dtype is another, or if minibatch_size or threads is less than 1.
     """
 
     def __init__(
@@ -92,13 +76,23 @@ class Simulator:
         self.dt = dt
         self.minibatch_size = minibatch_size
         self.dtype = np.dtype(dtype or rc.float_dtype)
-        self.threads = threads or os.cpu_count() or 1
-        self.incoming = _incoming(network)
-        self.order = _layer_order(network, self.incoming)
+        self.threads = os.cpu_count() if threads is None else threads
+        if self.dtype.name not in ("float64", "float32"):
+            raise ValidationError(f'must be "float64" or "float32", got {dtype}', "dtype", self)
+        for attr in ("minibatch_size", "threads"):
+            if getattr(self, attr) < 1:
+                raise ValidationError(f"must be at least 1, got {getattr(self, attr)}", attr, self)
+        self.incoming = feedforward.incoming(network)
+        self.order = feedforward.layer_order(self.incoming)
         self.model = Model(dt=dt)
         self.model.build(network)
-        self.synapses = {c: self._built_synapse(c) for c in network.all_connections}
-        self.matrices = {c: self._matrix(c) for c in network.all_connections}
+        self.weights, self.synapses, self.places = {}, {}, {}
+        for connection in network.all_connections:
+            self.weights[connection] = feedforward.weights(self.model, connection, self.dtype)
+            self.synapses[connection] = feedforward.synapse(self.model, connection, "weighted")
+            self.places[connection] = feedforward.places(self.model, connection, self.dtype)
+        for probe in network.all_probes:
+            self.synapses[probe] = feedforward.synapse(self.model, probe, "filtered")
         self.n_steps = 0
         self.data: dict[Any, np.ndarray] = {}
 
@@ -106,7 +100,7 @@ class Simulator:
         return self
 
     def __exit__(self, *exc) -> None:
-        self.reset()
+        """Keep the data; there is nothing to close."""
 
     def reset(self) -> None:
         """Forget the last run."""
@@ -115,9 +109,8 @@ class Simulator:
 
     def trange(self, sample_every: float | None = None) -> np.ndarray:
         """Return the times of the last run's steps, in seconds."""
-        period = 1 if sample_every is None else sample_every / self.dt
-        steps = np.arange(1, self.n_steps + 1)
-        return self.dt * steps[steps % period < 1]
+        sampled = _is_sampled(sample_every, self.dt, self.n_steps)
+        return self.dt * (1 + np.flatnonzero(sampled))
 
     def run(self, time_in_seconds: float, data: dict | None = None) -> None:
         """Run for a time; see `run_steps`."""
@@ -139,20 +132,15 @@ class Simulator:
         nengo.exceptions.SimulationError
             If there was a run already: a second would not go on from where it stopped.
         nengo.exceptions.ValidationError
-            If the data are of the wrong shape or for an object that takes none.
+            If the data are of the wrong shape or type or for an object that takes none, or if
+            n_steps is less than 1.
         """
         if self.n_steps:
             raise SimulationError(
                 "layerwise.Simulator computes one window from rest; call reset() before another "
                 "run, or run for longer"
             )
-        data = {} if data is None else data
-        if any(len(x) != self.minibatch_size for x in data.values()):
-            sizes = sorted({len(x) for x in data.values()})
-            raise ValidationError(
-                f"has {sizes} items, minibatch_size is {self.minibatch_size}", attr="data", obj=self
-            )
-        self.data = self._predict(data, n_steps, self.minibatch_size)
+        self.data = self._predict(self._arrays(data or {}), n_steps, self.minibatch_size)
         self.n_steps = n_steps
 
     def predict(self, data: dict, n_steps: int | None = None) -> dict[Any, np.ndarray]:
@@ -172,29 +160,34 @@ class Simulator:
         Raises
         ------
         nengo.exceptions.ValidationError
-            If the data are of the wrong shape or for an object that takes none.
+            If the data are of the wrong shape or type or for an object that takes none, or if
+            n_steps is less than 1.
         """
         if not data:
             raise ValidationError("is empty; use run for a network without data", "data", self)
-        n_items = len(next(iter(data.values())))
-        steps = max(np.shape(x)[1] for x in data.values()) if n_steps is None else n_steps
-        return self._predict(data, steps, n_items)
+        data = self._arrays(data)
+        steps = max(x.shape[1] for x in data.values()) if n_steps is None else n_steps
+        return self._predict(data, steps, len(next(iter(data.values()))))
 
     def _predict(self, data, n_steps, n_items):
-        data = {node: self._checked(node, x, n_steps, n_items) for node, x in data.items()}
-        widest = (
-            max(e.n_neurons for e in self.network.all_ensembles)
-            if self.network.all_ensembles
-            else 1
-        )
-        item_bytes = n_steps * widest * self.dtype.itemsize
+        if n_steps < 1:
+            raise ValidationError(f"must be at least 1, got {n_steps}", "n_steps", self)
+        for node, x in data.items():
+            if len(x) != n_items or x.shape[1] not in (1, n_steps):
+                raise ValidationError(
+                    f"for {node} have {len(x)} items of {x.shape[1]} steps; needs {n_items} "
+                    f"(minibatch_size, in a run) of {n_steps}, or of 1 for a constant",
+                    attr="data",
+                    obj=self,
+                )
+        item_bytes = n_steps * self._width(data) * self.dtype.itemsize
         size = max(1, min(CHUNK_BYTES // item_bytes, -(-n_items // self.threads)))
         starts = range(0, n_items, size)
-        probes = self.network.all_probes
-        results = {
-            p: np.empty((n_items, _n_samples(p, n_steps, self.dt), p.size_in), self.dtype)
-            for p in probes
+        samples = {
+            p: np.count_nonzero(_is_sampled(p.sample_every, self.dt, n_steps))
+            for p in self.network.all_probes
         }
+        results = {p: np.empty((n_items, n, p.size_in), self.dtype) for p, n in samples.items()}
 
         def run_chunk(start):
             items = np.arange(start, min(start + size, n_items))
@@ -206,42 +199,41 @@ class Simulator:
             list(pool.map(run_chunk, starts))
         return results
 
-    def _checked(self, node, x, n_steps, n_items):
-        x = np.asarray(x)
-        if node not in self.network.all_nodes or node.size_in:
-            raise ValidationError(
-                f"{node} takes no data: it is no node without input", "data", self
-            )
-        if x.shape not in ((n_items, n_steps, node.size_out), (n_items, 1, node.size_out)):
-            raise ValidationError(
-                f"for {node} is of shape {x.shape}; needs (n_items, n_steps, size_out) = "
-                f"{(n_items, n_steps, node.size_out)}, or 1 step for a constant",
-                attr="data",
-                obj=self,
-            )
-        return x
+    def _width(self, data):
+        """Return the width of the widest signal that is dense over the whole window."""
+        network = self.network
+        changing = (
+            n for n in network.all_nodes if not isinstance(n.output, np.ndarray | type(None))
+        )
+        sums = (n for n in network.all_nodes if len(self.incoming[n]) > 1)
+        filters = (c for c in network.all_connections if isinstance(c.synapse, LinearFilter))
+        widths = [
+            *(e.n_neurons for e in network.all_ensembles),
+            *(x.size_out for x in (*changing, *sums, *filters)),
+            *(x.shape[2] for x in data.values() if x.shape[1] > 1),
+        ]
+        return max(widths, default=1)
 
-    def _built_synapse(self, connection):
-        """Return the connection's synapse as built: a random one has its seed."""
-        signal = self.model.sig[connection]["weighted"]
-        built = (op.process for op in self.model.operators if getattr(op, "output", None) is signal)
-        return connection.synapse and next(built)
-
-    def _matrix(self, connection):
-        """Return the connection's weights as a matrix on column vectors; None is the identity."""
-        weights, transform = self.model.params[connection].weights, connection.transform
-        if weights is None:
-            return None
-        if isinstance(transform, nengo.Convolution):
-            return kernels.convolution_matrix(transform, weights).astype(self.dtype)
-        if isinstance(transform, nengo.Sparse):
-            return sparse.csr_matrix(
-                weights if sparse.issparse(weights) else weights.toarray(), dtype=self.dtype
-            )
-        if np.ndim(weights) < 2:
-            size = connection.size_out
-            return sparse.diags(np.broadcast_to(weights, size), dtype=self.dtype).tocsr()
-        return np.ascontiguousarray(weights, dtype=self.dtype)
+    def _arrays(self, data):
+        """Return the data as arrays, if the network can take them."""
+        arrays = {node: np.asarray(x) for node, x in data.items()}
+        for node, x in arrays.items():
+            if node not in self.network.all_nodes or node.size_in:
+                raise ValidationError(
+                    f"{node} takes no data: give them to a node without input", "data", self
+                )
+            if x.ndim != 3 or x.shape[2] != node.size_out:
+                raise ValidationError(
+                    f"for {node} are of shape {x.shape}; needs (n_items, n_steps or 1, "
+                    f"{node.size_out})",
+                    attr="data",
+                    obj=self,
+                )
+            if not np.can_cast(x.dtype, self.dtype, "same_kind"):
+                raise ValidationError(
+                    f"for {node} are of type {x.dtype}; needs real numbers", "data", self
+                )
+        return arrays
 
 
 class _Window:
@@ -269,38 +261,54 @@ class _Window:
         if node in self.data:
             return self.data[node].transpose(1, 0, 2).astype(self.dtype)
         if node.output is None:
-            return self.total(node, self.simulator.incoming[node], np.zeros(node.size_in))
+            return self.input(node, self.simulator.incoming[node])
         if isinstance(node.output, np.ndarray):
-            return np.broadcast_to(node.output, (1, len(self.items), node.size_out))
-        if isinstance(node.output, nengo.Process):
-            process = node.output.run_steps(self.n_steps, dt=self.dt)
-            return np.repeat(process[:, None, :], len(self.items), axis=1)
-        times = self.dt * np.arange(1, self.n_steps + 1)
+            output = node.output.astype(self.dtype)
+            return np.broadcast_to(output, (1, len(self.items), node.size_out))
+        run = self.process if isinstance(node.output, nengo.Process) else self.function
         if node.size_in == 0:
-            values = np.array([np.broadcast_to(node.output(t), node.size_out) for t in times])
-            return np.repeat(values[:, None, :], len(self.items), axis=1)
-        x = self.dense(self.total(node, self.simulator.incoming[node], np.zeros(node.size_in)))
-        x = self.repeated(x, self.n_steps)
-        return np.array(
-            [[node.output(t, item.copy()) for item in row] for t, row in zip(times, x, strict=True)]
-        )
+            output = run(node, None).astype(self.dtype)
+            return np.repeat(output[:, None], len(self.items), axis=1)
+        x = self.input(node, self.simulator.incoming[node])
+        x = self.repeated(self.dense(x), self.n_steps)
+        items = [run(node, x[:, item]).astype(self.dtype) for item in range(len(self.items))]
+        return np.stack(items, axis=1)
+
+    def process(self, node, x):
+        """Return the output, of shape (n_steps, n), of a process for one item."""
+        rng = np.random.RandomState(self.model.seeds[node])
+        settings = {"d": node.size_out, "dt": self.dt, "rng": rng}
+        if x is None:
+            return node.output.run_steps(self.n_steps, **settings)
+        return node.output.apply(x, **settings)
+
+    def function(self, node, x):
+        """Return the output, of shape (n_steps, n), of a function for one item."""
+        output = np.empty((self.n_steps, node.size_out))
+        for k in range(self.n_steps):
+            time = self.dt * (k + 1)
+            value = node.output(time) if x is None else node.output(time, x[k].copy())
+            if value is None and node.size_out:
+                raise SimulationError(f"{node}: its function returned None at t = {time:g} s")
+            if node.size_out:
+                output[k] = value
+        return output
 
     def ensemble(self, ensemble):
         """Return the output of an ensemble's neurons."""
         built = self.model.params[ensemble]
         incoming = self.simulator.incoming[ensemble]
-        J = self.dense(
-            self.total(ensemble, [c for c in incoming if c.post_obj is not ensemble], built.bias)
-        )
+        signals = [self.deliver(c) for c in incoming if c.post_obj is not ensemble]
         encoded = [c for c in incoming if c.post_obj is ensemble]
         if encoded:
-            x = self.dense(self.total(ensemble, encoded, np.zeros(ensemble.size_in)))
-            J = J + x @ built.scaled_encoders.T.astype(self.dtype)
+            encoders = built.scaled_encoders.astype(self.dtype)
+            signals.append(self.product(self.input(ensemble, encoded), encoders))
+        J = self.dense(self.total(signals, built.bias))
         states = {
             name: self.model.sig[ensemble.neurons][name].initial_value.astype(self.dtype)
             for name in ensemble.neuron_type.state
         }
-        if isinstance(ensemble.neuron_type, ResonateAndFire):
+        if type(ensemble.neuron_type) is ResonateAndFire:
             return kernels.resonate_and_fire_window(
                 ensemble.neuron_type, self.dt, J, self.n_steps, states
             )
@@ -312,9 +320,12 @@ class _Window:
             ensemble.neuron_type.step(self.dt, current, output[k], **states)
         return kernels.spikes(output) if ensemble.neuron_type.spiking else output
 
-    def total(self, obj, connections, bias):
-        """Return the sum of the connections' signals and a bias; one alone may stay sparse."""
-        signals = [self.deliver(c, len(bias)) for c in connections]
+    def input(self, obj, connections):
+        """Return the sum of what the connections bring to the object."""
+        return self.total([self.deliver(c) for c in connections], np.zeros(obj.size_in))
+
+    def total(self, signals, bias):
+        """Return the sum of signals and a bias; one signal alone may stay sparse."""
         if len(signals) == 1 and not np.any(bias):
             return signals[0]
         signals = [self.dense(x) for x in signals]
@@ -326,23 +337,19 @@ class _Window:
             result += x if len(x) in (1, period) else self.repeated(x, period)
         return result
 
-    def deliver(self, connection, size):
-        """Return what a connection brings to its post object, which has ``size`` inputs."""
-        x = self.signals[_vertex(connection.pre_obj)]
-        if connection.pre_slice != slice(None):
-            x = x[..., connection.pre_slice]
-        matrix = self.simulator.matrices[connection]
-        y = x if matrix is None else self.product(x, matrix)
+    def deliver(self, connection):
+        """Return what a connection brings to its post object."""
+        x = self.signals[vertex(connection.pre_obj)]
+        if not isinstance(connection.pre_obj, nengo.Ensemble):  # decoders select for themselves
+            x = x if connection.pre_slice == slice(None) else x[..., connection.pre_slice]
+        y = self.product(x, self.simulator.weights[connection])
         y = self.through(self.simulator.synapses[connection], y)
-        if connection.post_slice == slice(None):
-            return y
-        y = self.dense(y)
-        placed = np.zeros((*y.shape[:-1], size), self.dtype)
-        placed[..., connection.post_slice] = y
-        return placed
+        return self.product(y, self.simulator.places[connection])
 
     def product(self, x, matrix):
-        """Return matrix @ x for every step and item."""
+        """Return matrix @ x for every step and item; a matrix of None is the identity."""
+        if matrix is None:
+            return x
         if sparse.issparse(x):
             y = x @ (matrix.T.tocsr() if sparse.issparse(matrix) else matrix.T)
             return y if sparse.issparse(y) else y.reshape(-1, len(self.items), len(matrix))
@@ -357,7 +364,7 @@ class _Window:
             return kernels.filtered(synapse, self.dense(x), self.dt, self.n_steps)
         if isinstance(synapse, PhaseEncoder) and x.shape[0] == 1:
             return kernels.encode_constant(synapse, x[0], self.dt, self.n_steps, self.dtype)
-        if sparse.issparse(x) and not synapse.state_shapes:
+        if sparse.issparse(x) and not (synapse.state_shapes or isinstance(synapse, PhaseEncoder)):
             x = self.repeated(x, self.n_steps)
             return kernels.through_spikes(synapse, x, self.dt, self.items)
         return kernels.spikes(
@@ -378,77 +385,15 @@ class _Window:
     def probe(self, probe):
         """Return what a probe sees of its target."""
         obj = probe.obj
-        x = self.dense(self.signals[getattr(obj, "ensemble", obj)])
+        x = self.signals[vertex(obj)]
         if probe.slice is not None:
             x = x[..., probe.slice]
-        x = np.broadcast_to(
-            self.dense(self.through(probe.synapse, x)), (self.n_steps, *x.shape[1:])
-        )
-        if probe.sample_every is not None:
-            period = probe.sample_every / self.dt
-            x = x[np.arange(1, self.n_steps + 1) % period < 1]
-        return x.transpose(1, 0, 2)
+        x = self.dense(self.through(self.simulator.synapses[probe], x))
+        steps = np.flatnonzero(_is_sampled(probe.sample_every, self.dt, self.n_steps))
+        return x[steps % len(x)].transpose(1, 0, 2)
 
 
-def _n_samples(probe, n_steps, dt):
-    period = 1 if probe.sample_every is None else probe.sample_every / dt
-    return int(np.sum(np.arange(1, n_steps + 1) % period < 1))
-
-
-def _vertex(obj):
-    """Return the ensemble of neurons, and other objects as they are."""
-    return getattr(obj, "ensemble", obj)
-
-
-def _incoming(network):
-    """Return the connections to each node and ensemble."""
-    incoming = {obj: [] for obj in (*network.all_nodes, *network.all_ensembles)}
-    for connection in network.all_connections:
-        _check_connection(connection)
-        incoming[_vertex(connection.post_obj)].append(connection)
-    return incoming
-
-
-def _layer_order(network, incoming):
-    """Return nodes and ensembles, each after all it gets input from."""
-    for obj in incoming:
-        if isinstance(obj, nengo.Ensemble):
-            _refuse(not isinstance(obj.neuron_type, ELEMENTWISE_NEURONS), obj, f"{obj.neuron_type}")
-            _refuse(obj.noise is not None, obj, "noise")
-    for probe in network.all_probes:
-        _refuse(probe.attr not in ("output", "spikes", "rates"), probe, f"probes of {probe.attr!r}")
-        _refuse(isinstance(probe.obj, nengo.Ensemble), probe, "decoded probes")
-        _refuse(not isinstance(probe.synapse, SYNAPSES), probe, f"{probe.synapse}")
-    graph = {
-        obj: {_vertex(c.pre_obj) for c in connections} for obj, connections in incoming.items()
-    }
-    try:
-        return list(TopologicalSorter(graph).static_order())
-    except CycleError as error:
-        raise BuildError(
-            f"layerwise can't run recurrence: {' -> '.join(map(str, error.args[1]))}; "
-            "use nengo.Simulator or nengo_dl.Simulator"
-        ) from None
-
-
-def _check_connection(connection):
-    _refuse(connection.learning_rule_type is not None, connection, "learning rules")
-    _refuse(not isinstance(connection.synapse, SYNAPSES), connection, f"{connection.synapse}")
-    _refuse(not isinstance(connection.transform, TRANSFORMS), connection, f"{connection.transform}")
-    _refuse(
-        isinstance(connection.pre_obj, nengo.Node) and connection.function is not None,
-        connection,
-        "functions on connections from nodes",
-    )
-    _refuse(
-        not hasattr(connection.post_obj, "size_in"),
-        connection,
-        f"{connection.post_obj} as a target",
-    )
-
-
-def _refuse(unable, obj, what):
-    if unable:
-        raise BuildError(
-            f"{obj}: layerwise can't run {what}; use nengo.Simulator or nengo_dl.Simulator"
-        )
+def _is_sampled(sample_every, dt, n_steps):
+    """Return of each step whether it is sampled, as in Nengo."""
+    period = 1 if sample_every is None else sample_every / dt
+    return np.arange(1, n_steps + 1) % period < 1
