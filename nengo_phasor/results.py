@@ -34,7 +34,8 @@ COMPARISONS = {">=": operator.ge, "<=": operator.le}
 class Claim(NamedTuple):
     """A number that was promised.
 
-    ``bound`` is what was promised, such as ">= 0.875"; ``paper`` the paper's own number with its place.
+    ``bound`` is what was promised, such as ">= 0.875"; ``paper`` the paper's own number with its
+    place.
     """
 
     name: str
@@ -86,9 +87,7 @@ def machine() -> dict[str, Any]:
         "processors": os.cpu_count(),
         "architecture": platform.machine(),
         "system": platform.system(),
-        "memory_gb": round(
-            os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1
-        ),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
     }
 
 
@@ -99,3 +98,39 @@ def write(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(json.dumps(content, indent=1) + "\n")
     os.replace(temporary, path)
+
+
+PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{title}</title>
+<style>body {{ font: 16px/1.5 sans-serif; max-width: 46em; margin: 2em auto; padding: 0 1em }}
+img {{ max-width: 100% }} td, th {{ padding: 0 1em 0 0; text-align: left; font-weight: normal }}
+</style>
+<h1>{title}</h1>
+<p>{story}</p>
+<table>{rows}</table>
+{pictures}
+</html>
+"""
+
+
+def write_page(
+    folder: str | os.PathLike,
+    title: str,
+    story: str,
+    fractions: Mapping[str, float],
+    captions: Mapping[str, str],
+) -> Path:
+    """Write ``index.html``: fractions, shown in percent, and the pictures of the folder.
+
+    ``captions`` has the pictures' file names and what to say of each.
+    """
+    page = Path(folder) / "index.html"
+    rows = "".join(f"<tr><th>{name}<td>{value:.2%}" for name, value in fractions.items())
+    pictures = "".join(
+        f'<figure><img src="{name}" alt="{text}"><figcaption>{text}</figcaption></figure>'
+        for name, text in captions.items()
+    )
+    temporary = page.with_name(page.name + ".tmp")
+    temporary.write_text(PAGE.format(title=title, story=story, rows=rows, pictures=pictures))
+    os.replace(temporary, page)
+    return page

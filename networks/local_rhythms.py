@@ -1,7 +1,7 @@
 """Sparsifying spiking networks through local rhythms: the paper's system.
 
-A phasor network is trained on FashionMNIST, turned into resonate-and-fire neurons, and sparsified in
-three ways: by arc, by the layer's own field, at random (Olin-Ammentorp 2023).
+A phasor network is trained on FashionMNIST, turned into resonate-and-fire neurons, and sparsified
+in three ways: by arc, by the layer's own field, at random (Olin-Ammentorp 2023).
 
     python networks/local_rhythms.py demo       the whole story in a few minutes
     python networks/local_rhythms.py results    the committed figures
@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import click
 import nengo
 import numpy as np
 from tqdm import tqdm
@@ -38,12 +38,12 @@ SPARSIFIERS = {
     "field": lambda strength: nengo_phasor.FieldSparsifier(strength, FREQUENCY),
     "random": lambda strength: nengo_phasor.RandomSparsifier(strength),
 }
-RECEIVERS = {"silence": False, "reference": True}
-"""What a receiver takes a missing spike for."""
+RECEIVERS = {"silence": None, "reference": nengo_phasor.AssumeReference(FREQUENCY)}
+"""What a receiver takes a missing spike for: nothing, or one at the reference phase."""
 
 STRENGTHS = {
-    "arc": (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.18, 0.22, 0.27, 0.33, 0.4, 0.5, 0.7),
-    "field": (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.18, 0.22, 0.27, 0.33, 0.4, 0.5, 0.7),
+    "arc": (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.19, 0.25, 0.32, 0.4, 0.6),
+    "field": (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.19, 0.25, 0.32, 0.4, 0.6),
     "random": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9),
 }
 
@@ -55,22 +55,24 @@ class Recipe:
     """How a network is trained.
 
     ``spread`` is the standard deviation of the input phases, ``gain`` that of the initial weights
-    times the square root of their number, beside biases of 1. ``batches`` are of ``batch_size``.
+    times the square root of their number, beside biases of 1. ``pull`` weights the hidden phases'
+    distance
+    from the reference in the loss. ``batches`` are of ``batch_size``.
     """
 
-    loss: str
     optimizer: str
     learning_rate: float
     decay: bool
     batches: int
     spread: float
     gain: float
+    pull: float
     batch_size: int = 128
 
 
 RECIPES = {
-    "paper": Recipe("PhaseCosine", "RMSprop", 1e-3, False, 1000, spread=0.5, gain=0.5),
-    "long": Recipe("PhaseCosine", "Adam", 1e-3, True, 12 * 468, spread=0.5, gain=0.5),
+    "paper": Recipe("RMSprop", 1e-3, False, 1000, spread=0.5, gain=0.5, pull=0.0),
+    "long": Recipe("Adam", 1e-3, True, 12 * 468, spread=0.5, gain=0.5, pull=0.005),
 }
 
 
@@ -93,7 +95,7 @@ def classifier(params: dict | None = None, gain: float = 1.0) -> PhasorClassifie
 
 
 def phase_network(params: dict | None = None, gain: float = 1.0, seed: int = 0) -> nengo.Network:
-    """Return the network in the phase domain, with ``input`` and the probes ``hidden``, ``output``."""
+    """Return the network in the phase domain: ``input``, and probes ``hidden`` and ``output``."""
     with nengo.Network(label="local rhythms", seed=seed) as net:
         net.input = nengo.Node(np.zeros(2 * SIZES[0]), label="phasors")
         net.classifier = classifier(params, gain)
@@ -144,14 +146,16 @@ def encode(images: np.ndarray, seed: int, spread: float) -> np.ndarray:
 # ------------------------------------------------------------------------------------- training
 
 
-def train(recipe: Recipe, seed: int, x: np.ndarray, y: np.ndarray, folder: Path, resume: bool):
+def train(recipe: Recipe, seed: int, x: np.ndarray, y: np.ndarray, folder: Path) -> dict:
     """Train in NengoDL; return the parameters. A checkpoint is written after every epoch.
 
-    ``x`` are phases, ``y`` labels. The same seed gives the same order of batches, however often training
-    is interrupted and resumed.
+    ``x`` are phases, ``y`` labels. The same seed gives the same order of batches, however often
+    training is interrupted and resumed.
     """
     import nengo_dl
     import tensorflow as tf
+
+    from nengo_phasor.dl import losses
 
     net = phase_network(gain=recipe.gain, seed=seed)
     with net:
@@ -161,37 +165,45 @@ def train(recipe: Recipe, seed: int, x: np.ndarray, y: np.ndarray, folder: Path,
     if recipe.decay:
         learning_rate = tf.keras.optimizers.schedules.CosineDecay(learning_rate, recipe.batches)
     optimizer = getattr(tf.keras.optimizers, recipe.optimizer)(learning_rate)
-    targets = phases.to_rows(np.where(np.arange(SIZES[-1]) == np.arange(SIZES[-1])[:, None], 0.5, 0))
+    targets = phases.to_rows(
+        np.where(np.arange(SIZES[-1]) == np.arange(SIZES[-1])[:, None], 0.5, 0)
+    )
     checkpoint = folder / "checkpoint.npz"
-    with nengo_dl.Simulator(net, minibatch_size=recipe.batch_size, seed=seed, progress_bar=False) as sim:
-        sim.compile(optimizer, loss={net.output: getattr(nengo_phasor.dl.losses, recipe.loss)()})
+    with nengo_dl.Simulator(
+        net, minibatch_size=recipe.batch_size, seed=seed, progress_bar=False
+    ) as sim:
+        loss = {net.output: losses.PhaseCosine(), net.hidden: losses.ReferenceDistance()}
+        sim.compile(optimizer, loss=loss, loss_weights={net.output: 1.0, net.hidden: recipe.pull})
         optimizer.build(sim.keras_model.trainable_variables)
         variables = [*sim.keras_model.trainable_variables, *optimizer.variables]
-        done, losses = 0, []
-        if resume and checkpoint.exists():
+        done, history = 0, []
+        if checkpoint.exists():
             saved = datasets.load_params(checkpoint)
-            done, losses = int(saved["done"]), list(saved["losses"])
+            done, history = int(saved["done"]), list(saved["history"])
             for k, variable in enumerate(variables):
                 variable.assign(saved[f"variable_{k}"])
             print(f"resumed after {done} of {recipe.batches} batches")
         while done < recipe.batches:
-            epoch = len(losses)
+            epoch = len(history)
             order = np.random.RandomState((seed, epoch)).permutation(len(x))
             n_batches = min(len(x) // recipe.batch_size, recipe.batches - done)
             order = order[: n_batches * recipe.batch_size]
             print(f"epoch {epoch + 1}, batch {done + n_batches} of {recipe.batches}")
-            history = sim.fit(
+            fitted = sim.fit(
                 phases.to_rows(x[order]).astype(np.float32)[:, None],
-                {net.output: targets[y[order]][:, None]},
+                {
+                    net.output: targets[y[order]][:, None],
+                    net.hidden: np.zeros((len(order), 1, 2 * SIZES[1]), np.float32),
+                },
                 shuffle=False,
                 verbose=1 if sys.stdout.isatty() else 2,
             )
             done += n_batches
-            losses.append(history.history["loss"][0])
+            history.append(fitted.history["loss"][0])
             datasets.save_params(
                 checkpoint,
                 done=np.array(done),
-                losses=np.array(losses),
+                history=np.array(history),
                 **{f"variable_{k}": v.numpy() for k, v in enumerate(variables)},
             )
         sim.freeze_params(net)
@@ -206,40 +218,65 @@ def phase_outputs(params: dict, x: np.ndarray) -> np.ndarray:
     net = phase_network(params)
     with nengo_phasor.layerwise.Simulator(net, dtype="float32") as sim:
         rows = phases.to_rows(x).astype(np.float32)[:, None]
-        return phases.from_complex(phases.from_rows(sim.predict({net.input: rows})[net.output][:, 0]))
+        return phases.from_complex(
+            phases.from_rows(sim.predict({net.input: rows})[net.output][:, 0])
+        )
 
 
-def spiking_outputs(
-    params: dict, x: np.ndarray, sparsifier=None, assume_reference=False, chunk=500
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the spikes of hidden and output layer, (n, n_steps, units), of some inputs at a time."""
-    net = phase_network(params)
-    twin, new = convert.to_spiking(
-        net, nengo_phasor.ResonateAndFire(FREQUENCY), sparsifier, assume_reference
-    )
+def sweep_network(params: dict, points: list[tuple[str, str, float]]) -> nengo.Network:
+    """Return the spiking network with one output layer for each (receiver, sparsifier, strength).
+
+    They share the hidden layer, whose spikes do not depend on what is left out after it. ``input``
+    takes phases, ``outputs`` and ``counts`` are lists of probes: of the spikes that are sent by
+    each output layer, and of the numbers sent by hidden and output layer together.
+    """
+    old = phase_network(params)
+    twin, new = convert.to_spiking(old, nengo_phasor.ResonateAndFire(FREQUENCY))
+    hidden, output = old.classifier.layers
+    weights, bias = new[output.weights].transform, new[output.bias]
+    twin.input, twin.outputs, twin.counts = new[old.input], [], []
+    with twin:
+        for receiver, name, strength in points:
+            sparsifier = SPARSIFIERS[name](strength)
+            sent, received = nengo.Node(size_in=SIZES[1]), nengo.Node(size_in=SIZES[1])
+            nengo.Connection(new[hidden.units].neurons, sent, synapse=sparsifier)
+            nengo.Connection(sent, received, synapse=RECEIVERS[receiver])
+            units = nengo.Ensemble(SIZES[2], 1, neuron_type=nengo_phasor.ResonateAndFire(FREQUENCY))
+            nengo.Connection(received, units.neurons, transform=weights, synapse=None)
+            nengo.Connection(bias.pre, units.neurons, transform=bias.transform, synapse=None)
+            decided, count = nengo.Node(size_in=SIZES[2]), nengo.Node(size_in=1)
+            nengo.Connection(units.neurons, decided, synapse=sparsifier)
+            for layer in (sent, decided):
+                nengo.Connection(
+                    layer, count, transform=np.full((1, layer.size_in), DT), synapse=None
+                )
+            twin.outputs.append(nengo.Probe(decided))
+            twin.counts.append(nengo.Probe(count))
+    return twin
+
+
+def sweep(params, x, y, points: list[tuple[str, str, float]], chunk: int = 500) -> list[dict]:
+    """Return accuracy and spikes an image for each (receiver, sparsifier, strength)."""
+    net = sweep_network(params, points)
     n_steps = round(CYCLES / (FREQUENCY * DT))
-    with nengo_phasor.layerwise.Simulator(twin, dt=DT, dtype="float32") as sim:
-        for start in range(0, len(x), chunk):
-            seen = sim.predict({new[net.input]: x[start : start + chunk, None]}, n_steps)
-            yield seen[new[net.hidden]], seen[new[net.output]]
-
-
-def spiking_scores(params, x, y, sparsifier=None, assume_reference=False) -> dict:
-    """Return the accuracy at each cycle and the number of spikes per layer and image."""
-    right, hidden_spikes, output_spikes, start = np.zeros(CYCLES), 0, 0, 0
-    for hidden, output in spiking_outputs(params, x, sparsifier, assume_reference):
-        labels = y[start : start + len(output)]
-        classes = metrics.phase_class(phases.from_raster(output, FREQUENCY, DT, CYCLES))
-        right += metrics.accuracy(classes, labels) * len(labels)
-        hidden_spikes += np.count_nonzero(hidden)
-        output_spikes += np.count_nonzero(output)
-        start += len(labels)
-    return {
-        "accuracy": float(right[CYCLE] / len(x)),
-        "accuracy_per_cycle": (right / len(x)).tolist(),
-        "hidden_spikes": hidden_spikes / len(x),
-        "output_spikes": output_spikes / len(x),
-    }
+    right, spikes = np.zeros((len(points), CYCLES)), np.zeros(len(points))
+    with nengo_phasor.layerwise.Simulator(net, dt=DT, dtype="float32") as sim:
+        for start in tqdm(range(0, len(x), chunk), desc="images", unit=f"{chunk} images"):
+            labels = y[start : start + chunk]
+            seen = sim.predict({net.input: x[start : start + chunk, None]}, n_steps)
+            for k, (output, count) in enumerate(zip(net.outputs, net.counts, strict=True)):
+                decoded = phases.from_raster(seen[output], FREQUENCY, DT, CYCLES)
+                right[k] += metrics.accuracy(metrics.phase_class(decoded), labels) * len(labels)
+                spikes[k] += seen[count].sum()
+    return [
+        {
+            "strength": strength,
+            "accuracy": float(right[k, CYCLE] / len(x)),
+            "accuracy_per_cycle": (right[k] / len(x)).tolist(),
+            "spikes": float(spikes[k] / len(x)),
+        }
+        for k, (_, _, strength) in enumerate(points)
+    ]
 
 
 def accuracy_at(curve: list[dict], removed: float) -> float:
@@ -248,48 +285,138 @@ def accuracy_at(curve: list[dict], removed: float) -> float:
     return float(np.interp(removed, *zip(*points, strict=True)))
 
 
-def evaluate(recipe: Recipe, seed: int, folder: Path, data, strengths: dict) -> dict:
-    """Train, or take up what was trained, and score; what is already in the folder is not redone."""
+def prepare_folder(folder: Path, settings: dict, resume: bool) -> None:
+    """Empty the folder for a new run, or check that the run in it is the one to resume."""
+    note = folder / "settings.json"
+    if resume and note.exists():
+        if json.loads(note.read_text()) != json.loads(json.dumps(settings)):
+            raise click.ClickException(
+                f"{note} is of a run with other settings; give another folder, or leave "
+                "out --resume to start anew"
+            )
+        return
+    for name in ("checkpoint.npz", "params.npz", "scores.json"):
+        (folder / name).unlink(missing_ok=True)
+    results.write(note, settings)
+
+
+def evaluate(recipe: Recipe, seed: int, folder: Path, data, strengths: dict, resume: bool) -> dict:
+    """Train and score; if asked to, go on from what an earlier run left in the folder."""
+    settings = {**asdict(recipe), "seed": seed, "images": len(data.x_test), "strengths": strengths}
+    prepare_folder(folder, settings, resume)
     params_file, scores_file = folder / "params.npz", folder / "scores.json"
-    x_test, y_test = encode(data.x_test, seed, recipe.spread), data.y_test
+    if scores_file.exists():
+        return json.loads(scores_file.read_text())
     if not params_file.exists():
         x = encode(data.x_train, seed, recipe.spread)
-        params = train(recipe, seed, x, data.y_train, folder, resume=True)
+        params = train(recipe, seed, x, data.y_train, folder)
         datasets.save_params(params_file, **params, seed=seed, spread=recipe.spread)
     params = datasets.load_params(params_file)
-    scores = json.loads(scores_file.read_text()) if scores_file.exists() else {}
-
-    def score(key, compute):
-        if key not in scores:
-            scores[key] = compute()
-            results.write(scores_file, scores)
-        return scores[key]
-
-    predicted = metrics.phase_class(phase_outputs(params, x_test))
-    score("phase_accuracy", lambda: float(metrics.accuracy(predicted, y_test)))
-    dense = score("dense", lambda: spiking_scores(params, x_test, y_test))
-    all_spikes = dense["hidden_spikes"] + dense["output_spikes"]
-    points = [
+    x, y = encode(data.x_test, seed, recipe.spread), data.y_test
+    points = [("silence", "arc", 0.0)] + [
         (receiver, name, strength)
         for receiver in RECEIVERS
         for name in SPARSIFIERS
         for strength in strengths[name]
     ]
-    for receiver, name, strength in tqdm(points, desc="sparsifiers", unit="point"):
-        point = score(
-            f"{receiver} {name} {strength}",
-            lambda sparsifier=SPARSIFIERS[name](strength), receiver=receiver: spiking_scores(
-                params, x_test, y_test, sparsifier, RECEIVERS[receiver]
-            ),
-        )
-        sent = point["hidden_spikes"] + point["output_spikes"]
-        point.update(strength=strength, removed=1 - sent / all_spikes)
-    curves = {
-        receiver: {
-            name: [{"strength": 0, "removed": 0.0, **dense}]
-            + [scores[f"{receiver} {name} {strength}"] for strength in strengths[name]]
-            for name in SPARSIFIERS
-        }
-        for receiver in RECEIVERS
+    dense, *scores = sweep(params, x, y, points)
+    for score in (dense, *scores):
+        score["removed"] = 1 - score["spikes"] / dense["spikes"]
+    curves = {receiver: {name: [dense] for name in SPARSIFIERS} for receiver in RECEIVERS}
+    for (receiver, name, _), score in zip(points[1:], scores, strict=True):
+        curves[receiver][name].append(score)
+    predicted = metrics.phase_class(phase_outputs(params, x))
+    result = {
+        "phase_accuracy": float(metrics.accuracy(predicted, y)),
+        "spiking_accuracy": dense["accuracy"],
+        "accuracy_per_cycle": dense["accuracy_per_cycle"],
+        "spikes_per_image": dense["spikes"],
+        "curves": curves,
     }
-    return {"phase_accuracy": scores["phase_accuracy"], "spiking": dense, "curves": curves}
+    results.write(scores_file, result)
+    return result
+
+
+# -------------------------------------------------------------------------------- command line
+
+
+@click.group(help=__doc__)
+def main():
+    """Run the paper's system."""
+
+
+def options(command):
+    """Add the options that all commands share."""
+    for option in (
+        click.option("--data", type=click.Path(), help="Folder with FashionMNIST."),
+        click.option("--images", default=None, type=int, help="Score only so many test images."),
+        click.option("--batches", default=None, type=int, help="Train for so many batches."),
+        click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
+    ):
+        command = option(command)
+    return command
+
+
+def prepare(recipe: str, data, images, batches):
+    """Return the data set and the recipe, cut down as asked for."""
+    loaded = datasets.fashion_mnist(data)
+    loaded = replace(loaded, x_test=loaded.x_test[:images], y_test=loaded.y_test[:images])
+    return loaded, replace(RECIPES[recipe], **({} if batches is None else {"batches": batches}))
+
+
+@main.command()
+@click.option("--output", default="runs/demo", type=Path, show_default=True)
+@click.option("--recipe", default="long", type=click.Choice(list(RECIPES)), show_default=True)
+@click.option("--seed", default=0, show_default=True)
+@options
+def demo(output, recipe, seed, data, images, batches, resume):
+    """Train, turn to spikes, sparsify; write metrics.json, figures and index.html."""
+    import local_rhythms_report as report
+
+    loaded, settings = prepare(recipe, data, images, batches)
+    scores = evaluate(settings, seed, output, loaded, STRENGTHS, resume)
+    params = datasets.load_params(output / "params.npz")
+    numbers = report.summary(scores)
+    results.write(output / "metrics.json", {**numbers, "scores": scores})
+    names = report.draw(scores, params, encode(loaded.x_test[:1000], seed, settings.spread), output)
+    captions = {name: report.CAPTIONS[name] for name in names}
+    page = results.write_page(output, report.TITLE, report.STORY, numbers, captions)
+    for name, value in numbers.items():
+        click.echo(f"{name:58s} {value:.2%}")
+    click.echo(f"Look at {page}")
+
+
+@main.command("results")
+@click.option("--output", default="results/local_rhythms.json", type=Path, show_default=True)
+@click.option("--runs", default="runs/local_rhythms", type=Path, show_default=True)
+@click.option("--seeds", default="0,1,2", show_default=True)
+@options
+def make_results(output, runs, seeds, data, images, batches, resume):
+    """Train and score both recipes with several seeds; write the figures that are quoted."""
+    import local_rhythms_report as report
+
+    seeds = [int(seed) for seed in seeds.split(",")]
+    runs_of = {recipe: [] for recipe in RECIPES}
+    used = {}
+    for recipe in RECIPES:
+        loaded, used[recipe] = prepare(recipe, data, images, batches)
+        for seed in seeds:
+            click.echo(f"recipe {recipe}, seed {seed}")
+            folder = runs / f"{recipe}-{seed}"
+            runs_of[recipe].append(evaluate(used[recipe], seed, folder, loaded, STRENGTHS, resume))
+    settings = {
+        "recipes": {name: asdict(recipe) for name, recipe in used.items()},
+        "test_images": len(loaded.x_test),
+        "cycle": CYCLE + 1,
+    }
+    claims = report.claims(runs_of)
+    results.write(output, results.report(settings, seeds, runs_of, claims))
+    for claim in claims:
+        verdict = "holds" if claim.holds else "FAILS"
+        click.echo(f"{verdict}  {claim.name}: {claim.value:.4f} {claim.bound}")
+
+
+if __name__ == "__main__":
+    main()
+elif PARAMS.exists():
+    model = gui_model(datasets.load_params(PARAMS))

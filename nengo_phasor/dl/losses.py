@@ -40,3 +40,27 @@ class QuadratureCrossentropy(tf.keras.losses.Loss):
         quadrature = tf.split(y_pred, 2, axis=-1)[1]
         classes = tf.split(y_true, 2, axis=-1)[1]
         return tf.nn.softmax_cross_entropy_with_logits(classes, self.scale * quadrature)
+
+
+class ReferenceDistance(tf.keras.losses.Loss):
+    r"""How far the output's phases are from the reference, whatever the targets.
+
+    .. math:: \frac{1}{n} \sum_k \sqrt{1 - \cos(\pi p_k) + \epsilon}
+
+    For small phases that is proportional to abs(p), so each is either pulled to the reference,
+    where a sparsifier may leave it out, or left to stand for something.
+
+    Parameters
+    ----------
+    smoothing : float
+        Epsilon, which keeps the gradient finite at phase 0.
+    """
+
+    def __init__(self, smoothing: float = 1e-3, name: str = "reference_distance"):
+        super().__init__(name=name)
+        self.smoothing = smoothing
+
+    def call(self, y_true, y_pred):
+        """Return the distance of each item and time step."""
+        cosine = tf.split(y_pred, 2, axis=-1)[0]
+        return tf.reduce_mean(tf.sqrt(1.0 + self.smoothing - cosine), axis=-1)
