@@ -9,7 +9,7 @@ import numpy as np
 from nengo.base import ObjView
 from nengo.builder import Model
 from nengo.ensemble import Neurons
-from nengo.exceptions import BuildError
+from nengo.exceptions import BuildError, ValidationError
 
 from nengo_phasor import phases
 from nengo_phasor.neurons import Phasor, ResonateAndFire
@@ -55,11 +55,19 @@ def to_spiking(
     nengo.exceptions.BuildError
         If an object can't be converted: neurons of another type, a synapse or a slice between
         phasors, a transform that is no real weight matrix on phasors, decoded connections,
-        learning rules, nodes that take phasors.
+        functions, learning rules, gains other than 1, nodes that take phasors.
+    nengo.exceptions.ValidationError
+        If the sparsifier's rhythm has another frequency than the neurons'.
     """
-    conversion = _Conversion(
-        network, neuron_type or ResonateAndFire(), sparsifier, assume_reference
-    )
+    neuron_type = neuron_type or ResonateAndFire()
+    rhythm = getattr(sparsifier, "frequency", neuron_type.frequency)
+    if rhythm != neuron_type.frequency:
+        raise ValidationError(
+            f"is {rhythm:g} Hz, the neurons' is {neuron_type.frequency:g} Hz: give both the same",
+            attr="frequency",
+            obj=sparsifier,
+        )
+    conversion = _Conversion(network, neuron_type, sparsifier, assume_reference)
     twin = nengo.Network(label=network.label, seed=network.seed)
     conversion.objects(network, twin)
     conversion.links(network)
@@ -109,15 +117,17 @@ class _Conversion:
                 f"{old}: {type(old.neuron_type).__name__} neurons have no spiking twin; use "
                 "Phasor, or keep them out of the network that is converted"
             )
+        if np.any(self.params[old].gain != 1):
+            raise BuildError(f"{old}: gains are not converted; scale the connections' weights")
         new = nengo.Ensemble(old.n_neurons // 2, 1, neuron_type=self.neuron_type, label=old.label)
         bias = phases.from_rows(self.params[old].bias)
         if np.any(bias):
-            source = nengo.Node(np.angle(bias) / np.pi, label=f"{old.label} bias")
-            spikes = self.relay(source, self.encoder, f"{old.label} bias spikes")
+            source = nengo.Node(np.angle(bias) / np.pi, label=_label(old, "bias"))
+            spikes = self.relay(source, self.encoder, _label(old, "bias spikes"))
             nengo.Connection(spikes, new.neurons, transform=np.diag(np.abs(bias)), synapse=None)
-        self.sent[old.neurons] = self.relay(new.neurons, self.sparsifier, f"{old.label} sent")
+        self.sent[old.neurons] = self.relay(new.neurons, self.sparsifier, _label(old, "sent"))
         self.received[old.neurons] = self.relay(
-            self.sent[old.neurons], self.assumption, f"{old.label} received"
+            self.sent[old.neurons], self.assumption, _label(old, "received")
         )
         return new
 
@@ -125,19 +135,24 @@ class _Conversion:
         """Return the twin: the same node, half a relay, or a source of phases and their spikes."""
         if old not in self.phasors:
             return nengo.Node(old.output, old.size_in, old.size_out, label=old.label)
+        if old.size_out % 2:
+            raise BuildError(
+                f"{old}: {old.size_out} values are no phasors; n phasors are n real parts and n "
+                "imaginary parts"
+            )
         if _is_relay(old):
             new = nengo.Node(size_in=old.size_in // 2, label=old.label)
             self.sent[old] = self.received[old] = new
         else:
             new = nengo.Node(
-                _phases_of(old), old.size_in, old.size_out // 2, label=f"{old.label} phases"
+                _phases_of(old), old.size_in, old.size_out // 2, label=_label(old, "phases")
             )
             self.sent[old] = self.received[old] = self.relay(new, self.encoder, old.label)
         return new
 
     @property
     def encoder(self):
-        return PhaseEncoder(self.neuron_type.frequency)
+        return PhaseEncoder(self.neuron_type.frequency, self.neuron_type.amplitude)
 
     def relay(self, source, synapse, label):
         """Return a node that passes ``source`` on through the synapse; without one, ``source``."""
@@ -157,6 +172,7 @@ class _Conversion:
             ),
             "slices of phasors are not converted": isinstance(old.pre, ObjView)
             or isinstance(old.post, ObjView),
+            "functions of phasors are not converted": old.function is not None,
             f"a synapse ({old.synapse}) would filter phasors, not spikes": old.synapse is not None,
             "learning rules are not converted": old.learning_rule_type is not None,
         }
@@ -192,8 +208,9 @@ class _Conversion:
         weights, transform = self.params[old].weights, old.transform
         n_post, n_pre = old.size_out // 2, old.size_in // 2
         if isinstance(transform, nengo.Convolution):
-            if transform.input_shape.shape == (2, n_pre) and transform.kernel_size == (1,):
-                return np.reshape(weights, (n_pre, n_post)).T
+            rows = transform.channels_last and transform.input_shape.shape == (2, n_pre)
+            if rows and np.shape(weights) == (1, n_pre, n_post):
+                return weights[0].T
         elif weights is None or np.ndim(weights) == 0:
             return weights
         elif isinstance(transform, nengo.Dense):
@@ -209,13 +226,17 @@ class _Conversion:
     def probe(self, old):
         """Return the probe of what the old target sends."""
         if old.obj in self.phasors and old.attr == "output" and not isinstance(old.target, ObjView):
-            return nengo.Probe(self.sent[old.obj], synapse=old.synapse, label=old.label)
+            return self.copied_probe(old, self.sent[old.obj])
         if isinstance(old.obj, nengo.Node) and old.obj not in self.phasors:
-            return nengo.Probe(
-                self.mapping[old.obj][old.slice], old.attr, synapse=old.synapse, label=old.label
-            )
+            return self.copied_probe(old, self.mapping[old.obj][old.slice or slice(None)])
         raise BuildError(
             f"{old}: only the whole output of neurons or nodes can be probed in the twin"
+        )
+
+    def copied_probe(self, old, target):
+        """Return the same probe of another target."""
+        return nengo.Probe(
+            target, synapse=old.synapse, sample_every=old.sample_every, label=old.label
         )
 
 
@@ -224,6 +245,10 @@ def _built_params(network):
     model = Model(dt=0.001)
     model.build(network)
     return model.params
+
+
+def _label(obj, part):
+    return f"{obj.label or type(obj).__name__.lower()} {part}"
 
 
 def _is_relay(obj):

@@ -28,11 +28,21 @@ def real_weights(size_in: int, size_out: int, init=None) -> nengo.Convolution:
         Number of phasors.
     init : (size_in, size_out) array_like or Distribution, optional
         The weights. By default normal with a variance of 1/size_in.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the weights are of another shape.
     """
     if init is None:
         init = nengo.dists.Gaussian(0, size_in**-0.5)
     elif not isinstance(init, nengo.dists.Distribution):
-        init = np.reshape(init, (1, size_in, size_out))
+        if np.shape(init) != (size_in, size_out):
+            raise ValidationError(
+                f"is of shape {np.shape(init)}; needs (size_in, size_out) = {(size_in, size_out)}",
+                attr="init",
+            )
+        init = np.asarray(init)[None]
     return nengo.Convolution(
         size_out, input_shape=(2, size_in), kernel_size=(1,), strides=(1,), init=init
     )
@@ -70,6 +80,11 @@ class PhasorDense(nengo.Network):
     output : nengo.ensemble.Neurons
         The units' neurons.
 
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If weights or bias are of another shape.
+
     References
     ----------
     Olin-Ammentorp (2023), Sparsifying Spiking Networks through Local Rhythms, section 1.2.
@@ -91,7 +106,7 @@ class PhasorDense(nengo.Network):
             self.bias = nengo.Connection(
                 self.reference,
                 self.units.neurons,
-                transform=real_weights(1, size_out, bias),
+                transform=real_weights(1, size_out, np.atleast_2d(bias)),
                 synapse=None,
             )
         self.output = self.units.neurons
