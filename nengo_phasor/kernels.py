@@ -11,9 +11,15 @@ from itertools import product
 import nengo
 import numpy as np
 
-from nengo_phasor import compat, phases
+from nengo_phasor import compat, dynamics, phases
 from nengo_phasor.neurons import ResonateAndFire
-from nengo_phasor.synapses import PhaseEncoder, SpikeSynapse, Tick
+from nengo_phasor.synapses import (
+    AssumeReference,
+    FieldSparsifier,
+    PhaseEncoder,
+    SpikeSynapse,
+    Tick,
+)
 
 sparse = compat.require("scipy.sparse")
 
@@ -50,13 +56,12 @@ def encode_constant(encoder: PhaseEncoder, phase: np.ndarray, dt: float, n_steps
 
 def through_spikes(synapse: SpikeSynapse, x, dt: float, items: np.ndarray):
     """Return sparse spikes ``x`` after a synapse that has no state: each entry stands by itself."""
-    step, item = np.divmod(np.repeat(np.arange(x.shape[0]), np.diff(x.indptr)), len(items))
+    rows = _rows(x)
+    step, item = np.divmod(rows, len(items))
     tick = Tick(step + 1.0, (step + 1).astype(np.uint32))
     constants = synapse.constants(dt, x.indices, items[item])
     (values,) = synapse.advance(np, tick, x.data, constants)
-    kept = sparse.csr_matrix((values, x.indices, x.indptr), shape=x.shape)
-    kept.eliminate_zeros()
-    return kept
+    return _kept(x, rows, values != 0)
 
 
 def through_steps(synapse: SpikeSynapse, x: np.ndarray, dt: float, items: np.ndarray, n_steps: int):
@@ -70,6 +75,60 @@ def through_steps(synapse: SpikeSynapse, x: np.ndarray, dt: float, items: np.nda
         tick = Tick(np.float64(k + 1), np.uint32([k + 1]))
         output[k], *states = synapse.advance(np, tick, x[k % len(x)], constants, *states)
     return output
+
+
+def through_field(synapse: FieldSparsifier, x, dt: float, items: np.ndarray):
+    """Return sparse spikes after a field sparsifier, which only sees how many there are."""
+    n_items = len(items)
+    activity = np.asarray(x.mean(axis=1), x.dtype).reshape(-1, n_items)
+    c = synapse.constants(dt, np.arange(x.shape[1]), items)
+    silent = np.empty(activity.shape, bool)
+    state = np.zeros((2, n_items), x.dtype)
+    for k, now in enumerate(activity):
+        silent[k], *state = dynamics.rhythm_silences(np, now, *state, c)
+    rows = _rows(x)
+    return _kept(x, rows, ~silent.ravel()[rows])
+
+
+def through_assumption(synapse: AssumeReference, x, dt: float, items: np.ndarray):
+    """Return sparse spikes and the assumed ones, which are few: all in the reference's steps."""
+    period, height = synapse.constants(dt, np.arange(x.shape[1]), items)
+    n_items, n = len(items), x.shape[1]
+    steps = np.arange(1.0, x.shape[0] // n_items + 1)
+    references = np.flatnonzero(dynamics.spikes_at_phase(np, 0.0 * steps, steps, period))
+    row = _rows(x)
+    cycle = np.searchsorted(references, row // n_items)
+    place = (cycle * n_items + row % n_items) * n + x.indices
+    shape = (len(references) + 1, n_items, n)
+    heard = np.bincount(place, x.data / height, minlength=np.prod(shape)).reshape(shape)[:-1]
+    cycle, item, neuron = np.nonzero(heard != 1)
+    missed = (1.0 - heard[cycle, item, neuron]) * height
+    rows = references[cycle] * n_items + item
+    return x + sparse.csr_matrix((missed.astype(x.dtype), (rows, neuron)), x.shape)
+
+
+def _rows(x):
+    """Return the row of each entry of a sparse matrix."""
+    return np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
+
+
+def _kept(x, rows, keep):
+    """Return those entries of a sparse matrix that are to be kept."""
+    return spike_matrix(rows[keep], x.indices[keep], x.data[keep], x.shape)
+
+
+def through(synapse: SpikeSynapse, x, dt: float, items: np.ndarray, n_steps: int):
+    """Return sparse spikes after any spike synapse, by the fastest way there is."""
+    if type(synapse) in SPARSE_WAYS:
+        return SPARSE_WAYS[type(synapse)](synapse, x, dt, items)
+    if not synapse.state_shapes and not isinstance(synapse, PhaseEncoder):
+        return through_spikes(synapse, x, dt, items)
+    dense = x.toarray().reshape(-1, len(items), x.shape[1])
+    return spikes(through_steps(synapse, dense, dt, items, n_steps))
+
+
+SPARSE_WAYS = {FieldSparsifier: through_field, AssumeReference: through_assumption}
+"""Synapses with a state that need not look at every neuron in every step."""
 
 
 def filtered(synapse, x: np.ndarray, dt: float, n_steps: int) -> np.ndarray:

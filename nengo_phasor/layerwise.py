@@ -364,12 +364,10 @@ class _Window:
             return kernels.filtered(synapse, self.dense(x), self.dt, self.n_steps)
         if isinstance(synapse, PhaseEncoder) and x.shape[0] == 1:
             return kernels.encode_constant(synapse, x[0], self.dt, self.n_steps, self.dtype)
-        if sparse.issparse(x) and not (synapse.state_shapes or isinstance(synapse, PhaseEncoder)):
+        if sparse.issparse(x):
             x = self.repeated(x, self.n_steps)
-            return kernels.through_spikes(synapse, x, self.dt, self.items)
-        return kernels.spikes(
-            kernels.through_steps(synapse, self.dense(x), self.dt, self.items, self.n_steps)
-        )
+            return kernels.through(synapse, x, self.dt, self.items, self.n_steps)
+        return kernels.spikes(kernels.through_steps(synapse, x, self.dt, self.items, self.n_steps))
 
     def dense(self, x):
         """Return a signal as an array."""
