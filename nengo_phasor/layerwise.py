@@ -29,7 +29,7 @@ from nengo_phasor.synapses import PhaseEncoder
 
 sparse = compat.require("scipy.sparse")
 
-CHUNK_BYTES = 2**25
+CHUNK_BYTES = 2**26
 """Size aimed at for the largest array of a chunk of items; each thread has a few of these."""
 
 

@@ -20,8 +20,8 @@ def phase_class(phase: ArrayLike) -> NDArray[np.int_]:
     Returns
     -------
     (...) ndarray of int
-        ``argmax_k sin(pi p_k)``, the class that phase-shift keying of 90 degrees codes (Olin-Ammentorp
-        2023, section 2.1).
+        ``argmax_k sin(pi p_k)``, the class that phase-shift keying of 90 degrees codes
+        (Olin-Ammentorp 2023, section 2.1).
     """
     return np.argmax(phases.to_complex(phase).imag, axis=-1)
 
