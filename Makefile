@@ -30,7 +30,7 @@ data: $(VENV)/installed
 	$(BIN)/python tools/fetch_fashion_mnist.py $(NENGO_PHASOR_DATA)
 
 demo: data
-	$(BIN)/python networks/local_rhythms.py demo --output runs/demo
+	$(BIN)/python networks/local_rhythms.py demo --resume --images 2000 --output runs/demo
 
 test: $(VENV)/installed lint
 	@echo "== Tests"
@@ -46,7 +46,7 @@ format: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 
 results: data
-	$(BIN)/python networks/local_rhythms.py results --output results/local_rhythms.json
+	$(BIN)/python networks/local_rhythms.py results --resume --output results/local_rhythms.json
 
 benchmarks: $(VENV)/installed
 	$(BIN)/python benchmarks/spiking_inference.py

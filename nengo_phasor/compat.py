@@ -33,6 +33,7 @@ EXTRAS = {
     "tf_keras": "dl",
     "nengo_loihi": "loihi",
     "nengo_gui": "gui",
+    "nengo_spa": "spa",
     "scipy": "layerwise",
     "matplotlib": "plot",
     "click": "cli",

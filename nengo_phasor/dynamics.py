@@ -125,6 +125,10 @@ def outside_arc(xp, step: Array, arc: float, steps_per_cycle: float):
     return (phase < -arc) | (phase >= arc)
 
 
+# Makes ties at the window's border silent however they are rounded: single spikes cause them.
+FIELD_TOLERANCE = 1e-9
+
+
 class FieldConstants(NamedTuple):
     """Constants of `rhythm_silences`."""
 
@@ -141,7 +145,8 @@ def field_constants(window: float, frequency: float, memory: float, dt: float) -
     empty, even when the rhythm has faded so far that its squares are no longer exact.
     """
     bar = {0: np.inf, 1: -1.0}.get(window, 0.0)
-    return FieldConstants(rotation(frequency, memory, dt), dt, np.cos(np.pi * window), bar)
+    border = np.cos(np.pi * window) - FIELD_TOLERANCE
+    return FieldConstants(rotation(frequency, memory, dt), dt, border, bar)
 
 
 def rhythm_silences(xp, activity: Array, voltage: Array, current: Array, c: FieldConstants):
@@ -150,17 +155,20 @@ def rhythm_silences(xp, activity: Array, voltage: Array, current: Array, c: Fiel
     The layer's activity (its mean number of spikes a second, for each item of a batch) drives a
     resonator: the local field, band-passed at the rhythm's frequency. The field rises steepest when
     most spikes arrive, which is where this resonator's phase is zero; a step is silent where that
-    phase, predicted from earlier steps alone, lies within half a window of zero: Re z > |z| cos(pi
-    window).
+    phase, predicted from earlier steps alone, is close to zero (`field_rises`).
 
     Returns
     -------
     silent, voltage, current
     """
     ahead = resonate(0.0 * activity, voltage, current, c.rotation, c.dt)
-    size = xp.sqrt(ahead[0] * ahead[0] + ahead[1] * ahead[1])
-    silent = ahead[0] - c.border * size > c.bar
-    return silent, ahead[0] + activity * c.dt, ahead[1]
+    return field_rises(xp, *ahead, c), ahead[0] + activity * c.dt, ahead[1]
+
+
+def field_rises(xp, voltage: Array, current: Array, c: FieldConstants):
+    """Return whether the phase is within half a window of zero: Re z > |z| cos(pi window)."""
+    size = xp.sqrt(voltage * voltage + current * current)
+    return voltage - c.border * size > c.bar
 
 
 def assume_reference(xp, spikes: Array, heard: Array, at_reference: Array):

@@ -22,6 +22,7 @@ from nengo_phasor.synapses import (
 )
 
 sparse = compat.require("scipy.sparse")
+lfilter = compat.require("scipy.signal").lfilter
 
 
 def spikes(dense: np.ndarray):
@@ -78,14 +79,15 @@ def through_steps(synapse: SpikeSynapse, x: np.ndarray, dt: float, items: np.nda
 
 
 def through_field(synapse: FieldSparsifier, x, dt: float, items: np.ndarray):
-    """Return sparse spikes after a field sparsifier, which only sees how many there are."""
-    n_items = len(items)
-    activity = np.asarray(x.mean(axis=1), x.dtype).reshape(-1, n_items)
+    """Return sparse spikes after a field sparsifier, which only sees how many there are.
+
+    The rhythm of `.dynamics.rhythm_silences` is a linear filter of the activity.
+    """
     c = synapse.constants(dt, np.arange(x.shape[1]), items)
-    silent = np.empty(activity.shape, bool)
-    state = np.zeros((2, n_items), x.dtype)
-    for k, now in enumerate(activity):
-        silent[k], *state = dynamics.rhythm_silences(np, now, *state, c)
+    activity = np.asarray(x.mean(axis=1), float).reshape(-1, len(items))
+    turn = complex(*c.rotation)
+    ahead = lfilter([0, turn * c.dt], [1, -turn], activity, axis=0)
+    silent = dynamics.field_rises(np, ahead.real, ahead.imag, c)
     rows = _rows(x)
     return _kept(x, rows, ~silent.ravel()[rows])
 

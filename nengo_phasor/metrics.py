@@ -50,3 +50,35 @@ def fraction_removed(sent: ArrayLike, all_spikes: ArrayLike) -> float:
     """
     counts = [sum(map(np.count_nonzero, x)) for x in (sent, all_spikes)]
     return 1.0 - counts[0] / counts[1]
+
+
+def spike_agreement(a: ArrayLike, b: ArrayLike, within: int = 0) -> float:
+    """Return the fraction of spikes that another run of the same network has too.
+
+    Parameters
+    ----------
+    a, b : (..., n_steps, n) array_like
+        Spikes of the two runs, anything other than 0.
+    within : int
+        By how many time steps a spike may be earlier or later.
+
+    Returns
+    -------
+    float
+        Of the spikes of ``a`` found in ``b`` and of ``b`` found in ``a``, the smaller fraction; 1
+        if neither has any.
+    """
+    a, b = np.asarray(a) != 0, np.asarray(b) != 0
+
+    def widened(x):
+        wide = x.copy()
+        for shift in range(1, within + 1):
+            wide[..., shift:, :] |= x[..., :-shift, :]
+            wide[..., :-shift, :] |= x[..., shift:, :]
+        return wide
+
+    found = [
+        np.sum(x & widened(y)) / np.sum(x) if np.any(x) else float(not np.any(y))
+        for x, y in ((a, b), (b, a))
+    ]
+    return float(min(found))

@@ -87,7 +87,8 @@ class SpikeSynapse(Synapse):
         if filtfilt or np.any(y0):
             raise ValidationError("has no backward pass and starts from rest", "filtfilt", self)
         x = np.moveaxis(np.array(x, dtype=float), axis, 0)
-        out = Process.apply(self, x.reshape(len(x), -1), dt=dt)
+        flat = x.reshape(len(x), -1)
+        out = Process.apply(self, flat, d=flat.shape[1], dt=dt)
         return np.moveaxis(out.reshape(x.shape), 0, axis)
 
 

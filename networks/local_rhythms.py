@@ -190,7 +190,7 @@ def train(recipe: Recipe, seed: int, x: np.ndarray, y: np.ndarray, folder: Path)
             order = order[: n_batches * recipe.batch_size]
             print(f"epoch {epoch + 1}, batch {done + n_batches} of {recipe.batches}")
             fitted = sim.fit(
-                phases.to_rows(x[order]).astype(np.float32)[:, None],
+                {net.input: phases.to_rows(x[order]).astype(np.float32)[:, None]},
                 {
                     net.output: targets[y[order]][:, None],
                     net.hidden: np.zeros((len(order), 1, 2 * SIZES[1]), np.float32),
@@ -384,6 +384,19 @@ def demo(output, recipe, seed, data, images, batches, resume):
     for name, value in numbers.items():
         click.echo(f"{name:58s} {value:.2%}")
     click.echo(f"Look at {page}")
+
+
+@main.command()
+@click.option("--run", default="runs/local_rhythms/long-0", type=Path, show_default=True)
+@click.option("--data", type=click.Path(), help="Folder with FashionMNIST.")
+def export(run, data):
+    """Make a run's weights the ones that Nengo GUI opens with, with a test image of each class."""
+    test = datasets.fashion_mnist(data)
+    first = [int(np.flatnonzero(test.y_test == label)[0]) for label in range(SIZES[-1])]
+    datasets.save_params(
+        PARAMS, **datasets.load_params(run / "params.npz"), images=test.x_test[first]
+    )
+    click.echo(f"wrote {PARAMS}")
 
 
 @main.command("results")

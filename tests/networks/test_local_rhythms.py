@@ -1,0 +1,192 @@
+import gzip
+import json
+import runpy
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import nengo
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import nengo_phasor
+from nengo_phasor import datasets, metrics, phases
+
+NETWORKS = Path(__file__).resolve().parents[2] / "networks"
+sys.path.insert(0, str(NETWORKS))
+import local_rhythms  # noqa: E402
+
+NO_PARAMS = not local_rhythms.PARAMS.exists()
+
+
+def write_idx(path, array):
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
+    path.write_bytes(gzip.compress(header + array.astype(np.uint8).tobytes(), 1))
+
+
+@pytest.fixture(scope="module")
+def garments(tmp_path_factory):
+    """Images that a class makes bright in a row of its own, in FashionMNIST's format."""
+    folder = tmp_path_factory.mktemp("data") / "fashion-mnist"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name, n in (("train", 512), ("t10k", 60)):
+        labels = np.arange(n) % 10
+        images = rng.integers(0, 60, (n, 28, 28))
+        images[np.arange(n), 2 * labels + 3] += 190
+        write_idx(folder / f"{name}-images-idx3-ubyte.gz", images)
+        write_idx(folder / f"{name}-labels-idx1-ubyte.gz", labels)
+    return folder.parent
+
+
+@pytest.fixture
+def recipe():
+    return replace(local_rhythms.RECIPES["long"], batches=6)
+
+
+def test_training_resumes_where_it_was_killed(recipe, tmp_path, monkeypatch):
+    pytest.importorskip("nengo_dl")
+    rng = np.random.default_rng(1)
+    x, y = rng.uniform(-1, 1, (300, 1024)).astype(np.float32), rng.integers(0, 10, 300)
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    whole = local_rhythms.train(recipe, 3, x, y, tmp_path / "whole")
+
+    save = datasets.save_params
+
+    def save_and_die(path, **arrays):
+        save(path, **arrays)
+        if arrays["done"] == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(datasets, "save_params", save_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        local_rhythms.train(recipe, 3, x, y, tmp_path / "killed")
+    monkeypatch.setattr(datasets, "save_params", save)
+    resumed = local_rhythms.train(recipe, 3, x, y, tmp_path / "killed")
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, resumed[name])
+    assert not np.allclose(whole["weights_1"], 0)
+
+
+def test_results_command(garments, tmp_path, monkeypatch):
+    """The command that makes results/local_rhythms.json, on a tiny setting, twice."""
+    pytest.importorskip("nengo_dl")
+    monkeypatch.chdir(tmp_path)
+    few = {"arc": (0.0, 0.3, 1.0), "field": (0.0, 0.3, 1.0), "random": (0.0, 0.5, 1.0)}
+    monkeypatch.setattr(local_rhythms, "STRENGTHS", few)
+    monkeypatch.setattr(sys, "argv", [str(NETWORKS / "local_rhythms.py"), "results"])
+    arguments = ["results", "--data", str(garments), "--seeds", "0", "--batches", "40"]
+    arguments += ["--output", "results.json", "--resume"]
+    done = CliRunner().invoke(local_rhythms.main, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    content = json.loads(Path("results.json").read_text())
+    assert set(content) == {
+        "command",
+        "date",
+        "versions",
+        "machine",
+        "seeds",
+        "settings",
+        "figures",
+        "claims",
+    }
+    assert content["seeds"] == [0]
+    assert content["settings"]["test_images"] == 60
+    assert not {c["name"] for c in content["claims"]} ^ {
+        "phase-domain accuracy, paper's recipe",
+        "phase-domain accuracy, long recipe",
+        *(f"phase domain to spiking, {r}, worst seed" for r in ("paper", "long")),
+        *(
+            f"drop at 60 % removed, {s}, {r}"
+            for s in ("arc", "field", "random")
+            for r in ("paper", "long")
+        ),
+    }
+    (run,) = content["figures"]["long"]
+    assert run["phase_accuracy"] > 0.9
+    assert abs(run["phase_accuracy"] - run["spiking_accuracy"]) < 0.1
+    assert run["spikes_per_image"] == pytest.approx(8 * 138, rel=0.05)
+    for curves in run["curves"].values():
+        for curve in curves.values():
+            dense, nothing, some, everything = curve
+            assert nothing["removed"] == 0
+            assert nothing["accuracy"] == dense["accuracy"]
+            assert 0 < some["removed"] < 1
+            assert everything["removed"] == 1
+            assert everything["accuracy"] == pytest.approx(0.1)
+
+    before = Path("results.json").read_text()
+    again = CliRunner().invoke(local_rhythms.main, arguments, catch_exceptions=False)
+    assert "epoch" not in again.output
+    assert Path("results.json").read_text() == before
+    other = CliRunner().invoke(local_rhythms.main, [*arguments, "--images", "10"])
+    assert other.exit_code == 1
+    assert "other settings" in other.output
+
+
+def test_demo_command(garments, tmp_path, monkeypatch):
+    pytest.importorskip("nengo_dl")
+    few = {"arc": (0.3, 1.0), "field": (0.3, 1.0), "random": (0.5, 1.0)}
+    monkeypatch.setattr(local_rhythms, "STRENGTHS", few)
+    arguments = ["demo", "--data", str(garments), "--output", str(tmp_path / "demo")]
+    done = CliRunner().invoke(
+        local_rhythms.main, [*arguments, "--batches", "4"], catch_exceptions=False
+    )
+    assert done.exit_code == 0
+    page = (tmp_path / "demo" / "index.html").read_text()
+    written = {path.name for path in (tmp_path / "demo").iterdir()}
+    for picture in ("removed_silence.png", "removed_reference.png", "phases.png", "spikes.png"):
+        assert picture in written
+        assert picture in page
+    numbers = json.loads((tmp_path / "demo" / "metrics.json").read_text())
+    assert 0 <= numbers["accuracy, phase domain"] <= 1
+    assert "accuracy, phase domain" in done.output
+
+
+def test_missing_data_is_named(tmp_path):
+    done = CliRunner().invoke(local_rhythms.main, ["demo", "--data", str(tmp_path)])
+    assert done.exit_code != 0
+    assert "dataset-fashion-mnist" in str(done.exception)
+
+
+def test_sweep_is_the_network_it_stands_for(recipe):
+    """A branch of the sweep's network makes the spikes of a network converted for that point."""
+    net = local_rhythms.phase_network(gain=0.5, seed=4)
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        params = {}
+        for k, layer in enumerate(net.classifier.layers):
+            for name in ("weights", "bias"):
+                params[f"{name}_{k}"] = np.squeeze(sim.data[getattr(layer, name)].weights, 0)
+    x = np.random.default_rng(0).uniform(-1, 1, (3, 1024))
+    point = ("reference", "arc", 0.2)
+    swept = local_rhythms.sweep_network(params, [("silence", "arc", 0.0), point])
+    twin, new = nengo_phasor.convert.to_spiking(
+        local_rhythms.phase_network(params),
+        nengo_phasor.ResonateAndFire(10.0),
+        nengo_phasor.ArcSparsifier(0.2, 10.0),
+        assume_reference=True,
+    )
+    old = next(obj for obj in new if getattr(obj, "label", None) == "phasors")
+    hidden, output = (p for p in new.values() if isinstance(p, nengo.Probe))
+    with nengo_phasor.layerwise.Simulator(swept) as sim:
+        branch = sim.predict({swept.input: x[:, None]}, 300)
+    with nengo_phasor.layerwise.Simulator(twin) as sim:
+        alone = sim.predict({new[old]: x[:, None]}, 300)
+    np.testing.assert_array_equal(branch[swept.outputs[1]], alone[output])
+    sent = np.count_nonzero(alone[hidden]) + np.count_nonzero(alone[output])
+    assert branch[swept.counts[1]].sum() == pytest.approx(sent)
+
+
+@pytest.mark.skipif(NO_PARAMS, reason="no committed weights")
+def test_model_opens_as_nengo_gui_opens_it():
+    """As a module that is not __main__; the class appears in the rhythm's phases."""
+    model = runpy.run_path(str(NETWORKS / "local_rhythms.py"), run_name="model")["model"]
+    outputs = model.all_ensembles[-1]
+    with model:
+        probe = nengo.Probe(outputs.neurons)
+    with nengo.Simulator(model, progress_bar=False, seed=0) as sim:
+        sim.run(1.9)
+    decoded = phases.from_raster(sim.data[probe], 10.0, 0.001)
+    assert list(metrics.phase_class(decoded[[8, 18]])) == [0, 1]
