@@ -1,0 +1,177 @@
+import importlib
+import json
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pytest
+
+from nengo_phasor.results import Claim
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+SCHEMA = {"command", "date", "versions", "machine", "seeds", "settings", "figures", "claims"}
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Return the function that imports a benchmark, which are scripts side by side."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+@pytest.fixture
+def measure(load):
+    return load("measure")
+
+
+@pytest.fixture
+def run(load, tmp_path):
+    """Return the function that runs a benchmark's tiny problem and reads what it has written."""
+
+    def run(name):
+        output = tmp_path / "new folder" / f"{name}.json"
+        status = load(name).main(["--tiny", "--repeats", "3", "--output", str(output)])
+        assert status == 0
+        assert [file.name for file in output.parent.iterdir()] == [output.name]
+        return json.loads(output.read_text())
+
+    return run
+
+
+def check(content, timings):
+    """Check the schema, and that what was derived from times fits them.
+
+    ``timings`` maps each name in the figures to the number of items that a call does.
+    """
+    assert set(content) == SCHEMA
+    assert content["settings"]["tiny"] is True
+    assert content["settings"]["repeats"] == 3
+    for claim in content["claims"]:
+        assert set(claim) == set(Claim._fields)
+        assert np.isfinite(claim["value"])
+        Claim(**claim).holds  # noqa: B018  (the bound can be read)
+    for name, items in timings.items():
+        figures = content["figures"][name]
+        than = figures["seconds"][figures["than"]]
+        for method, seconds in figures["seconds"].items():
+            assert len(seconds) == 3
+            assert min(seconds) > 0
+            assert figures["items_per_second"][method] == pytest.approx(items / median(seconds))
+            ratios = np.divide(than, seconds)
+            assert figures["times_as_fast"][method] == pytest.approx(np.median(ratios))
+
+
+def claim(content, name):
+    (value,) = (c["value"] for c in content["claims"] if c["name"] == name)
+    return value
+
+
+def test_neuron_step(run):
+    content = run("neuron_step")
+    check(content, {"simulator_step": 20, "neuron_step": 20})
+    assert content["figures"]["spikes_per_second"] == pytest.approx(
+        {"LIF": 10, "ResonateAndFire": 10}, rel=0.05
+    )
+    steps = content["figures"]["simulator_step"]["seconds"]
+    ratios = np.divide(steps["ResonateAndFire"], steps["LIF"])
+    (promised,) = content["claims"]
+    assert promised["value"] == pytest.approx(np.median(ratios))
+    assert promised["bound"] == "<= 1.5"
+
+
+def test_spiking_inference(run):
+    pytest.importorskip("nengo_dl")
+    content = run("spiking_inference")
+    check(content, {"inference": 8})
+    figures = content["figures"]
+    methods = set(figures["inference"]["seconds"])
+    assert set(figures["peak_memory_gb"]) == methods == set(figures["agreement_within_a_step"])
+    assert all(0.02 < memory < 8 for memory in figures["peak_memory_gb"].values())
+    # nothing is measured of a network that stays silent, or of different networks
+    assert 0.5 < figures["spikes_per_output_and_cycle"] <= 1.5
+    assert min(figures["agreement_within_a_step"].values()) >= 0.99
+    for dtype in ("float32", "float64"):
+        ours, plain = f"layerwise {dtype}", f"plain loop {dtype}"
+        seconds = figures["inference"]["seconds"]
+        assert claim(content, f"{ours}, times as fast as the {plain}") == pytest.approx(
+            np.median(np.divide(seconds[plain], seconds[ours]))
+        )
+        assert claim(content, f"{ours}, peak memory") == figures["peak_memory_gb"][ours]
+
+
+def test_training(run):
+    pytest.importorskip("nengo_dl")
+    content = run("training")
+    check(content, {"training": 8 * 10})
+    promised = claim(content, "NengoDL, times as fast as TensorFlow")
+    assert promised == content["figures"]["training"]["times_as_fast"]["nengo_dl"]
+    losses = content["figures"]["mean_loss_of_the_first_batches"]
+    assert losses == pytest.approx(dict.fromkeys(losses, losses["tensorflow"]), rel=1e-4)
+    assert claim(content, "difference of the losses from TensorFlow's, relative") <= 1e-4
+
+
+def test_turns_are_taken(measure):
+    calls = []
+
+    def work(name, seconds):
+        calls.append(name)
+        time.sleep(seconds)
+
+    seconds = measure.interleaved(
+        {"short": lambda: work("short", 0.01), "long": lambda: work("long", 0.03)}, 2
+    )
+    assert calls == ["short", "long"] * 3
+    assert [len(times) for times in seconds.values()] == [2, 2]
+    assert min(seconds["short"]) >= 0.01
+    assert min(seconds["long"]) >= 0.03
+
+
+def test_ratio_is_of_the_same_turn(measure):
+    # the machine became four times as slow after the first turn, and hiccupped in the third
+    seconds = {"ours": [1.0, 4.0, 90.0], "theirs": [2.0, 8.0, 8.0]}
+    assert measure.times_as_fast(seconds, "ours", than="theirs") == 2
+    assert measure.times_as_fast(seconds, "theirs", than="ours") == 0.5
+
+
+def test_peak_memory_is_the_script_s_own(measure, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import sys; sys.path.insert(0, {str(BENCHMARKS)!r})\n"
+        "import measure\n"
+        "block = bytearray(b'x' * (int(sys.argv[1]) * 2**20))\n"
+        "del block\n"
+        "print('some line')\n"
+        "print(measure.peak_memory())\n"
+    )
+    ballast = b"x" * (300 * 2**20)  # must not be counted for the child
+    small = measure.peak_memory_of(str(script), "1")
+    large = measure.peak_memory_of(str(script), "256")
+    assert small < len(ballast) / 2**30
+    # the string and its copy
+    assert large - small == pytest.approx(2 * 255 / 1024, rel=0.1)
+
+
+@pytest.mark.parametrize(("shift", "expected"), [(0, 1), (1, 1), (-1, 1), (2, 0)])
+def test_agreement_within_a_step(load, shift, expected):
+    spikes = np.zeros((2, 10, 3))
+    spikes[0, 4, 1] = spikes[1, 7, 0] = 1000
+    assert load("spiking_inference").agreement(spikes, np.roll(spikes, shift, 1)) == expected
+
+
+def test_agreement_counts_what_either_lacks(load):
+    spikes = np.zeros((2, 10, 3))
+    spikes[0, 4, 1] = spikes[1, 7, 0] = 1000
+    half = spikes * [[[1]], [[0]]]
+    agreement = load("spiking_inference").agreement
+    assert agreement(spikes, half) == agreement(half, spikes) == 0.5
+
+
+@pytest.mark.parametrize(("value", "tiny", "status"), [(2, [], 0), (3, [], 1), (3, ["--tiny"], 0)])
+def test_exit_status_tells_of_missed_claims(measure, tmp_path, capsys, value, tiny, status):
+    arguments = measure.parser("", "x").parse_args(["--output", str(tmp_path / "x.json"), *tiny])
+    claims = [Claim("speed", value, "", "<= 2")]
+    assert measure.finish(arguments, {}, [], {}, claims) == status
+    assert ("MISSED" in capsys.readouterr().out) == (status == 1)
+    assert json.loads((tmp_path / "x.json").read_text())["claims"][0]["value"] == value
