@@ -362,11 +362,11 @@ class _Window:
             return x
         if isinstance(synapse, LinearFilter):
             return kernels.filtered(synapse, self.dense(x), self.dt, self.n_steps)
-        if isinstance(synapse, PhaseEncoder) and x.shape[0] == 1:
-            return kernels.encode_constant(synapse, x[0], self.dt, self.n_steps, self.dtype)
         if sparse.issparse(x):
             x = self.repeated(x, self.n_steps)
             return kernels.through(synapse, x, self.dt, self.items, self.n_steps)
+        if isinstance(synapse, PhaseEncoder) and len(x) == 1:
+            return kernels.encode_constant(synapse, x[0], self.dt, self.n_steps, self.dtype)
         return kernels.spikes(kernels.through_steps(synapse, x, self.dt, self.items, self.n_steps))
 
     def dense(self, x):

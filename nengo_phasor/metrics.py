@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike, NDArray
 
 from nengo_phasor import phases
@@ -47,9 +48,16 @@ def fraction_removed(sent: ArrayLike, all_spikes: ArrayLike) -> float:
     ----------
     sent, all_spikes : array_like or sequence of array_like
         Spikes with and without a sparsifier; several layers' count together.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there are no spikes to remove.
     """
-    counts = [sum(map(np.count_nonzero, x)) for x in (sent, all_spikes)]
-    return 1.0 - counts[0] / counts[1]
+    left, total = (sum(map(np.count_nonzero, x)) for x in (sent, all_spikes))
+    if not total:
+        raise ValidationError("has no spikes: lower the thresholds or run longer", "all_spikes")
+    return 1.0 - left / total
 
 
 def spike_agreement(a: ArrayLike, b: ArrayLike, within: int = 0) -> float:
