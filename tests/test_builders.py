@@ -1,0 +1,108 @@
+"""What Nengo's builder does with our types, beyond what each type's own tests say."""
+
+import nengo
+import numpy as np
+import pytest
+from nengo.builder import Model
+from nengo.builder.neurons import SimNeurons
+from nengo.builder.processes import SimProcess
+from nengo.exceptions import BuildError
+
+from nengo_phasor import ArcSparsifier, PhaseEncoder, Phasor, RandomSparsifier, ResonateAndFire
+from tests.registry import NEURONS, SYNAPSES, name
+
+
+def built(net, **kwargs):
+    model = Model(**kwargs)
+    model.build(net)
+    return model
+
+
+@pytest.mark.parametrize("neuron", NEURONS, ids=name)
+def test_neurons_are_one_operator(neuron):
+    """With the signals that may be probed; a subclass is built alike."""
+
+    class Special(type(neuron)):
+        pass
+
+    for cls in (type(neuron), Special):
+        special = object.__new__(cls)
+        special.__setstate__(neuron.__getstate__())
+        with nengo.Network() as net:
+            ensemble = nengo.Ensemble(4, 1, neuron_type=special)
+        model = built(net)
+        (op,) = (op for op in model.operators if isinstance(op, SimNeurons))
+        signals = model.sig[ensemble.neurons]
+        assert op.neurons is special
+        assert op.J is signals["in"]
+        assert op.output is signals["out"]
+        assert op.state == {name: signals[name] for name in neuron.state}
+
+
+@pytest.mark.parametrize("synapse", SYNAPSES, ids=name)
+def test_synapses_set_their_output(synapse):
+    """Not 'update', which Nengo gives its filters and which is a delay."""
+    with nengo.Network() as net:
+        relay = nengo.Node(size_in=3)
+        nengo.Connection(nengo.Node(np.zeros(3)), relay, synapse=synapse)
+        nengo.Probe(relay, synapse=synapse)
+    ops = [op for op in built(net).operators if isinstance(op, SimProcess)]
+    assert [op.mode for op in ops] == ["set", "set"]
+    assert all(type(op.process) is type(synapse) for op in ops)
+    assert all(s.initial_value.sum() == 0 for op in ops for s in op.state.values())
+
+
+def test_random_seeds_are_distinct_and_the_synapse_unchanged():
+    synapse = RandomSparsifier(0.5)
+    with nengo.Network(seed=0) as net:
+        for _ in range(50):
+            nengo.Connection(nengo.Node([0.0]), nengo.Node(size_in=1), synapse=synapse)
+    seeds = [op.process.seed for op in built(net).operators if isinstance(op, SimProcess)]
+    assert len(set(seeds)) == 50
+    # far enough apart that items of a batch, whose keys follow each other, don't meet
+    assert np.diff(np.sort(seeds)).min() > 100_000
+    assert synapse.seed is None
+
+
+def test_random_seed_in_a_subnetwork():
+    """The seed of the whole counts; a given seed stays."""
+    given = RandomSparsifier(0.5, seed=77)
+
+    def seeds(seed):
+        with nengo.Network(seed=seed) as net, nengo.Network(seed=5):
+            for synapse in (RandomSparsifier(0.5), given):
+                nengo.Connection(nengo.Node([0.0]), nengo.Node(size_in=1), synapse=synapse)
+        return [op.process.seed for op in built(net).operators if isinstance(op, SimProcess)]
+
+    assert seeds(1) == seeds(1)
+    assert seeds(1)[0] != seeds(2)[0]
+    assert seeds(1)[1] == seeds(2)[1] == 77
+
+
+@pytest.mark.parametrize(
+    ("make", "parts"),
+    [
+        (lambda: nengo.Ensemble(3, 1, neuron_type=Phasor(), label="odd"), ["odd", "3 neurons"]),
+        (
+            lambda: nengo.Ensemble(3, 1, neuron_type=ResonateAndFire(300), label="fast"),
+            ["fast", "frequency", "300 Hz", "0.001 s", "at most 250 Hz", "at most 0.000833"],
+        ),
+        (
+            lambda: nengo.Connection(
+                nengo.Node([0.0]), nengo.Node(size_in=1), synapse=ArcSparsifier(0.5, 300)
+            ),
+            ["ArcSparsifier", "300 Hz", "at most 250 Hz"],
+        ),
+        (
+            lambda: nengo.Probe(nengo.Node([0.0]), synapse=PhaseEncoder(300)),
+            ["PhaseEncoder", "300 Hz", "at most 250 Hz"],
+        ),
+    ],
+)
+def test_errors_name_object_value_and_remedy(make, parts):
+    with nengo.Network() as net:
+        make()
+    with pytest.raises(BuildError) as error:
+        built(net)
+    for part in parts:
+        assert part in str(error.value)
