@@ -72,7 +72,7 @@ class Recipe:
 
 RECIPES = {
     "paper": Recipe("RMSprop", 1e-3, False, 1000, spread=0.5, gain=0.5, pull=0.0),
-    "long": Recipe("Adam", 1e-3, True, 12 * 468, spread=0.5, gain=0.5, pull=0.005),
+    "long": Recipe("Adam", 1e-3, True, 12 * 468, spread=0.5, gain=0.5, pull=0.01),
 }
 
 
