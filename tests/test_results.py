@@ -1,0 +1,61 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nengo_phasor import results
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / "results").glob("*.json"))
+KEYS = {"command", "date", "versions", "machine", "seeds", "settings", "figures", "claims"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_committed_results_have_all_that_is_asked_of_them(path):
+    content = json.loads(path.read_text())
+    assert set(content) == KEYS
+    for claim in content["claims"]:
+        assert set(claim) == {"name", "value", "unit", "bound", "paper"}
+    script = content["command"].split()[1]
+    assert (ROOT / script).exists(), "made by a command that isn't committed"
+    assert "/root" not in path.read_text()
+
+
+def test_readme_quotes_the_committed_results():
+    check = [sys.executable, str(ROOT / "tools" / "render_results.py"), "--check"]
+    assert subprocess.run(check).returncode == 0, "run tools/render_results.py"
+
+
+@pytest.mark.parametrize(
+    ("value", "bound", "holds"),
+    [(0.875, ">= 0.875", True), (0.8749, ">= 0.875", False), (1.2, "<= 1.0", False)],
+)
+def test_claims(value, bound, holds):
+    assert results.Claim("accuracy", value, "", bound).holds is holds
+
+
+def test_a_failing_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "some" / "file.json"
+    results.write(path, {"a": 1})
+    with pytest.raises(TypeError):
+        results.write(path, {"a": object()})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert [p.name for p in path.parent.iterdir()] == ["file.json"]
+
+
+def test_report_says_how_it_was_made(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["networks/x.py", "--seeds", "0, 1"])
+    content = results.report({"n": 1}, [0, 1], {"y": 2}, [results.Claim("c", 1.0, "", ">= 0")])
+    assert set(content) == KEYS
+    assert content["command"] == "python networks/x.py --seeds '0, 1'"
+    assert content["versions"]["nengo-phasor"]
+    assert content["claims"][0]["name"] == "c"
+
+
+def test_page_shows_numbers_and_pictures(tmp_path):
+    page = results.write_page(tmp_path, "T", "S", {"accuracy": 0.1234}, {"a.png": "a picture"})
+    text = page.read_text()
+    assert "12.34%" in text
+    assert 'src="a.png"' in text
