@@ -255,7 +255,7 @@ def sweep_network(params: dict, points: list[tuple[str, str, float]]) -> nengo.N
     return twin
 
 
-def sweep(params, x, y, points: list[tuple[str, str, float]], chunk: int = 500) -> list[dict]:
+def sweep(params, x, y, points: list[tuple[str, str, float]], chunk: int = 250) -> list[dict]:
     """Return accuracy and spikes an image for each (receiver, sparsifier, strength)."""
     net = sweep_network(params, points)
     n_steps = round(CYCLES / (FREQUENCY * DT))
@@ -423,7 +423,9 @@ def make_results(output, runs, seeds, data, images, batches, resume):
         "cycle": CYCLE + 1,
     }
     claims = report.claims(runs_of)
-    results.write(output, results.report(settings, seeds, runs_of, claims))
+    lost = {recipe: report.drops(runs_of[recipe]) for recipe in RECIPES}
+    figures = {**runs_of, "lost_at_60_percent_removed": lost}
+    results.write(output, results.report(settings, seeds, figures, claims))
     for claim in claims:
         verdict = "holds" if claim.holds else "FAILS"
         click.echo(f"{verdict}  {claim.name}: {claim.value:.4f} {claim.bound}")
