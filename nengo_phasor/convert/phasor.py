@@ -134,7 +134,7 @@ class _Conversion:
     def node(self, old):
         """Return the twin: the same node, half a relay, or a source of phases and their spikes."""
         if old not in self.phasors:
-            return nengo.Node(old.output, old.size_in, old.size_out, label=old.label)
+            return nengo.Node(old.output, old.size_in, _size_out(old), label=old.label)
         if old.size_out % 2:
             raise BuildError(
                 f"{old}: {old.size_out} values are no phasors; n phasors are n real parts and n "
@@ -249,6 +249,11 @@ def _built_params(network):
 
 def _label(obj, part):
     return f"{obj.label or type(obj).__name__.lower()} {part}"
+
+
+def _size_out(node):
+    """Return the size to give to a copy of a node: a passthrough node has no size_out of its own."""
+    return None if node.output is None else node.size_out
 
 
 def _is_relay(obj):
