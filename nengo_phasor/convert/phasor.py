@@ -252,7 +252,7 @@ def _label(obj, part):
 
 
 def _size_out(node):
-    """Return the size to give to a copy of a node: a passthrough node has no size_out of its own."""
+    """Return the size to give to a node's copy: a passthrough node has none of its own."""
     return None if node.output is None else node.size_out
 
 
