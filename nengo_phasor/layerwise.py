@@ -208,11 +208,12 @@ class Simulator:
         sums = (n for n in network.all_nodes if len(self.incoming[n]) > 1)
         filters = (c for c in network.all_connections if isinstance(c.synapse, LinearFilter))
         widths = [
+            1,
             *(e.n_neurons for e in network.all_ensembles),
             *(x.size_out for x in (*changing, *sums, *filters)),
             *(x.shape[2] for x in data.values() if x.shape[1] > 1),
         ]
-        return max(widths, default=1)
+        return max(widths)
 
     def _arrays(self, data):
         """Return the data as arrays, if the network can take them."""
