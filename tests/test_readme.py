@@ -1,0 +1,21 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_readme_examples_run(capsys):
+    """The first says what it prints; the second wants data, NengoDL, and the names of the first."""
+    names = {}
+    exec(BLOCKS[0], names)
+    assert "[0.31]" in capsys.readouterr().out
+    pytest.importorskip("nengo_dl")
+    rng = np.random.default_rng(0)
+    names["x"], names["y"] = rng.uniform(-1, 1, (256, 1024)), np.zeros((256, 10))
+    names["x_test"] = rng.uniform(-1, 1, (4, 1024))
+    exec(BLOCKS[1], names)
+    assert names["classes"].shape == (4,)
