@@ -1,0 +1,513 @@
+import nengo
+import numpy as np
+import pytest
+from nengo.exceptions import BuildError, ValidationError
+from nengo.processes import PresentInput, WhiteNoise
+from numpy.testing import assert_allclose, assert_array_equal
+
+from nengo_phasor import (
+    ArcSparsifier,
+    AssumeReference,
+    FieldSparsifier,
+    PhaseEncoder,
+    Phasor,
+    RandomSparsifier,
+    ResonateAndFire,
+    convert,
+    layerwise,
+    phases,
+)
+from nengo_phasor.networks import PhasorClassifier, PhasorDense, RandomProjection, real_weights
+
+N_IN, N_1, N_2, N_3 = 6, 8, 7, 5
+PIXELS = 9
+
+
+def phasor_ensemble(n, **kwargs):
+    return nengo.Ensemble(2 * n, 1, neuron_type=Phasor(), **kwargs)
+
+
+def connect(pre, post, weights=None, **kwargs):
+    """Connect phasors through real weights, (n_pre, n_post)."""
+    transform = None if weights is None else real_weights(*np.shape(weights), weights)
+    return nengo.Connection(pre, post, **{"transform": transform, "synapse": None, **kwargs})
+
+
+def parameters():
+    """Weights small beside the biases, so that phases bunch and small errors stay small."""
+    rng = np.random.RandomState(0)
+    sizes = {"1": (N_IN, N_1), "2": (N_1, N_2), "3": (N_2, N_3), "skip": (N_IN, N_3)}
+    sizes["branch"] = (N_1, N_3)
+    w = {k: rng.normal(0, 0.5 * n_pre**-0.5, (n_pre, n)) for k, (n_pre, n) in sizes.items()}
+    b = {
+        "1": np.ones(N_1) + 0j,
+        "2": np.exp(0.5j * rng.normal(size=N_2)),
+        "3": -2.5 * np.ones(N_3) + 0j,
+    }
+    return w, b
+
+
+IMAGE = np.random.RandomState(7).rand(PIXELS)
+SOURCES = {
+    "array": lambda rows: nengo.Node(rows),
+    "function of time": lambda rows: nengo.Node(lambda t: rows),
+    "process": lambda rows: nengo.Node(PresentInput(rows.reshape(1, 2, -1), 10)),
+}
+
+
+def phase_network(source):
+    """Three layers with a skip connection, a branch, a relay, biases of both kinds, subnetworks."""
+    w, b = parameters()
+    with nengo.Network(label="whole", seed=1) as net:
+        if source == "projection":
+            net.projection = RandomProjection(PIXELS, N_IN, spread=0.5)
+            connect(nengo.Node(IMAGE, label="image"), net.projection.input)
+            net.input, net.phases = net.projection.output, net.projection.encode(IMAGE)
+        else:
+            net.phases = np.random.RandomState(2).uniform(-1, 1, N_IN)
+            net.input = SOURCES[source](phases.to_rows(net.phases))
+        net.first = PhasorDense(N_IN, N_1, w["1"], b["1"].real, label="first")
+        connect(net.input, net.first.input)
+        with nengo.Network(label="inner") as net.inner:
+            net.second = phasor_ensemble(N_2, label="second", gain=np.ones(2 * N_2))
+            net.second.bias = np.concatenate([b["2"].real, b["2"].imag])
+            with nengo.Network(label="innermost"):
+                net.relay = nengo.Node(size_in=2 * N_2, label="relay")
+        connect(net.first.output, net.second.neurons, w["2"])
+        connect(net.second.neurons, net.relay)
+        net.third = phasor_ensemble(N_3, label="third")
+        net.minus = nengo.Node([-1.0, 0.0], label="minus")
+        nengo.Connection(
+            net.relay, net.third.neurons, transform=np.kron(np.eye(2), w["3"].T), synapse=None
+        )
+        connect(net.input, net.third.neurons, w["skip"])
+        connect(net.first.output, net.third.neurons, w["branch"])
+        connect(net.minus, net.third.neurons, np.full((1, N_3), 2.5))
+        net.layer_probes = [
+            nengo.Probe(x) for x in (net.first.output, net.second.neurons, net.third.neurons)
+        ]
+        net.input_probe = nengo.Probe(net.input)
+    return net
+
+
+class Layer:
+    """A layer's phases, and how late its spikes can be, in phase: between low and high."""
+
+    def __init__(self, u, low, high):
+        self.u, self.low, self.high = (
+            u,
+            np.broadcast_to(low, u.shape),
+            np.broadcast_to(high, u.shape),
+        )
+
+    @classmethod
+    def encoded(cls, u, step):
+        """Spikes count at the end of the step that contains them."""
+        return cls(np.asarray(u), 0.0, step)
+
+    @classmethod
+    def of(cls, inputs, step, decay):
+        """The layer behind (weights, layer) pairs, to first order in delays and decay.
+
+        The phase of sum_j w_j u_j changes by sum_j w_j cos(d_j) delay_j / |z|, d_j being input j's
+        distance from it; and by at most sum_j |w_j sin(d_j)| decay / |z| if each input counts
+        between 1 - decay and 1 + decay. Then the crossing is found at the end of a step.
+        """
+        z = sum(w.T @ x.u for w, x in inputs)
+        low, high = 0.0, step
+        for w, x in inputs:
+            part = w * x.u[:, None] * np.conj(z) / np.abs(z) ** 2
+            delays = np.sort([part.real * x.low[:, None], part.real * x.high[:, None]], axis=0)
+            low = low + delays[0].sum(axis=0) - np.abs(part.imag).sum(axis=0) * decay / np.pi
+            high = high + delays[1].sum(axis=0) + np.abs(part.imag).sum(axis=0) * decay / np.pi
+        return cls(z / np.abs(z), low, high)
+
+
+def expected_layers(phase, step, decay):
+    """Phases of the three layers by the definition, and their bounds."""
+    w, b = parameters()
+    x = Layer.encoded(np.exp(1j * np.pi * phase), step)
+    biases = {k: (np.diag(np.abs(v)), Layer.encoded(v / np.abs(v), step)) for k, v in b.items()}
+    first = Layer.of([(w["1"], x), biases["1"]], step, decay)
+    second = Layer.of([(w["2"], first), biases["2"]], step, decay)
+    last = [(w["3"], second), (w["skip"], x), (w["branch"], first), biases["3"]]
+    return first, second, Layer.of(last, step, decay)
+
+
+def decoded(spikes, probe, frequency, dt, n_cycles):
+    with layerwise.Simulator(spikes, dt) as sim:
+        sim.run_steps(int(np.ceil(n_cycles / frequency / dt)) + 1)
+    return phases.from_raster(sim.data[probe][0], frequency, dt, 1, (n_cycles - 1) / frequency)[0]
+
+
+@pytest.mark.parametrize("source", [*SOURCES, "projection"])
+def test_phase_domain(source):
+    """What the conversion starts from is what the definition says."""
+    net = phase_network(source)
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        sim.run_steps(2)
+    for probe, layer in zip(net.layer_probes, expected_layers(net.phases, 0, 0), strict=True):
+        assert_allclose(phases.from_rows(sim.data[probe][-1]), layer.u, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("source", "frequency", "steps", "n_cycles", "amplitude"),
+    [
+        ("array", 10, 200, 160, 1),
+        *((source, 7, 60.3, 60, 3) for source in (*SOURCES, "projection")),
+    ],
+)
+def test_spikes_converge_to_the_phases(source, frequency, steps, n_cycles, amplitude):
+    """Within bounds to first order, and a quarter more.
+
+    In the steady state the last spike of each input has decayed between not at all and by a cycle,
+    T: exp(-T/tau) is within T/(2 tau) of its middle. What is left of the first quarter of the
+    cycles, when the layers before were not yet steady, has decayed by exp(-3/4 n_cycles T/tau).
+    """
+    net = phase_network(source)
+    tau = n_cycles / 6  # in cycles
+    neuron = ResonateAndFire(frequency, tau / frequency, threshold=0.05, amplitude=amplitude)
+    twin, new = convert.to_spiking(net, neuron)
+    dt = 1 / (frequency * steps)
+    decay = 1 / (2 * tau) + np.exp(-0.75 * n_cycles / tau)
+    layers = expected_layers(net.phases, 2 / steps, decay)
+    for probe, layer in zip(net.layer_probes, layers, strict=True):
+        middle = decoded(twin, new[probe], frequency, dt, n_cycles)
+        late = phases.difference(middle, phases.from_complex(layer.u)) + 1 / steps
+        slack = 0.25 * (layer.high - layer.low) / 2
+        assert np.all((layer.low - slack < late) & (late < layer.high + slack))
+        assert np.median(layer.high - layer.low) < 25 / steps  # the bounds do say something
+
+
+def test_same_in_nengo():
+    """The twin as nengo.Simulator runs it, all nodes and relays included."""
+    net = phase_network("projection")
+    twin, new = convert.to_spiking(net, sparsifier=FieldSparsifier(0.1), assume_reference=True)
+    with nengo.Simulator(twin, progress_bar=False) as reference, layerwise.Simulator(twin) as sim:
+        reference.run(0.5)
+        sim.run(0.5)
+    for probe in (*net.layer_probes, net.input_probe):
+        assert sim.data[new[probe]].any()
+        assert_array_equal(sim.data[new[probe]][0], reference.data[new[probe]])
+
+
+def test_classifier_takes_phases_for_phasors():
+    """Data for a node without input: phasors before, phases after."""
+    with nengo.Network(seed=0) as net:
+        node = nengo.Node(np.zeros(16))
+        classifier = PhasorClassifier((8, 6, 3))
+        connect(node, classifier.input)
+        probe = nengo.Probe(classifier.output)
+    phase = np.random.RandomState(0).normal(0, 0.2, (5, 1, 8))
+    rows = layerwise.Simulator(net).predict({node: phases.to_rows(phase)})[probe]
+    expected = phases.from_complex(phases.from_rows(rows[:, 0]))
+    twin, new = convert.to_spiking(net, ResonateAndFire(tau=1, threshold=0.05))
+    assert new[node].size_out == 8
+    raster = layerwise.Simulator(twin, dt=0.0005).predict({new[node]: phase}, 10_000)[new[probe]]
+    got = phases.from_raster(raster, 10, 0.0005)[:, -1]
+    z = np.abs(np.cos(np.pi * phases.difference(got, expected)))
+    assert np.median(1 - z) < 0.01
+
+
+# --- structure ------------------------------------------------------------------------------------
+
+
+def snapshot(net):
+    return [
+        (obj, {k: repr(getattr(obj, k)) for k in obj.params})
+        for obj in (*net.all_objects, *net.all_networks)
+        if hasattr(obj, "params")
+    ], [len(x) for x in net.objects.values()]
+
+
+def test_network_is_not_changed():
+    net = phase_network("projection")
+    before = snapshot(net)
+    twin, _ = convert.to_spiking(net, sparsifier=ArcSparsifier(0.2), assume_reference=True)
+    assert snapshot(net) == before
+    assert not set(net.all_objects) & set(twin.all_objects)
+
+
+@pytest.mark.parametrize("sparsifier", [None, RandomSparsifier(0.3)])
+@pytest.mark.parametrize("assume_reference", [False, True])
+def test_mapping_is_complete(sparsifier, assume_reference):
+    net = phase_network("projection")
+    neuron = ResonateAndFire(threshold=0.2)
+    twin, new = convert.to_spiking(net, neuron, sparsifier, assume_reference)
+    assert set(new) == {net, *net.all_objects, *net.all_networks}
+    assert new[net] is twin
+    for old in new:
+        assert type(new[old]) is (nengo.Network if isinstance(old, nengo.Network) else type(old))
+        assert new[old] in (twin, *twin.all_objects, *twin.all_networks)
+    assert len({id(obj) for obj in new.values()}) == len(new)
+    for old in (net, *net.all_networks):
+        assert new[old].label == old.label
+        assert new[old].seed == old.seed
+        for kind in (nengo.Ensemble, nengo.Network, nengo.Node, nengo.Probe, nengo.Connection):
+            assert {new[obj] for obj in old.objects[kind]} <= set(new[old].objects[kind])
+    for old in net.all_ensembles:
+        assert new[old].n_neurons == old.n_neurons // 2
+        assert new[old].neuron_type is neuron
+        assert new[old].label == old.label
+    kinds = [type(c.synapse) for c in twin.all_connections]
+    assert kinds.count(RandomSparsifier) == (3 if sparsifier else 0)
+    assert kinds.count(AssumeReference) == (3 if assume_reference else 0)
+    assert set(kinds) - {RandomSparsifier, AssumeReference} == {type(None), PhaseEncoder}
+
+
+def test_random_sparsifiers_differ_between_layers():
+    """The same layer twice in parallel, but not the same spikes left out."""
+    with nengo.Network(seed=0) as net:
+        node = nengo.Node(phases.to_rows(np.random.RandomState(0).normal(0, 0.1, 30)))
+        ensembles = [phasor_ensemble(30) for _ in range(2)]
+        for ensemble in ensembles:
+            connect(node, ensemble.neurons)
+        probes = [nengo.Probe(ensemble.neurons) for ensemble in ensembles]
+    data = []
+    for sparsifier in (None, RandomSparsifier(0.5)):
+        twin, new = convert.to_spiking(net, sparsifier=sparsifier)
+        with layerwise.Simulator(twin) as sim:
+            sim.run(0.5)
+        data.append([sim.data[new[probe]] for probe in probes])
+    assert_array_equal(*data[0])
+    assert not np.array_equal(*data[1])
+
+
+def test_sparsifier_is_seen_by_probes_and_receivers():
+    net = phase_network("array")
+    _, whole, _ = layers = expected_layers(net.phases, 0.01, 0.1)
+    arc = float(np.median(np.abs(phases.from_complex(whole.u))))
+    twin, new = convert.to_spiking(net, sparsifier=ArcSparsifier(arc))
+    with layerwise.Simulator(twin) as sim:
+        sim.run(1.0)
+    for probe, layer in zip(net.layer_probes, layers, strict=True):
+        phase = phases.from_raster(sim.data[new[probe]][0], 10, 0.001)
+        assert not np.any((phase >= -arc) & (phase < arc))
+        outside = np.abs(phases.from_complex(layer.u)) > arc + 0.15
+        assert np.isfinite(phase[-1][outside]).all()
+    # a layer of which everything is left out sends nothing on
+    with nengo.Network() as net:
+        first, second = phasor_ensemble(2), phasor_ensemble(2)
+        connect(nengo.Node(phases.to_rows([0.5, -0.3])), first.neurons)
+        connect(first.neurons, second.neurons)
+        probe = nengo.Probe(second.neurons)
+    for sparsifier, assume, n_spikes in ((ArcSparsifier(1), False, 0), (None, False, 8)):
+        twin, new = convert.to_spiking(net, None, sparsifier, assume)
+        twin_probe = new[probe]
+        with layerwise.Simulator(twin) as sim:
+            sim.run(0.55)
+        assert np.count_nonzero(sim.data[twin_probe]) == pytest.approx(n_spikes, abs=2)
+
+
+def test_assumed_reference_stands_in_for_silence():
+    """All spikes of the first layer are left out: the second one hears phase 0 from each."""
+    weights = np.array([[1.0, 0.5], [-0.3, 0.4]])
+    with nengo.Network() as net:
+        first, second = phasor_ensemble(2), phasor_ensemble(2, bias=[0, 0, 0.5, 1], gain=[1] * 4)
+        connect(nengo.Node(phases.to_rows([0.5, -0.3])), first.neurons)
+        connect(first.neurons, second.neurons, weights)
+    twin, new = convert.to_spiking(net, ResonateAndFire(tau=3), ArcSparsifier(1), True)
+    with twin:
+        probe = nengo.Probe(new[second].neurons)
+    got = decoded(twin, probe, 10, 0.0005, 100)
+    expected = phases.from_complex(weights.sum(axis=0) + np.array([0.5j, 1j]))
+    assert np.abs(phases.difference(got, expected)).max() < 0.02
+
+
+def test_probes_keep_their_settings():
+    with nengo.Network() as net:
+        plain = nengo.Node([1.0, 2.0, 3.0])
+        node = nengo.Node(phases.to_rows([0.5, -0.3]))
+        ensemble = phasor_ensemble(2)
+        connect(node, ensemble.neurons)
+        settings = {"synapse": nengo.Alpha(0.02), "sample_every": 0.01, "label": "seen"}
+        old = [nengo.Probe(x, **settings) for x in (ensemble.neurons, node, plain, plain[1:])]
+    twin, new = convert.to_spiking(net)
+    for probe, size in zip(old, (2, 2, 3, 2), strict=True):
+        assert (new[probe].synapse, new[probe].sample_every, new[probe].label) == tuple(
+            settings.values()
+        )
+        assert new[probe].size_in == size
+    with nengo.Simulator(twin, progress_bar=False) as sim:
+        sim.run(0.1)
+    assert sim.data[new[old[0]]].shape == (10, 2)
+
+
+def test_weights_of_any_form():
+    """A scalar, a diagonal, none, a dense block matrix, a convolution: all the same twin."""
+    weights = np.random.RandomState(0).normal(size=(3, 3))
+    forms = {
+        "none": (None, None),
+        "scalar": (0.4, None),
+        "diagonal": ([1, 2, -3] * 2, np.diag([1, 2, -3])),
+        "dense": (np.kron(np.eye(2), weights.T), weights.T),
+        "convolution": (real_weights(3, 3, weights), weights.T),
+    }
+    for transform, expected in forms.values():
+        with nengo.Network() as net:
+            ensemble = phasor_ensemble(3)
+            old = nengo.Connection(
+                nengo.Node(np.ones(6)), ensemble.neurons, transform=transform, synapse=None
+            )
+        _, new = convert.to_spiking(net)
+        transform_of_twin = new[old].transform
+        if expected is None:
+            assert transform_of_twin.size_in == transform_of_twin.size_out == 3
+            assert getattr(transform_of_twin, "init", 1) == (transform or 1)
+        else:
+            assert_array_equal(transform_of_twin.init, expected)
+
+
+def test_weights_from_a_distribution_are_those_that_nengo_samples():
+    with nengo.Network(seed=4) as net:
+        layer = PhasorDense(5, 4)
+        connect(nengo.Node(np.ones(10)), layer.input)
+    _, new = convert.to_spiking(net)
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        assert_array_equal(new[layer.weights].transform.init, sim.data[layer.weights].weights[0].T)
+
+
+def test_plain_nodes_stay():
+    """What is computed before there are phasors: functions, synapses, slices, transforms."""
+    with nengo.Network() as net:
+        a, b = nengo.Node([1.0, 2.0, 3.0]), nengo.Node(size_in=2)
+        node = nengo.Node(lambda t, x: phases.to_rows(x), size_in=2)
+        before = nengo.Connection(a[1:], b, function=np.square, synapse=0.01, transform=0.1)
+        nengo.Connection(b, node, synapse=None)
+        connect(node, phasor_ensemble(2).neurons)
+        probe = nengo.Probe(b)
+    twin, new = convert.to_spiking(net)
+    assert new[before].function is before.function
+    assert new[before].synapse == before.synapse
+    data = []
+    for network, p in ((net, probe), (twin, new[probe])):
+        with nengo.Simulator(network, progress_bar=False) as sim:
+            sim.run(0.05)
+        data.append(sim.data[p])
+    assert data[0].any()
+    assert_array_equal(*data)
+
+
+def test_phasor_of_length_0_is_at_the_reference():
+    with nengo.Network() as net:
+        node = nengo.Node([0.0, -2.0, 0.0, 0.0])
+        connect(node, phasor_ensemble(2).neurons)
+    _, new = convert.to_spiking(net)
+    assert_array_equal(new[node].output, [0, -1])
+
+
+def test_nothing_to_convert():
+    twin, new = convert.to_spiking(nengo.Network(label="empty", seed=3))
+    assert (twin.label, twin.seed) == ("empty", 3)
+    assert len(new) == 1
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+def between(**kwargs):
+    """A connection between two layers with something about it."""
+    a, b = phasor_ensemble(2, label="a"), phasor_ensemble(2, label="b")
+    pre, post = kwargs.pop("pre", lambda x: x), kwargs.pop("post", lambda x: x)
+    nengo.Connection(pre(a.neurons), post(b.neurons), **{"synapse": None, **kwargs})
+
+
+def convolution(*args, **kwargs):
+    return nengo.Convolution(2, (2, 2), kernel_size=(1,), **{"strides": (1,), **kwargs})
+
+
+def from_node(output, n=2, **kwargs):
+    connect(nengo.Node(output, label="source", **kwargs), phasor_ensemble(n).neurons)
+
+
+CANT = {
+    "other neurons": (lambda: nengo.Ensemble(4, 1, label="x"), ["x", "LIF", "use Phasor"]),
+    "gain": (
+        lambda: phasor_ensemble(2, label="x", gain=[2] * 4, bias=[0] * 4),
+        ["x", "gains", "weights"],
+    ),
+    "synapse": (lambda: between(synapse=0.01), ["Connection", "Lowpass(tau=0.01)", "change"]),
+    "pre slice": (lambda: between(pre=lambda x: x[:4]), ["Connection", "slices of phasors"]),
+    "post slice": (lambda: between(post=lambda x: x[::-1]), ["Connection", "slices of phasors"]),
+    "learning rule": (
+        lambda: between(transform=np.eye(4), learning_rule_type=nengo.BCM()),
+        ["Connection", "learning rules"],
+    ),
+    "function": (
+        lambda: nengo.Connection(
+            nengo.Node(np.ones(4)), phasor_ensemble(2).neurons, function=np.negative, synapse=None
+        ),
+        ["Connection", "functions"],
+    ),
+    "complex weights": (
+        lambda: between(transform=[[0, 0, -1, 0], [0, 0, 0, -1], [1, 0, 0, 0], [0, 1, 0, 0]]),
+        ["Connection", "Dense", "real_weights"],
+    ),
+    "unequal weights": (lambda: between(transform=[1, 2, 1, 3]), ["Connection", "real_weights"]),
+    "sparse": (
+        lambda: between(transform=nengo.Sparse((4, 4), indices=[(0, 0), (2, 2)])),
+        ["Connection", "Sparse", "real_weights"],
+    ),
+    "channels first": (
+        lambda: between(transform=convolution(channels_last=False)),
+        ["Connection", "Convolution", "real_weights"],
+    ),
+    "groups": (lambda: between(transform=convolution(groups=2)), ["Convolution", "real_weights"]),
+    "wide kernel": (
+        lambda: between(transform=nengo.Convolution(4, (2, 2), kernel_size=(2,), strides=(1,))),
+        ["Convolution", "real_weights"],
+    ),
+    "odd values": (
+        lambda: nengo.Connection(
+            nengo.Node(np.ones(3), label="source"),
+            phasor_ensemble(2).neurons,
+            transform=np.ones((4, 3)),
+            synapse=None,
+        ),
+        ["source", "3 values"],
+    ),
+    "process": (
+        lambda: from_node(WhiteNoise(), size_out=4),
+        ["source", "WhiteNoise", "PresentInput"],
+    ),
+    "node that takes phasors": (
+        lambda: connect(phasor_ensemble(2).neurons, nengo.Node(lambda t, x: x, size_in=4)),
+        ["Connection", "takes phasors"],
+    ),
+    "encoded": (
+        lambda: connect(nengo.Node([1.0]), phasor_ensemble(2)),
+        ["Connection", "between nodes"],
+    ),
+    "decoded": (lambda: connect(phasor_ensemble(2), nengo.Node(size_in=1)), ["no firing rate"]),
+    "probe of a slice": (
+        lambda: nengo.Probe(phasor_ensemble(2).neurons[:2]),
+        ["Probe", "whole output"],
+    ),
+    "probe of an input": (
+        lambda: nengo.Probe(phasor_ensemble(2).neurons, "input"),
+        ["Probe", "whole output"],
+    ),
+    "probe of a connection": (
+        lambda: nengo.Probe(connect(nengo.Node([1.0]), nengo.Node(size_in=1))),
+        ["Probe", "whole output"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("build", "parts"), CANT.values(), ids=CANT)
+def test_what_cant_be_converted(build, parts):
+    with nengo.Network() as net:
+        build()
+    before = len(net.all_objects)
+    with pytest.raises(BuildError) as error:
+        convert.to_spiking(net)
+    for part in parts:
+        assert part in str(error.value)
+    assert len(net.all_objects) == before
+
+
+def test_one_rhythm():
+    with pytest.raises(ValidationError, match=r"ArcSparsifier\.frequency: is 10 Hz.* 20 Hz"):
+        convert.to_spiking(nengo.Network(), ResonateAndFire(20), ArcSparsifier(0.2))
+    convert.to_spiking(nengo.Network(), ResonateAndFire(20), ArcSparsifier(0.2, 20))
+    convert.to_spiking(nengo.Network(), ResonateAndFire(20), RandomSparsifier(0.2))
