@@ -44,7 +44,7 @@ class PiecewiseLinear(Surrogate):
     """A triangle: H'(x) ~ max(0, 1 - abs(x)/width) / width."""
 
     def derivative(self, xp, x):
-        return xp.maximum(0.0, 1.0 - xp.abs(x) / self.width) / self.width
+        return xp.maximum(1.0 - xp.abs(x) / self.width, 0.0) / self.width
 
 
 class FastSigmoid(Surrogate):

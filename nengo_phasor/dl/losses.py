@@ -11,7 +11,7 @@ class PhaseCosine(tf.keras.losses.Loss):
     .. math:: 1 - \frac{1}{n} \sum_k \cos(\pi (p_k - q_k))
 
     Targets are phasors in the shape of the output. See Olin-Ammentorp (2023), section 2.1: there
-    the right class's target is phase 1/2 and the others' 0 (`quadrature_targets`).
+    the right class's target is phase 1/2 and the others' 0.
     """
 
     def call(self, y_true, y_pred):
