@@ -1,0 +1,266 @@
+import subprocess
+import sys
+from textwrap import dedent
+from types import SimpleNamespace
+
+import nengo
+import numpy as np
+import pytest
+from nengo.exceptions import BuildError
+from numpy.testing import assert_allclose, assert_array_equal
+
+import nengo_phasor
+from nengo_phasor import (
+    ArcSparsifier,
+    Phasor,
+    ResonateAndFire,
+    convert,
+    dynamics,
+    layerwise,
+    metrics,
+    phases,
+    surrogates,
+)
+from nengo_phasor.builders import SimPhasor
+from nengo_phasor.networks import PhasorClassifier
+from tests.registry import NEURONS, SYNAPSES, name
+
+nengo_dl = pytest.importorskip("nengo_dl")
+tf = pytest.importorskip("tensorflow")
+
+from nengo_dl.builder import Builder  # noqa: E402
+from nengo_dl.neuron_builders import SimNeuronsBuilder  # noqa: E402
+from nengo_dl.process_builders import SimProcessBuilder  # noqa: E402
+
+from nengo_phasor.dl import losses  # noqa: E402
+
+# --- what is merged -------------------------------------------------------------------------------
+
+
+def mergeable(builder, attribute, x, y):
+    return builder.mergeable(*(SimpleNamespace(**{attribute: obj}) for obj in (x, y)))
+
+
+@pytest.mark.parametrize("neuron", [n for n in NEURONS if not isinstance(n, Phasor)], ids=name)
+def test_only_equal_neurons_are_merged(neuron):
+    for other in (*NEURONS, nengo.LIF()):
+        expected = neuron == other
+        assert mergeable(SimNeuronsBuilder, "neurons", neuron, other) == expected
+        assert mergeable(SimNeuronsBuilder, "neurons", other, neuron) == expected
+
+
+def test_phasors_are_never_merged():
+    op = SimpleNamespace(neurons=Phasor())
+    assert not Builder.builders[SimPhasor].mergeable(op, op)
+
+
+@pytest.mark.parametrize("synapse", SYNAPSES, ids=name)
+def test_spike_synapses_are_never_merged(synapse):
+    for other in (*SYNAPSES, nengo.Lowpass(0.1), nengo.Alpha(0.1)):
+        assert not mergeable(SimProcessBuilder, "process", synapse, other)
+        assert not mergeable(SimProcessBuilder, "process", other, synapse)
+
+
+def test_others_are_merged_as_before():
+    assert mergeable(SimNeuronsBuilder, "neurons", nengo.LIF(), nengo.LIF(tau_rc=0.1))
+    assert not mergeable(SimNeuronsBuilder, "neurons", nengo.LIF(), nengo.LIFRate())
+    assert mergeable(SimProcessBuilder, "process", nengo.Lowpass(0.1), nengo.Lowpass(0.2))
+
+
+# --- through time ---------------------------------------------------------------------------------
+
+
+class Loop:
+    """A layer of resonate-and-fire neurons and its gradient, one step and one formula at a time."""
+
+    def __init__(self, neuron, dt):
+        self.neuron, self.dt = neuron, dt
+        factor = np.exp((-1 / neuron.tau + 2j * np.pi * neuron.frequency) * dt)
+        self.cos, self.sin = factor.real, factor.imag
+        self.height = neuron.amplitude / dt
+
+    def forward(self, J):
+        voltage, current = np.zeros((2, len(J) + 1, J.shape[1]))
+        for t in range(len(J)):
+            voltage[t + 1] = self.cos * voltage[t] - self.sin * current[t] + J[t] * self.dt
+            current[t + 1] = self.sin * voltage[t] + self.cos * current[t]
+        self.distance, self.current = voltage[1:] - self.neuron.threshold, current
+        self.steps = self.distance >= 0, current[1:] >= 0, current[:-1] < 0
+        return np.prod(self.steps, axis=0) * self.height
+
+    def backward(self, d_output):
+        """dL/dJ: dL/dV and dL/dI flow back from the next step and in through the surrogates."""
+        high, up, was_down = self.steps
+        derivative = lambda x: self.neuron.surrogate.derivative(np, x)  # noqa: E731
+        d_output = d_output * self.height
+        by_voltage = d_output * up * was_down * derivative(self.distance)
+        by_current = d_output * high * was_down * derivative(self.current[1:])
+        by_earlier = -d_output * high * up * derivative(self.current[:-1])
+        d_J, dV, dI = np.zeros_like(d_output), 0.0, 0.0
+        for t in reversed(range(len(d_output))):
+            dV, dI = dV + by_voltage[t], dI + by_current[t]
+            d_J[t] = dV * self.dt
+            dV, dI = self.cos * dV + self.sin * dI, -self.sin * dV + self.cos * dI + by_earlier[t]
+        return d_J
+
+
+def test_gradients_through_time():
+    """Two equal layers in parallel that differ in their surrogates, and a third behind one.
+
+    One step of gradient descent in NengoDL on sum_t g_t y_t, against the loops.
+    """
+    dt, n_steps, rng = 0.002, 60, np.random.RandomState(3)
+    rhythm = {"frequency": 50, "tau": 0.05, "threshold": 0.3}
+    kinds = (
+        ResonateAndFire(**rhythm, surrogate=surrogates.PiecewiseLinear(0.8)),
+        ResonateAndFire(**rhythm, surrogate=surrogates.FastSigmoid(0.5)),
+        ResonateAndFire(40, 0.1, 0.2, 0.7, surrogate=surrogates.Arctangent(1.5)),
+    )
+    x = (rng.rand(2, n_steps, 5) < 0.15) / dt
+    w = [rng.normal(0, 0.6, (4, 5)), rng.normal(0, 0.6, (4, 5)), rng.normal(0, 0.6, (3, 4))]
+    g = [rng.normal(size=(2, n_steps, n)) for n in (4, 4, 3)]
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(dtype="float64", keep_history=True, stateful=False)
+        node = nengo.Node(np.zeros(5))
+        layers = [
+            nengo.Ensemble(len(a), 1, neuron_type=kind).neurons
+            for a, kind in zip(w, kinds, strict=True)
+        ]
+        pres = node, node, layers[0]
+        connections = [
+            nengo.Connection(pre, post, transform=a, synapse=None)
+            for pre, post, a in zip(pres, layers, w, strict=True)
+        ]
+        probes = [nengo.Probe(layer) for layer in layers]
+
+    d_w, loss = [np.zeros_like(a) for a in w], 0.0
+    for item in range(2):
+        loops = [Loop(kind, dt) for kind in kinds]
+        y = [loops[0].forward(x[item] @ w[0].T), loops[1].forward(x[item] @ w[1].T)]
+        y.append(loops[2].forward(y[0] @ w[2].T))
+        assert all(np.count_nonzero(a) > 5 for a in y)
+        loss += sum(np.sum(a * b[item]) for a, b in zip(y, g, strict=True)) / 2
+        d_J = loops[2].backward(g[2][item])
+        d_w[2] += d_J.T @ y[0] / 2
+        d_w[1] += loops[1].backward(g[1][item]).T @ x[item] / 2
+        d_w[0] += loops[0].backward(g[0][item] + d_J @ w[2]).T @ x[item] / 2
+
+    def product(y_true, y_pred):
+        return tf.reduce_sum(y_true * y_pred, axis=(1, 2))
+
+    with nengo_dl.Simulator(net, dt=dt, minibatch_size=2, progress_bar=False) as sim:
+        sim.compile(tf.keras.optimizers.SGD(1.0), loss=dict.fromkeys(probes, product))
+        history = sim.fit({node: x}, dict(zip(probes, g, strict=True)), epochs=1, verbose=0)
+        trained = [sim.data[connection].weights for connection in connections]
+    assert history.history["loss"][0] == pytest.approx(loss)
+    for new, old, gradient in zip(trained, w, d_w, strict=True):
+        assert np.abs(gradient).min() > 0
+        assert_allclose(old - new, gradient, rtol=1e-7, atol=1e-9 * np.abs(gradient).max())
+
+
+# --- the phasor's gradient ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_phasor_gradient_is_finite_everywhere(dtype):
+    """At zero, below the floor and just above it."""
+    lengths = np.array([0, 1e-30, 1e-8, 9.9e-7, 1.1e-6, 1e-3, 1, 1e3])
+    z = (lengths[:, None] * np.exp(2j * np.pi * np.arange(8) / 8)).ravel()
+    real, imag = (tf.constant(part.astype(dtype)) for part in (z.real, z.imag))
+    with tf.GradientTape() as tape:
+        tape.watch((real, imag))
+        outputs = dynamics.unit_phasor(tf, real, imag, 1e-6)
+    gradients = tape.gradient(outputs, (real, imag), [2.0 * tf.ones_like(x) for x in outputs])
+    below = np.abs(z) < 1e-6
+    for gradient in gradients:
+        assert np.all(np.isfinite(gradient))
+        assert_array_equal(np.asarray(gradient)[below], 0)
+    # d(u v) / dz is the part of v that is across z, over |z|; v = 2 (1, 1)
+    unit = z[~below] / np.abs(z[~below])
+    across = 1j * unit
+    part = 2 * (across.real + across.imag) * across / np.abs(z[~below])
+    for gradient, expected in zip(gradients, (part.real, part.imag), strict=True):
+        scale = 1e-3 / np.abs(z[~below])
+        assert np.all(np.abs(np.asarray(gradient)[~below] - expected) < scale)
+
+
+# --- training and running -------------------------------------------------------------------------
+
+
+def garments(n_items, seed=0):
+    """Phases of three kinds of things, and what they are."""
+    rng = np.random.RandomState(seed)
+    labels = rng.randint(3, size=n_items)
+    patterns = np.random.RandomState(99).uniform(-0.6, 0.6, (3, 12))
+    return patterns[labels] + rng.normal(0, 0.1, (n_items, 12)), labels
+
+
+def test_training_a_phasor_classifier():
+    """The loss falls, the classes are learnt, and freezing and conversion keep them."""
+    x, labels = garments(256)
+    targets = phases.to_rows(np.where(np.arange(3) == labels[:, None], 0.5, 0))[:, None]
+    rows = phases.to_rows(x)[:, None]
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(stateful=False)
+        node = nengo.Node(np.zeros(24))
+        classifier = PhasorClassifier((12, 10, 3))
+        nengo.Connection(node, classifier.input, synapse=None)
+        probe = nengo.Probe(classifier.output)
+    with nengo_dl.Simulator(net, minibatch_size=32, progress_bar=False) as sim:
+        sim.compile(tf.keras.optimizers.Adam(0.02), loss=losses.PhaseCosine())
+        history = sim.fit(rows, targets, epochs=12, verbose=0).history["loss"]
+        trained = sim.predict(rows)[probe][:, 0]
+        sim.freeze_params(net)
+    assert history[-1] < 0.3 * history[0]
+    got = phases.from_complex(phases.from_rows(trained))
+    assert metrics.accuracy(metrics.phase_class(got), labels) > 0.98
+    again = layerwise.Simulator(net).predict({node: rows})[probe][:, 0]
+    assert_allclose(again, trained, atol=1e-4)
+    twin, new = convert.to_spiking(net, ResonateAndFire(threshold=0.1))
+    spikes = layerwise.Simulator(twin).predict({new[node]: x[:, None]}, 800)[new[probe]]
+    classes = metrics.phase_class(phases.from_raster(spikes, 10, 0.001)[:, -1])
+    assert metrics.accuracy(classes, labels) > 0.95
+
+
+@pytest.mark.parametrize("synapse", [None, ArcSparsifier(0.2, 300)])
+def test_a_rhythm_too_fast(synapse):
+    neuron = ResonateAndFire(10 if synapse else 300)
+    with nengo.Network() as net:
+        ensemble = nengo.Ensemble(2, 1, neuron_type=neuron)
+        nengo.Connection(nengo.Node([0, 0]), ensemble.neurons, synapse=synapse)
+    with pytest.raises(BuildError, match=r"300 Hz.*needs 4: use a frequency of at most 250 Hz"):
+        nengo_dl.Simulator(net, progress_bar=False)
+
+
+def test_just_works_in_a_fresh_interpreter():
+    """After ``import nengo_phasor``, as its users write it."""
+    script = """
+        import nengo, nengo_phasor, numpy as np
+        with nengo.Network(seed=0) as net:
+            phases = nengo.Node(np.linspace(-0.9, 0.8, 5))
+            spikes = nengo.Node(size_in=5)
+            nengo.Connection(phases, spikes, synapse=nengo_phasor.PhaseEncoder())
+            ens = nengo.Ensemble(4, 1, neuron_type=nengo_phasor.ResonateAndFire())
+            w = np.random.RandomState(0).normal(size=(4, 5))
+            nengo.Connection(spikes, ens.neurons, transform=w, synapse=None)
+            probe = nengo.Probe(ens.neurons, synapse=nengo_phasor.ArcSparsifier(0.3))
+        with nengo.Simulator(net, progress_bar=False) as reference:
+            reference.run(0.4)
+        import nengo_dl
+        with nengo_dl.Simulator(net, progress_bar=False) as sim:
+            sim.run(0.4)
+        a, b = sim.data[probe], reference.data[probe]
+        print(np.count_nonzero(a), np.abs(a - b).max())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(script)], capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    assert "native TensorFlow" not in done.stderr
+    n_spikes, difference = done.stdout.split()[-2:]
+    assert int(n_spikes) > 3
+    assert float(difference) == 0
+
+
+def test_is_loaded_with_nengo_dl():
+    assert sys.modules["nengo_phasor.dl"] is nengo_phasor.dl
