@@ -48,9 +48,11 @@ format: $(VENV)/installed
 results: data
 	$(BIN)/python networks/local_rhythms.py results --resume --output results/local_rhythms.json
 
-benchmarks: $(VENV)/installed
+benchmarks: data
+	$(BIN)/python benchmarks/neuron_step.py
 	$(BIN)/python benchmarks/spiking_inference.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/agreement.py
 
 backend-tests: $(VENV)/installed
 	$(BIN)/python tools/backend_tests.py

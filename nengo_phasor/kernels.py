@@ -25,6 +25,10 @@ sparse = compat.require("scipy.sparse")
 lfilter = compat.require("scipy.signal").lfilter
 
 
+BLOCK = 50
+"""Number of steps that `resonate_and_fire_blocks` takes at once."""
+
+
 def spikes(dense: np.ndarray):
     """Return the sparse matrix of a dense signal."""
     flat = dense.reshape(-1, dense.shape[-1])
@@ -172,6 +176,56 @@ def resonate_and_fire_window(
     rows, columns = np.divmod(np.flatnonzero(raster), shape[1])
     values = np.full(len(rows), c.height, dtype)
     return spike_matrix(rows, columns, values, (n_steps * shape[0], shape[1]))
+
+
+def resonate_and_fire_blocks(
+    neurons: ResonateAndFire, dt: float, J: np.ndarray, n_steps: int, states: dict
+):
+    """Return the spikes of resonate-and-fire neurons, rounded in another order: for float32.
+
+    Over a block of steps the current is a linear function of the inputs and of the state before the
+    block, so it is two matrix products; the first is the same in every period of a repeating
+    input. The voltage is only worked out where the current crosses zero:
+    v_k = (i_{k+1} - cos i_k) / sin, from the rotation of the current.
+    """
+    c = neurons.constants(dt)
+    period, n_items, n = J.shape
+    size = max(b for b in range(1, BLOCK + 1) if period % b == 0 or period >= n_steps)
+    dtype = J.dtype.type
+    cos, sin, dt = dtype(c.cos), dtype(c.sin), dtype(dt)
+    powers = complex(c.cos, c.sin) ** np.arange(size + 1)
+    lag = np.arange(size)[:, None] - np.arange(size)
+    response = np.where(lag >= 0, powers[np.maximum(lag, 0)], 0) * dt
+    driven = np.vstack([response.imag, response.real[-1]]).astype(dtype)
+    free = np.column_stack([powers.imag, powers.real])[1:]
+    free = np.vstack([free, [powers[-1].real, -powers[-1].imag]]).astype(dtype)
+    J = J.reshape(period, n_items * n)
+    z = np.array([np.tile(states[s], n_items) for s in ("voltage", "current")])
+    up = np.empty((size + 1, n_items * n), bool)
+    up[0] = z[1] >= 0
+    forced, rows, columns = {}, [], []
+    for start in range(0, n_steps, size):
+        first, length = start % period, min(size, n_steps - start)
+        if first not in forced:
+            inputs = J[first : first + size]
+            forced = forced if period < n_steps else {}
+            forced[first] = driven[:, : len(inputs)] @ inputs
+        currents = free @ z
+        currents += forced[first]
+        np.greater_equal(currents[:length], 0, out=up[1 : length + 1])
+        k, place = np.divmod(np.flatnonzero(up[1 : length + 1] > up[:length]), n_items * n)
+        before = np.where(k > 0, currents[k - 1, place], z[1, place])
+        voltage = (currents[k, place] - cos * before) / sin
+        voltage = cos * voltage - sin * before + J[(first + k) % period, place] * dt
+        high = voltage >= neurons.threshold
+        item, neuron = np.divmod(place[high], n)
+        rows.append((start + k[high]) * n_items + item)
+        columns.append(neuron)
+        up[0] = up[size]
+        z = currents[[size, size - 1]]
+    rows, columns = np.concatenate(rows), np.concatenate(columns)
+    values = np.full(len(rows), c.height, dtype)
+    return spike_matrix(rows, columns, values, (n_steps * n_items, n))
 
 
 def convolution_matrix(transform: nengo.Convolution, kernel: np.ndarray):

@@ -33,6 +33,10 @@ CHUNK_BYTES = 2**26
 """Size aimed at for the largest array of a chunk of items; each thread has a few of these."""
 
 
+MIN_SHARE = 128
+"""Fewest items worth a thread: with smaller arrays, threads wait for each other's Python."""
+
+
 class Simulator:
     """Runs a feed-forward network over a window of time, a layer at a time, for a batch of inputs.
 
@@ -181,7 +185,8 @@ class Simulator:
                     obj=self,
                 )
         item_bytes = n_steps * self._width(data) * self.dtype.itemsize
-        size = max(1, min(CHUNK_BYTES // item_bytes, -(-n_items // self.threads)))
+        share = max(MIN_SHARE, -(-n_items // self.threads))
+        size = max(1, min(CHUNK_BYTES // item_bytes, share))
         starts = range(0, n_items, size)
         samples = {
             p: np.count_nonzero(_is_sampled(p.sample_every, self.dt, n_steps))
@@ -310,9 +315,9 @@ class _Window:
             for name in ensemble.neuron_type.state
         }
         if type(ensemble.neuron_type) is ResonateAndFire:
-            return kernels.resonate_and_fire_window(
-                ensemble.neuron_type, self.dt, J, self.n_steps, states
-            )
+            exact = self.dtype == np.float64
+            run = kernels.resonate_and_fire_window if exact else kernels.resonate_and_fire_blocks
+            return run(ensemble.neuron_type, self.dt, J, self.n_steps, states)
         shape = J.shape[1:]
         states = {name: np.tile(value, (shape[0], 1)) for name, value in states.items()}
         output = np.zeros((self.n_steps, *shape), self.dtype)

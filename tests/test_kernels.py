@@ -68,7 +68,7 @@ def test_repeated_signal_through_steps():
 def test_assumption_of_irregular_trains():
     """Several spikes in a cycle, some in the reference's step, and a window that ends early."""
     x = np.random.RandomState(0).poisson(0.02, (333, 2, 4)) * 1000.0
-    x[49, :, 0] = 1000
+    x[50, :, 0] = 1000
     dense = kernels.through_steps(AssumeReference(), x, DT, np.arange(2), 333)
     got = kernels.through(AssumeReference(), kernels.spikes(x), DT, np.arange(2), 333)
     assert dense.min() < 0
@@ -188,3 +188,21 @@ def test_phases_of_encoded_constant():
     spikes = kernels.encode_constant(PhaseEncoder(), phase, DT, 100, "float64").toarray()
     decoded = phases.from_raster(spikes, 10, DT)[0]
     assert np.abs(phases.difference(decoded, phase[0])).max() <= 0.01 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("period", "n_steps"),
+    [(100, 800), (100, 777), (100, 60), (777, 777), (1, 300), (37, 300), (101, 150), (30, 30)],
+)
+@pytest.mark.parametrize("frequency", [10.0, 33.0])
+def test_blocks_of_steps_make_the_same_spikes_as_single_steps(period, n_steps, frequency):
+    """Whatever part of a block is left at the end, and where a repeating input begins again."""
+    rng = np.random.RandomState(0)
+    neurons = ResonateAndFire(frequency)
+    J = (rng.randn(period, 3, 40) * (rng.rand(period, 3, 40) < 0.3) * 500).astype(np.float32)
+    states = {name: rng.randn(40).astype(np.float32) for name in ("voltage", "current")}
+    step_by_step = kernels.resonate_and_fire_window(neurons, 0.001, J, n_steps, states)
+    blocks = kernels.resonate_and_fire_blocks(neurons, 0.001, J, n_steps, states)
+    assert step_by_step.nnz > 30
+    same = (step_by_step != 0).multiply(blocks != 0).nnz
+    assert same >= 0.999 * max(step_by_step.nnz, blocks.nnz) - 1

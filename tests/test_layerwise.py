@@ -235,6 +235,12 @@ NODES = {
     "sum of relays": lambda: [
         connect(source(3, seed=1), connect(source(3), nengo.Node(size_in=3)))
     ],
+    "cycles of 100 and 125 steps": lambda: [
+        connect(source(3, 8), connect(source(3), nengo.Node(size_in=3)))
+    ],
+    "cycles of 100 and 25 steps": lambda: [
+        connect(source(3, 40), connect(source(3), nengo.Node(size_in=3)))
+    ],
     "rhythm and rhythm": lambda: [
         connect(source(3, 7), connect(source(3), nengo.Node(size_in=3), synapse=ArcSparsifier(0.1)))
     ],
