@@ -4,7 +4,14 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
-from nengo_phasor import AssumeReference, FieldSparsifier, PhaseEncoder, kernels, phases
+from nengo_phasor import (
+    AssumeReference,
+    FieldSparsifier,
+    PhaseEncoder,
+    ResonateAndFire,
+    kernels,
+    phases,
+)
 from tests.registry import NEURONS, SYNAPSES, N, inputs, name
 
 DT = 0.001
