@@ -18,7 +18,7 @@ from nengo_phasor import (
     surrogates,
     vsa,
 )
-from nengo_phasor.neurons import Phasor, ResonateAndFire
+from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate, Phasor, ResonateAndFire
 from nengo_phasor.synapses import (
     ArcSparsifier,
     AssumeReference,
@@ -30,6 +30,8 @@ from nengo_phasor.synapses import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaptiveSpiking",
+    "AdaptiveSpikingRate",
     "ArcSparsifier",
     "AssumeReference",
     "FieldSparsifier",

@@ -87,6 +87,110 @@ def resonate_and_fire(
     return crossing * heaviside(new_voltage - c.threshold) * c.height, new_voltage, new_current
 
 
+class AdaptiveConstants(NamedTuple):
+    """Constants of `adaptive_spike`: what decays keep in a step; ``height`` is amplitude/dt."""
+
+    keep_phi: Array
+    keep_eta: Array
+    keep_gamma: Array
+    m_f: Array
+    theta_0: Array
+    height: Array
+
+
+def adaptive_spike(
+    J: Array,
+    voltage: Array,
+    refraction: Array,
+    adaptation: Array,
+    c: AdaptiveConstants,
+    heaviside: Callable,
+):
+    """Advance an adaptive spiking neuron: spike where S - Shat > theta/2.
+
+    The voltage is the activation S, the input smoothed by the membrane's filter phi. ``refraction``
+    is Shat, the sum of the spikes' refractory responses, each of the height of the threshold theta
+    at its spike. ``adaptation`` is theta - theta_0, which each spike raises by m_f theta (Zambrano
+    et al. 2017, equations 1 to 7). In each step S is filtered and Shat decays before they are
+    compared; the threshold decays after it jumped.
+
+    Returns
+    -------
+    output, voltage, refraction, adaptation
+    """
+    voltage = c.keep_phi * voltage + (1.0 - c.keep_phi) * J
+    refraction = c.keep_eta * refraction
+    threshold = c.theta_0 + adaptation
+    spike = 1.0 - heaviside(0.5 * threshold - (voltage - refraction))
+    jump = spike * threshold
+    return (
+        spike * c.height,
+        voltage,
+        refraction + jump,
+        c.keep_gamma * (adaptation + c.m_f * jump),
+    )
+
+
+class TransferConstants(NamedTuple):
+    """Constants of `adaptive_transfer`.
+
+    ``height`` is that of a spike's post-synaptic current, h; ``offset`` is c_0.
+    """
+
+    c_1: float
+    c_2: float
+    c_3: float
+    c_4: float
+    offset: float
+    height: float
+    ratio: float
+
+
+def transfer_constants(
+    m_f: float,
+    theta_0: float,
+    tau_gamma: float,
+    tau_eta: float,
+    tau_beta: float,
+    height: float | None = None,
+) -> TransferConstants:
+    """Return the constants of equation (11), with f(theta_0/2) = h/2.
+
+    By default the height h of a spike's post-synaptic current is such that f(1) = 1.
+    """
+    c = TransferConstants(
+        c_1=2 * m_f * tau_gamma**2,
+        c_2=2 * theta_0 * tau_eta * tau_gamma,
+        c_3=tau_gamma * (m_f * tau_gamma + 2 * (m_f + 1) * tau_eta),
+        c_4=theta_0 * tau_eta * (tau_gamma + tau_eta),
+        offset=0.5,
+        height=1.0,
+        ratio=tau_eta / tau_beta,
+    )
+    c = c._replace(offset=adaptive_transfer(np, 0.5 * theta_0, c))
+    if height is None:
+        height = 1.0 / adaptive_transfer(np, 1.0, c)
+    return c._replace(offset=c.offset * height, height=height)
+
+
+def adaptive_transfer(xp, S: Array, c: TransferConstants):
+    """Return an adaptive spiking neuron's mean post-synaptic current at a constant activation S.
+
+    f(S) = max(0, h / (exp((c1 S + c2)/(c3 S + c4)) - 1) - c0 + h/2), the half-sigmoid of Zambrano
+    et al. 2017, equation (11). Below S = 0, where the quotient has its pole, it is f(0).
+    """
+    S = xp.maximum(S, 0.0 * S)
+    exponent = c.ratio * (c.c_1 * S + c.c_2) / (c.c_3 * S + c.c_4)
+    current = c.height / (xp.exp(exponent) - 1.0) - c.offset + 0.5 * c.height
+    return xp.maximum(current, 0.0 * current)
+
+
+def adaptive_transfer_inverse(xp, f: Array, c: TransferConstants):
+    """Return the activation S for which `adaptive_transfer` is f > 0."""
+    exponent = xp.log(1.0 + c.height / (f + c.offset - 0.5 * c.height)) / c.ratio
+    return (c.c_2 - c.c_4 * exponent) / (c.c_3 * exponent - c.c_1)
+
+
 def unit_phasor(xp, real: Array, imag: Array, floor: float):
     """Return z / |z|, and 0 where |z| <= floor: no current, no phase.
 

@@ -1,9 +1,9 @@
-"""Training and running in NengoDL: builders for our types, and losses."""
+"""Training and running in NengoDL: builders for our types, activations, losses."""
 
 from nengo_phasor import compat
 
 compat.require("nengo_dl")
 
-from nengo_phasor.dl import builders, losses  # noqa: E402
+from nengo_phasor.dl import activations, builders, losses  # noqa: E402
 
-__all__ = ["builders", "losses"]
+__all__ = ["activations", "builders", "losses"]

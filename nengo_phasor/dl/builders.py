@@ -13,7 +13,7 @@ from nengo_dl.process_builders import SimProcessBuilder
 
 from nengo_phasor import dynamics
 from nengo_phasor.builders import SimPhasor
-from nengo_phasor.neurons import ResonateAndFire
+from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate, ResonateAndFire
 from nengo_phasor.synapses import SpikeSynapse, Tick
 
 
@@ -40,6 +40,40 @@ class ResonateAndFireBuilder(TFNeuronBuilder):
     def step(self, J, dt, voltage, current):
         """Return the output and the new states."""
         return dynamics.resonate_and_fire(J, voltage, current, self.constants, self.heaviside)
+
+
+class AdaptiveSpikingRateBuilder(TFNeuronBuilder):
+    """Runs `.dynamics.adaptive_transfer`."""
+
+    def build_pre(self, signals, config):
+        """Compute the constants; merged operators have equal neuron types."""
+        super().build_pre(signals, config)
+        self.transfer = self.ops[0].neurons.transfer
+
+    def step(self, J, dt):
+        """Return the mean output."""
+        return dynamics.adaptive_transfer(tf, J, self.transfer)
+
+
+class AdaptiveSpikingBuilder(AdaptiveSpikingRateBuilder):
+    """Runs `.dynamics.adaptive_spike`; trains with the transfer function."""
+
+    spiking = True
+
+    def build_pre(self, signals, config):
+        """Compute the constants; merged operators have equal neuron types."""
+        super().build_pre(signals, config)
+        self.constants = self.ops[0].neurons.constants(signals.dt_val)
+
+    def step(self, J, dt, voltage, refraction, adaptation):
+        """Return the output and the new states."""
+        return dynamics.adaptive_spike(
+            J, voltage, refraction, adaptation, self.constants, heaviside()
+        )
+
+    def training_step(self, J, dt, **state):
+        """Return the mean output."""
+        return dynamics.adaptive_transfer(tf, J, self.transfer)
 
 
 @Builder.register(SimPhasor)
@@ -102,7 +136,13 @@ def _merge(builder, attribute, ours, if_equal):
     builder.mergeable = staticmethod(mergeable)
 
 
-SimNeuronsBuilder.TF_NEURON_IMPL[ResonateAndFire] = ResonateAndFireBuilder
+NEURON_BUILDERS = {
+    ResonateAndFire: ResonateAndFireBuilder,
+    AdaptiveSpiking: AdaptiveSpikingBuilder,
+    AdaptiveSpikingRate: AdaptiveSpikingRateBuilder,
+}
+
+SimNeuronsBuilder.TF_NEURON_IMPL.update(NEURON_BUILDERS)
 SimProcessBuilder.TF_PROCESS_IMPL[SpikeSynapse] = SpikeSynapseBuilder
-_merge(SimNeuronsBuilder, "neurons", ResonateAndFire, if_equal=True)
+_merge(SimNeuronsBuilder, "neurons", tuple(NEURON_BUILDERS), if_equal=True)
 _merge(SimProcessBuilder, "process", SpikeSynapse, if_equal=False)
