@@ -1,6 +1,8 @@
-"""What is measured of a network: classes, accuracy, spikes."""
+"""What is measured of a network: classes, accuracy, time, spikes. For its energy see `.energy`."""
 
 from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 from nengo.exceptions import ValidationError
@@ -39,6 +41,170 @@ def accuracy(predicted: ArrayLike, labels: ArrayLike) -> NDArray:
     """
     predicted, labels = np.asarray(predicted), np.asarray(labels)
     return np.mean(predicted == labels.reshape(-1, *(1,) * (predicted.ndim - 1)), axis=0)
+
+
+def accuracy_over_time(outputs: ArrayLike, labels: ArrayLike) -> NDArray:
+    """Return the accuracy in each time step, the class being that of the highest output.
+
+    Parameters
+    ----------
+    outputs : (n_items, n_steps, n_classes) array_like
+        Of the read-out, as `.layerwise.Simulator.predict` gives it. Of equal outputs the first
+        counts as the highest.
+    labels : (n_items,) array_like
+        The right classes.
+
+    Returns
+    -------
+    (n_steps,) ndarray
+        Fractions of the items. To put parts of a data set together, weight them by their sizes.
+    """
+    return accuracy(np.argmax(outputs, axis=-1), labels)
+
+
+def matching_time(accuracy: ArrayLike, dt: float = 0.001, fraction: float = 0.99) -> float:
+    """Return the time at which the accuracy first reaches a fraction of its maximum.
+
+    Parameters
+    ----------
+    accuracy : (n_steps,) array_like
+        In each time step, from the onset of the input; see `accuracy_over_time`.
+    dt : float
+        The time step in seconds.
+    fraction : float
+        In (0, 1]. The paper's own number is lost in the text that this was built from.
+
+    Returns
+    -------
+    float
+        In seconds: the end of that step. Whether the accuracy stays is told by `stability`.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If fraction is not in (0, 1], or accuracy isn't one number a step or is never above 0.
+
+    References
+    ----------
+    Zambrano et al. (2017), Efficient Computation in Adaptive Artificial Spiking Neural Networks,
+    "AdSNN evaluation".
+    """
+    return dt * (_matching_step(accuracy, fraction) + 1)
+
+
+def stability(accuracy: ArrayLike, fraction: float = 0.99) -> float:
+    """Return the standard deviation of the accuracy from its `matching_time` to the end.
+
+    In the unit of the accuracy; parameters and errors as there.
+    """
+    return float(np.std(np.asarray(accuracy)[_matching_step(accuracy, fraction) :]))
+
+
+def _matching_step(accuracy, fraction):
+    accuracy = np.asarray(accuracy)
+    if not 0 < fraction <= 1:
+        raise ValidationError(f"must be in (0, 1], got {fraction}", "fraction")
+    if accuracy.ndim != 1 or not accuracy.size:
+        raise ValidationError(f"needs shape (n_steps,), got {accuracy.shape}", "accuracy")
+    if not np.max(accuracy) > 0:
+        raise ValidationError(
+            f"has no maximum to reach: {np.max(accuracy)}; run longer, or compare with the right "
+            "labels",
+            "accuracy",
+        )
+    return int(np.argmax(accuracy >= fraction * np.max(accuracy)))
+
+
+def spike_counts(output: ArrayLike, dt: float = 0.001, amplitude: float = 1.0) -> NDArray:
+    """Return how many spikes each neuron sent for each item.
+
+    Parameters
+    ----------
+    output : (..., n_steps, n) array_like
+        Spikes of amplitude/dt, as `.layerwise.Simulator.predict` gives them; several in one step
+        add up. Or their sums, such as the input of a node that counts a layer.
+    dt : float
+        The time step in seconds.
+    amplitude : float
+        Of the spikes: the neuron type's.
+
+    Returns
+    -------
+    (..., n) ndarray of float
+        Whole numbers, up to rounding.
+    """
+    return np.sum(output, axis=-2, dtype=float) * dt / amplitude
+
+
+def spikes_per_inference(counts: Mapping[Hashable, ArrayLike]) -> NDArray:
+    """Return how many spikes a network sent for each item, all layers together.
+
+    Parameters
+    ----------
+    counts : {object: (n_items, n) array_like}
+        Of each layer, `spike_counts`.
+
+    Returns
+    -------
+    (n_items,) ndarray
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there is no layer.
+    """
+    if not counts:
+        raise ValidationError("has no layers to count the spikes of", "counts")
+    return sum(np.sum(layer, axis=-1) for layer in counts.values())
+
+
+def firing_rate(n_spikes: ArrayLike, n_neurons: int, window: float) -> float:
+    """Return the average firing rate in Hz, over the items, the neurons and the window.
+
+    Parameters
+    ----------
+    n_spikes : (n_items,) array_like
+        Spikes of all neurons for each item: `spikes_per_inference`. Or their mean.
+    n_neurons : int
+        How many neurons sent them, silent ones included.
+    window : float
+        The time in which they were sent, in seconds.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If n_neurons or window is not greater than 0.
+
+    References
+    ----------
+    Zambrano et al. (2017), Efficient Computation in Adaptive Artificial Spiking Neural Networks,
+    "AdSNN evaluation".
+    """
+    for name, value in (("n_neurons", n_neurons), ("window", window)):
+        if not value > 0:
+            raise ValidationError(f"must be greater than 0, got {value}", name)
+    return float(np.mean(n_spikes) / (n_neurons * window))
+
+
+def selectivity(highlighted: ArrayLike) -> float:
+    """Return the fraction of the items that arousal highlights; see `.arousal`.
+
+    Parameters
+    ----------
+    highlighted : (n_items,) array_like of bool
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it isn't of booleans, or there are none.
+    """
+    highlighted = np.asarray(highlighted)
+    if highlighted.dtype != bool or not highlighted.size:
+        raise ValidationError(
+            f"needs a boolean for each item, got {highlighted.size} of {highlighted.dtype}",
+            "highlighted",
+        )
+    return float(np.mean(highlighted))
 
 
 def fraction_removed(sent: ArrayLike, all_spikes: ArrayLike) -> float:
