@@ -14,12 +14,14 @@ from nengo.transforms import NoTransform
 
 from nengo_phasor import compat
 from nengo_phasor.kernels import convolution_matrix
-from nengo_phasor.neurons import Phasor, ResonateAndFire
+from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate, Phasor, ResonateAndFire
 from nengo_phasor.synapses import SpikeSynapse
 
 sparse = compat.require("scipy.sparse")
 
 ELEMENTWISE_NEURONS = (
+    AdaptiveSpiking,
+    AdaptiveSpikingRate,
     nengo.LIF,
     nengo.LIFRate,
     nengo.RectifiedLinear,
