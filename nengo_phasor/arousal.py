@@ -1,0 +1,276 @@
+"""Arousal: precise coding for those inputs alone that are hard to tell apart.
+
+All inputs are shown at low precision, which costs few spikes. Those whose two highest outputs stay
+close to each other are run on at high precision, the others as before (Zambrano et al. 2017,
+"Arousal").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from nengo.exceptions import ValidationError
+from nengo.params import FrozenObject, NumberParam
+from numpy.typing import ArrayLike, NDArray
+
+from nengo_phasor import metrics
+
+Run = Callable[[NDArray[np.int_], int, float, Any], tuple[ArrayLike, ArrayLike, Any]]
+
+
+class Arousal(FrozenObject):
+    """When an input is to be coded more precisely.
+
+    Parameters
+    ----------
+    low, high : float
+        m_f at low precision, with which every input begins, and at high precision: the smaller of
+        the two, since a smaller m_f is more precise.
+    wait : float
+        How long the outputs get to settle, in seconds from the onset of the input.
+    duration : float
+        Over how long after that the outputs are averaged, in seconds.
+    threshold : float, optional
+        Inputs are uncertain whose two highest averages differ by no more than this. Without, the
+        object must be fitted before it can tell (`fit`).
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If low, high or duration is not greater than 0, wait or threshold is less than 0, or high is
+        not less than low.
+
+    References
+    ----------
+    Zambrano et al. (2017), Efficient Computation in Adaptive Artificial Spiking Neural Networks,
+    "Arousal".
+    """
+
+    low = NumberParam("low", low=0, low_open=True)
+    high = NumberParam("high", low=0, low_open=True)
+    wait = NumberParam("wait", low=0)
+    duration = NumberParam("duration", low=0, low_open=True)
+    threshold = NumberParam("threshold", low=0, optional=True)
+
+    def __init__(
+        self,
+        low: float,
+        high: float,
+        wait: float,
+        duration: float,
+        threshold: float | None = None,
+    ):
+        super().__init__()
+        self.low = low
+        self.high = high
+        self.wait = wait
+        self.duration = duration
+        self.threshold = threshold
+        if high >= low:
+            raise ValidationError(
+                f"must be less than low, {low}, for the greater precision, got {high}", "high", self
+            )
+
+    def _with(self, wait: float, threshold: float | None) -> Arousal:
+        return type(self)(self.low, self.high, wait, self.duration, threshold)
+
+    def steps(self, dt: float = 0.001) -> tuple[int, int]:
+        """Return the first step that is averaged, from 0, and the one after the last.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If the duration is shorter than half a step.
+        """
+        start, length = round(self.wait / dt), round(self.duration / dt)
+        if length < 1:
+            raise ValidationError(
+                f"of {self.duration} s is less than a step of {dt} s", "duration", self
+            )
+        return start, start + length
+
+    def margin(self, outputs: ArrayLike, dt: float = 0.001) -> NDArray:
+        """Return by how much the highest output exceeds the second, both averaged.
+
+        Parameters
+        ----------
+        outputs : (n_items, n_steps, n_classes) array_like
+            Of the read-out at low precision, from the onset of the input. Each output is averaged
+            before the two are chosen: one that is highest only now and then is not certain.
+        dt : float
+            The time step in seconds.
+
+        Returns
+        -------
+        (n_items,) ndarray of float
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If there are fewer than two outputs, or fewer steps than wait and duration take.
+        """
+        outputs = np.asarray(outputs)
+        start, stop = self.steps(dt)
+        if outputs.ndim != 3 or outputs.shape[2] < 2 or outputs.shape[1] < stop:
+            raise ValidationError(
+                f"need shape (n_items, at least {stop} steps, at least 2 classes), got "
+                f"{outputs.shape}",
+                "outputs",
+                self,
+            )
+        highest = np.sort(np.mean(outputs[:, start:stop], axis=1, dtype=float), axis=1)
+        return highest[:, -1] - highest[:, -2]
+
+    def uncertain(self, outputs: ArrayLike, dt: float = 0.001) -> NDArray[np.bool_]:
+        """Return of each input whether it is uncertain.
+
+        Parameters, and errors, are those of `margin`. What is not above the threshold is
+        uncertain.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If there is no threshold.
+        """
+        self.check_fitted()
+        return self.margin(outputs, dt) <= self.threshold
+
+    def check_fitted(self) -> None:
+        """Raise a `nengo.exceptions.ValidationError` if there is no threshold."""
+        if self.threshold is None:
+            raise ValidationError(
+                "is not fitted: use what fit returns for the training set, or give a threshold",
+                "threshold",
+                self,
+            )
+
+    def fit(
+        self,
+        outputs: ArrayLike,
+        labels: ArrayLike,
+        precise: ArrayLike,
+        dt: float = 0.001,
+        fraction: float = 0.99,
+        waits: Sequence[float] = (),
+    ) -> Arousal:
+        """Return the same with the smallest threshold that high precision needs.
+
+        It is needed for items that low precision gets wrong, in the last step, and high precision
+        right. The threshold is the smallest with which the given fraction of them is uncertain; 0
+        if there are none. A fraction of 1 would let one odd item make half of the others uncertain.
+
+        Use the training set, or a part of it: a threshold chosen on the test set would make the
+        results on it worthless.
+
+        Parameters
+        ----------
+        outputs : (n_items, n_steps, n_classes) array_like
+            Of the read-out at low precision, over the whole window.
+        labels : (n_items,) array_like of int
+            The right classes.
+        precise : (n_items,) array_like of int
+            The classes at high precision.
+        dt : float
+            The time step in seconds.
+        fraction : float
+            In (0, 1].
+        waits : sequence of float, optional
+            Waits to choose from, in seconds, in place of this object's own. The best leaves the
+            fewest items uncertain, and is the shortest of equals. Longer waits are often better in
+            this, so give only those which leave high precision the time that it needs.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If the numbers of items differ, fraction is not in (0, 1], or as in `margin`.
+        """
+        outputs, labels, precise = map(np.asarray, (outputs, labels, precise))
+        for name, values in (("labels", labels), ("precise", precise)):
+            if values.shape != outputs.shape[:1]:
+                raise ValidationError(
+                    f"need shape {outputs.shape[:1]}, a class for each item of the outputs, got "
+                    f"{values.shape}",
+                    name,
+                    self,
+                )
+        if not 0 < fraction <= 1:
+            raise ValidationError(f"must be in (0, 1], got {fraction}", "fraction", self)
+        rescued = (precise == labels) & (np.argmax(outputs[:, -1], axis=-1) != labels)
+        candidates = {}
+        for wait in sorted(waits) or (self.wait,):
+            unfitted = self._with(wait, None)
+            margins = unfitted.margin(outputs, dt)
+            fitted = self._with(wait, _smallest_threshold(margins[rescued], fraction))
+            candidates[fitted] = metrics.selectivity(margins <= fitted.threshold)
+        return min(candidates, key=candidates.get)
+
+
+class Aroused(NamedTuple):
+    """What `classify` returns.
+
+    Attributes
+    ----------
+    outputs : (n_items, n_steps, n_classes) ndarray
+        Of the read-out; see `.metrics.accuracy_over_time`.
+    spikes : (n_items,) ndarray of float
+        Sent for each item over the whole window; see `.metrics.firing_rate`.
+    highlighted : (n_items,) ndarray of bool
+        Which items were run on at high precision; see `.metrics.selectivity`.
+    """
+
+    outputs: NDArray
+    spikes: NDArray
+    highlighted: NDArray
+
+
+def classify(arousal: Arousal, run: Run, n_items: int, n_steps: int, dt: float = 0.001) -> Aroused:
+    """Run all items at low precision until it is clear which are uncertain, then these at high.
+
+    Parameters
+    ----------
+    arousal : `Arousal`
+        Fitted.
+    run : callable
+        ``run(items, n_steps, m_f, state)`` simulates the items of the given indices for so many
+        steps at the precision m_f, and returns their outputs, (len(items), n_steps, n_classes), the
+        number of spikes sent for each, (len(items),), and the state of the network at the end.
+        ``state`` is None for a start from rest. Else it is what the first run, of all items,
+        returned: take the items' part of it.
+    n_items, n_steps : int
+        Numbers of items, and of time steps from the onset of the input.
+    dt : float
+        The time step in seconds.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the arousal is not fitted, or leaves none of the steps to be run on.
+    """
+    arousal.check_fitted()
+    _, first = arousal.steps(dt)
+    if n_steps <= first:
+        raise ValidationError(
+            f"of {n_steps} leave none after wait and duration, which take {first}", "n_steps"
+        )
+    everything = np.arange(n_items)
+    start, sent, state = run(everything, first, arousal.low, None)
+    spikes = np.array(sent, dtype=float)
+    highlighted = arousal.uncertain(start, dt)
+    start = np.asarray(start)
+    outputs = np.empty((n_items, n_steps, start.shape[2]), start.dtype)
+    outputs[:, :first] = start
+    for m_f, chosen in ((arousal.low, ~highlighted), (arousal.high, highlighted)):
+        items = everything[chosen]
+        if len(items):
+            rest, sent, _ = run(items, n_steps - first, m_f, state)
+            outputs[items, first:] = rest
+            spikes[items] += sent
+    return Aroused(outputs, spikes, highlighted)
+
+
+def _smallest_threshold(margins: NDArray, fraction: float) -> float:
+    """Return the smallest of the margins which is at least as great as this fraction of them."""
+    covered = np.arange(1, len(margins) + 1) / max(len(margins), 1)
+    return float(np.sort(margins)[np.searchsorted(covered, fraction)]) if len(margins) else 0.0
