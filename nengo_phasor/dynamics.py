@@ -177,12 +177,13 @@ def adaptive_transfer(xp, S: Array, c: TransferConstants):
     """Return an adaptive spiking neuron's mean post-synaptic current at a constant activation S.
 
     f(S) = max(0, h / (exp((c1 S + c2)/(c3 S + c4)) - 1) - c0 + h/2), the half-sigmoid of Zambrano
-    et al. 2017, equation (11). Below S = 0, where the quotient has its pole, it is f(0).
+    et al. 2017, equation (11), and 0 for S <= 0, where the neuron is silent and the quotient has
+    its pole.
     """
-    S = xp.maximum(S, 0.0 * S)
-    exponent = c.ratio * (c.c_1 * S + c.c_2) / (c.c_3 * S + c.c_4)
+    positive = xp.maximum(S, 0.0 * S)
+    exponent = c.ratio * (c.c_1 * positive + c.c_2) / (c.c_3 * positive + c.c_4)
     current = c.height / (xp.exp(exponent) - 1.0) - c.offset + 0.5 * c.height
-    return xp.maximum(current, 0.0 * current)
+    return xp.where(S > 0, xp.maximum(current, 0.0 * current), 0.0 * current)
 
 
 def adaptive_transfer_inverse(xp, f: Array, c: TransferConstants):

@@ -212,7 +212,8 @@ class AdaptiveSpikingRate(NeuronType):
         filtered already.
     tau_beta : float
         Time constant of the post-synaptic current, in seconds: of the `nengo.Lowpass` on the
-        connections from these neurons. The transfer function is exact for tau_beta = tau_eta.
+        connections from these neurons. The less it is like tau_eta, the less the transfer function
+        fits: it was derived for tau_beta = tau_eta.
     amplitude : float, optional
         A spike is an output of amplitude/dt for one step. In the paper's terms it is h tau_beta. By
         default such that f(1) = 1.
@@ -223,7 +224,8 @@ class AdaptiveSpikingRate(NeuronType):
     ------
     nengo.exceptions.ValidationError
         If theta_0, amplitude or a time constant is not greater than 0, or m_f is less than 0; if
-        theta_0 is 2 or more, so that an activation of 1 makes no spike, and no amplitude is given.
+        m_f is 0 and no theta_0 is given; if theta_0 is 2 or more, so that an activation of 1 makes
+        no spike, and no amplitude is given.
 
     References
     ----------
@@ -255,6 +257,8 @@ class AdaptiveSpikingRate(NeuronType):
     ):
         super().__init__(initial_state)
         self.m_f = m_f
+        if theta_0 is None and not m_f:
+            raise ValidationError("must be given where m_f is 0", attr="theta_0", obj=self)
         self.theta_0 = m_f if theta_0 is None else theta_0
         self.tau_gamma = tau_gamma
         self.tau_eta = tau_eta
@@ -289,7 +293,9 @@ class AdaptiveSpikingRate(NeuronType):
             If this m_f is 0, so that there is no proportion, or the new one is not possible.
         """
         if not self.m_f:
-            raise ValidationError("of 0 has no precision to change", "m_f", self)
+            raise ValidationError(
+                "of 0 is in no proportion to theta_0: make new neurons instead", "m_f", self
+            )
         settings = {name: getattr(self, name) for name in ("tau_gamma", "tau_eta", "tau_phi")}
         settings.update(tau_beta=self.tau_beta, initial_state=self.initial_state)
         theta_0 = self.theta_0 * m_f / self.m_f
@@ -320,7 +326,11 @@ class AdaptiveSpikingRate(NeuronType):
                 obj=self,
             )
         if np.any(intercepts >= 1):
-            raise ValidationError("must be less than 1", attr="intercepts", obj=self)
+            raise ValidationError(
+                f"must be less than 1, where the rate is the highest, got {intercepts.max():.4g}",
+                attr="intercepts",
+                obj=self,
+            )
         highest = dynamics.adaptive_transfer_inverse(np, max_rates * self.amplitude, c)
         gain = (highest - 0.5 * self.theta_0) / (1.0 - intercepts)
         return gain, highest - gain
@@ -345,8 +355,8 @@ class AdaptiveSpiking(AdaptiveSpikingRate):
 
     .. math::
 
-        S(t) &= (\phi * J)(t) \qquad \text{spike where } S - \hat{S} > \theta / 2 \
-        \hat{S}(t) &= \sum_j \theta(t_j) \, e^{-(t - t_j)/\tau_\eta} \
+        S(t) &= (\phi * J)(t) \qquad \text{spike where } S - \hat{S} > \theta / 2 \\
+        \hat{S}(t) &= \sum_j \theta(t_j) \, e^{-(t - t_j)/\tau_\eta} \\
         \theta(t) &= \theta_0 + \sum_j m_f \, \theta(t_j) \, e^{-(t - t_j)/\tau_\gamma}
 
     The refractory response Shat tracks the activation S to within half the threshold. Every spike

@@ -8,6 +8,8 @@ import numpy as np
 from nengo.dists import Choice, Uniform
 
 from nengo_phasor import (
+    AdaptiveSpiking,
+    AdaptiveSpikingRate,
     ArcSparsifier,
     AssumeReference,
     FieldSparsifier,
@@ -27,6 +29,21 @@ NEURONS = (
     ResonateAndFire(surrogate=surrogates.FastSigmoid(0.5)),
     Phasor(),
     Phasor(floor=0.7),
+    AdaptiveSpiking(),
+    AdaptiveSpiking(m_f=0.03),
+    AdaptiveSpiking(m_f=0.45, tau_phi=None),
+    AdaptiveSpiking(m_f=0, theta_0=0.2, tau_phi=0.005, amplitude=1.5),
+    AdaptiveSpiking(0.2, theta_0=0.05, tau_gamma=0.1, tau_eta=0.03, tau_beta=0.04),
+    AdaptiveSpiking(
+        initial_state={
+            "voltage": Uniform(-1, 1),
+            "refraction": Choice([0.3]),
+            "adaptation": Uniform(0, 0.4),
+        }
+    ),
+    AdaptiveSpikingRate(),
+    AdaptiveSpikingRate(m_f=0.03, theta_0=0.1, tau_beta=0.02),
+    AdaptiveSpikingRate(m_f=0, theta_0=2.5, amplitude=1.5),
 )
 
 SYNAPSES = (
@@ -45,6 +62,13 @@ SYNAPSES = (
 POSITIVE = (0, -1.5, "fast", [1.0, 2.0])
 FRACTION = (-0.01, 1.01, "most", [0.1, 0.2])
 
+ADAPTIVE = {
+    "m_f": (-0.01, "strong", [0.1, 0.2]),
+    **dict.fromkeys(("theta_0", "tau_gamma", "tau_eta", "tau_phi", "tau_beta"), POSITIVE),
+    "amplitude": POSITIVE,
+    "initial_state": ({"charge": Choice([0])},),
+}
+
 # type: (arguments it needs, {parameter: values it refuses})
 RANGES = {
     ResonateAndFire: (
@@ -59,6 +83,8 @@ RANGES = {
         },
     ),
     Phasor: ({}, {"floor": POSITIVE}),
+    AdaptiveSpiking: ({}, ADAPTIVE),
+    AdaptiveSpikingRate: ({}, ADAPTIVE),
     ArcSparsifier: ({"arc": 0.5}, {"arc": FRACTION, "frequency": POSITIVE}),
     FieldSparsifier: ({"window": 0.5}, {"window": FRACTION, "frequency": POSITIVE}),
     RandomSparsifier: ({"probability": 0.5}, {"probability": FRACTION, "seed": (-1, 0.5, "x")}),
@@ -85,10 +111,14 @@ def name(obj):
 def inputs(obj, n_steps, dt=0.001, seed=0):
     """Return a signal of shape (n_steps, N) that makes the neurons or the synapse do things.
 
-    Neurons get currents with a rhythm that is not quite theirs, synapses get spikes that are
-    neither quite periodic nor quite regular, or phases that change.
+    Resonators get currents with a rhythm that is not quite theirs, adaptive neurons noisy currents
+    that change their level, synapses get spikes that are neither quite periodic nor quite regular,
+    or phases that change.
     """
     rng = np.random.RandomState(seed)
+    if isinstance(obj, AdaptiveSpikingRate):
+        levels = np.repeat(rng.normal(0.5, 1, (-(-n_steps // 60), N)), 60, axis=0)[:n_steps]
+        return levels + rng.normal(0, 0.2, (n_steps, N))
     if isinstance(obj, PhaseEncoder):
         return np.repeat(rng.uniform(-1, 1, (-(-n_steps // 150), N)), 150, axis=0)[:n_steps]
     frequency = 0.97 * getattr(obj, "frequency", 10.0)
