@@ -35,6 +35,7 @@ EXTRAS = {
     "nengo_gui": "gui",
     "nengo_spa": "spa",
     "scipy": "layerwise",
+    "numba": "layerwise",
     "matplotlib": "plot",
     "click": "cli",
     "tqdm": "cli",

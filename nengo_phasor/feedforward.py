@@ -13,7 +13,7 @@ from nengo.synapses import LinearFilter
 from nengo.transforms import NoTransform
 
 from nengo_phasor import compat
-from nengo_phasor.kernels import convolution_matrix
+from nengo_phasor.kernels import convolution
 from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate, Phasor, ResonateAndFire
 from nengo_phasor.synapses import SpikeSynapse
 
@@ -79,23 +79,23 @@ def layer_order(incoming: dict) -> list:
 
 
 def weights(model: Model, connection: nengo.Connection, dtype):
-    """Return a built connection's weights as a matrix on column vectors; None is the identity."""
+    """Return a built connection's weights as a linear map of `.kernels.add`."""
     weights, transform = model.params[connection].weights, connection.transform
     if weights is None:
         return None
     if isinstance(transform, nengo.Convolution):
-        return convolution_matrix(transform, weights).astype(dtype)
+        return convolution(transform, weights, dtype)
     if isinstance(transform, nengo.Sparse):
         weights = weights if sparse.issparse(weights) else weights.allocate()
-        return sparse.csr_matrix(weights, dtype=dtype)
+        return sparse.csr_matrix(weights.T, dtype=dtype)
     if np.ndim(weights) < 2:
         size = connection.size_out
         return sparse.diags(np.broadcast_to(weights, size), dtype=dtype).tocsr()
-    return np.ascontiguousarray(weights, dtype=dtype)
+    return np.ascontiguousarray(weights.T, dtype=dtype)
 
 
 def places(model: Model, connection: nengo.Connection, dtype):
-    """Return the matrix that brings a connection's signal to its places in the post object.
+    """Return the linear map that brings a connection's signal to its places in the post object.
 
     Neurons multiply it by their gains. None is the identity.
     """
@@ -105,9 +105,9 @@ def places(model: Model, connection: nengo.Connection, dtype):
         gain = np.broadcast_to(model.params[post.ensemble].gain, post.size_in)
     if places == slice(None) and np.all(gain == 1):
         return None
-    rows = np.arange(post.size_in)[places]
-    shape = (post.size_in, connection.size_out)
-    return sparse.csr_matrix((gain[rows], (rows, np.arange(shape[1]))), shape, dtype)
+    columns = np.arange(post.size_in)[places]
+    shape = (connection.size_out, post.size_in)
+    return sparse.csr_matrix((gain[columns], (np.arange(shape[0]), columns)), shape, dtype)
 
 
 def synapse(model: Model, obj: nengo.Connection | nengo.Probe, output: str):

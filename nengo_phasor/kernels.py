@@ -7,12 +7,13 @@ item's neighbour being the next row.
 from __future__ import annotations
 
 from itertools import product
+from typing import NamedTuple
 
 import nengo
 import numpy as np
+from nengo.synapses import LinearFilter
 
-from nengo_phasor import compat, dynamics, phases
-from nengo_phasor.neurons import ResonateAndFire
+from nengo_phasor import compat, compiled, dynamics, phases
 from nengo_phasor.synapses import (
     AssumeReference,
     FieldSparsifier,
@@ -23,10 +24,6 @@ from nengo_phasor.synapses import (
 
 sparse = compat.require("scipy.sparse")
 lfilter = compat.require("scipy.signal").lfilter
-
-
-BLOCK = 50
-"""Number of steps that `resonate_and_fire_blocks` takes at once."""
 
 
 def spikes(dense: np.ndarray):
@@ -137,95 +134,113 @@ SPARSE_WAYS = {FieldSparsifier: through_field, AssumeReference: through_assumpti
 """Synapses with a state that need not look at every neuron in every step."""
 
 
-def filtered(synapse, x: np.ndarray, dt: float, n_steps: int) -> np.ndarray:
-    """Return a dense signal after one of Nengo's filters, which act a step later."""
-    shape = x.shape[1:]
-    state = synapse.make_state(shape, shape, dt, dtype=x.dtype)
-    step = synapse.make_step(shape, shape, dt, None, state)
-    output = np.zeros((n_steps, *shape), x.dtype)
-    for k in range(n_steps - 1):
-        output[k + 1] = step(None, x[k % len(x)])
+def filter_constants(synapse: LinearFilter, dt: float, dtype):
+    """Return A, B, C and D of one of Nengo's filters in discrete time."""
+    A, B, C, D = synapse._get_ss(dt)
+    B, C, D = B.ravel(), C.ravel(), D.item()
+    if len(A) == 1 and not D:  # as Nengo rounds it
+        B, C = B * C, np.ones(1)
+    order = len(B)  # 0 for a filter that only scales
+    return A.reshape(order, order).astype(dtype), B.astype(dtype), C.astype(dtype), dtype.type(D)
+
+
+def filtered(constants, x: np.ndarray, n_steps: int, state: np.ndarray) -> np.ndarray:
+    """Return a dense signal after one of Nengo's filters, which act a step later.
+
+    The state, of shape (order + 1, n_items, n), is advanced in place.
+    """
+    output = np.empty((n_steps, *x.shape[1:]), x.dtype)
+    flat = np.ascontiguousarray(x).reshape(len(x), -1)
+    compiled.filter_steps(
+        flat, output.reshape(n_steps, -1), state.reshape(len(state), -1), *constants
+    )
     return output
 
 
-def resonate_and_fire_window(
-    neurons: ResonateAndFire, dt: float, J: np.ndarray, n_steps: int, states: dict
-):
-    """Return the spikes of resonate-and-fire neurons.
+def spiking_window(neurons, dt: float, J: np.ndarray, n_steps: int, states: np.ndarray):
+    """Return the spikes of a compiled neuron type, advancing its states in place.
 
-    This is `.dynamics.resonate_and_fire` in place, comparing where that multiplies.
+    ``states`` are of shape (n_states, n_items, n).
     """
-    c = neurons.constants(dt)
-    dtype, shape = J.dtype, J.shape[1:]
-    cos, sin, threshold = (dtype.type(v) for v in (c.cos, c.sin, c.threshold))
-    turn = np.array([-sin, sin]).reshape(2, 1, 1)
-    impulse = J * dtype.type(dt)
-    z = np.array([np.tile(states[s], (shape[0], 1)) for s in ("voltage", "current")])
-    turned, was_up, is_up, high = np.empty_like(z), z[1] >= 0, *np.empty((2, *shape), bool)
-    raster = np.empty((n_steps, *shape), bool)
-    for k in range(n_steps):
-        np.multiply(z[::-1], turn, out=turned)
-        z *= cos
-        z += turned
-        z[0] += impulse[k % len(impulse)]
-        np.greater_equal(z[1], 0, out=is_up)
-        np.greater_equal(z[0], threshold, out=high)
-        np.greater(is_up, was_up, out=raster[k])
-        raster[k] &= high
-        was_up, is_up = is_up, was_up
-    rows, columns = np.divmod(np.flatnonzero(raster), shape[1])
-    values = np.full(len(rows), c.height, dtype)
-    return spike_matrix(rows, columns, values, (n_steps * shape[0], shape[1]))
+    c, dtype = neurons.constants(dt), J.dtype.type
+    height = c.height
+    c = type(c)(*map(dtype, c))
+    run = compiled.WINDOWS[type(neurons)]
+    _, n_items, n = J.shape
+    flat = np.ascontiguousarray(J).reshape(len(J), -1)
+    columns, starts = run(flat, n_steps, n, states.reshape(len(states), -1), c)
+    values = np.full(len(columns), height, dtype)
+    return sparse.csr_matrix((values, columns, starts), (n_steps * n_items, n))
 
 
-def resonate_and_fire_blocks(
-    neurons: ResonateAndFire, dt: float, J: np.ndarray, n_steps: int, states: dict
-):
-    """Return the spikes of resonate-and-fire neurons, rounded in another order: for float32.
+class ConvolvedWith(NamedTuple):
+    """A convolution over two dimensions, channels last, as a map of `add`."""
 
-    Over a block of steps the current is a linear function of the inputs and of the state before the
-    block, so it is two matrix products; the first is the same in every period of a repeating
-    input. The voltage is only worked out where the current crosses zero:
-    v_k = (i_{k+1} - cos i_k) / sin, from the rotation of the current.
+    kernel: np.ndarray
+    shape_in: tuple[int, int, int]
+    shape_out: tuple[int, int, int]
+    strides: tuple[int, int]
+    padding: tuple[int, int]
+
+    @property
+    def size_out(self) -> int:
+        """Number of outputs."""
+        return int(np.prod(self.shape_out))
+
+
+def size_out(linear_map, size_in: int) -> int:
+    """Return the number of outputs of a linear map."""
+    if linear_map is None:
+        return size_in
+    return linear_map.size_out if isinstance(linear_map, ConvolvedWith) else linear_map.shape[1]
+
+
+def add(result: np.ndarray, x, linear_map) -> None:
+    """Add a signal, dense or sparse, through a linear map to a dense signal of as many steps.
+
+    The map is a matrix of shape (n_in, n_out), dense or sparse, a `ConvolvedWith`, or None, the
+    identity.
     """
-    c = neurons.constants(dt)
-    period, n_items, n = J.shape
-    size = max(b for b in range(1, BLOCK + 1) if period % b == 0 or period >= n_steps)
-    dtype = J.dtype.type
-    cos, sin, dt = dtype(c.cos), dtype(c.sin), dtype(dt)
-    powers = complex(c.cos, c.sin) ** np.arange(size + 1)
-    lag = np.arange(size)[:, None] - np.arange(size)
-    response = np.where(lag >= 0, powers[np.maximum(lag, 0)], 0) * dt
-    driven = np.vstack([response.imag, response.real[-1]]).astype(dtype)
-    free = np.column_stack([powers.imag, powers.real])[1:]
-    free = np.vstack([free, [powers[-1].real, -powers[-1].imag]]).astype(dtype)
-    J = J.reshape(period, n_items * n)
-    z = np.array([np.tile(states[s], n_items) for s in ("voltage", "current")])
-    up = np.empty((size + 1, n_items * n), bool)
-    up[0] = z[1] >= 0
-    forced, rows, columns = {}, [], []
-    for start in range(0, n_steps, size):
-        first, length = start % period, min(size, n_steps - start)
-        if first not in forced:
-            inputs = J[first : first + size]
-            forced = forced if period < n_steps else {}
-            forced[first] = driven[:, : len(inputs)] @ inputs
-        currents = free @ z
-        currents += forced[first]
-        np.greater_equal(currents[:length], 0, out=up[1 : length + 1])
-        k, place = np.divmod(np.flatnonzero(up[1 : length + 1] > up[:length]), n_items * n)
-        before = np.where(k > 0, currents[k - 1, place], z[1, place])
-        voltage = (currents[k, place] - cos * before) / sin
-        voltage = cos * voltage - sin * before + J[(first + k) % period, place] * dt
-        high = voltage >= neurons.threshold
-        item, neuron = np.divmod(place[high], n)
-        rows.append((start + k[high]) * n_items + item)
-        columns.append(neuron)
-        up[0] = up[size]
-        z = currents[[size, size - 1]]
-    rows, columns = np.concatenate(rows), np.concatenate(columns)
-    values = np.full(len(rows), c.height, dtype)
-    return spike_matrix(rows, columns, values, (n_steps * n_items, n))
+    flat = result.reshape(-1, result.shape[-1])
+    if isinstance(linear_map, ConvolvedWith) and not sparse.issparse(x):
+        x = spikes(x)
+    if sparse.issparse(x) and sparse.issparse(linear_map):
+        x, linear_map = x @ linear_map, None
+    if not sparse.issparse(x):
+        x = x.reshape(-1, x.shape[-1])
+        flat += x if linear_map is None else x @ linear_map
+        return
+    parts = (x.indptr, x.indices, x.data)
+    if linear_map is None:
+        compiled.add_sparse(flat, *parts)
+    elif isinstance(linear_map, ConvolvedWith):
+        compiled.add_convolved(flat, *parts, *linear_map)
+    else:
+        compiled.add_dense(flat, *parts, linear_map)
+
+
+def convolution(transform: nengo.Convolution, kernel: np.ndarray, dtype):
+    """Return the map of a convolution transform: event by event, or else a sparse matrix."""
+    if transform.dimensions != 2 or not transform.channels_last:
+        return convolution_matrix(transform, kernel).T.tocsr().astype(dtype)
+    kernel = _ungrouped(kernel, transform.input_shape.n_channels)
+    return ConvolvedWith(
+        np.ascontiguousarray(kernel, dtype),
+        transform.input_shape.shape,
+        transform.output_shape.shape,
+        tuple(transform.strides),
+        tuple(_padding(transform, transform.input_shape.shape, transform.output_shape.shape)),
+    )
+
+
+def _padding(transform, space_in, space_out):
+    """Return how far the kernel sticks out before the first place, as TensorFlow has it."""
+    return [
+        max((out - 1) * stride + size - before, 0) // 2 if transform.padding == "same" else 0
+        for out, stride, size, before in zip(
+            space_out, transform.strides, transform.kernel_size, space_in, strict=False
+        )
+    ]
 
 
 def convolution_matrix(transform: nengo.Convolution, kernel: np.ndarray):
@@ -233,12 +248,7 @@ def convolution_matrix(transform: nengo.Convolution, kernel: np.ndarray):
     places_in = _channels_last(np.arange(transform.size_in), transform.input_shape)
     places_out = _channels_last(np.arange(transform.size_out), transform.output_shape)
     space_in, space_out = places_in.shape[:-1], places_out.shape[:-1]
-    padding = [
-        max((out - 1) * stride + size - before, 0) // 2 if transform.padding == "same" else 0
-        for out, stride, size, before in zip(
-            space_out, transform.strides, transform.kernel_size, space_in, strict=True
-        )
-    ]
+    padding = _padding(transform, space_in, space_out)
     kernel = _ungrouped(kernel, transform.input_shape.n_channels)
     parts = []
     for offset in product(*map(range, transform.kernel_size)):

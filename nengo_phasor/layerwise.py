@@ -2,11 +2,8 @@
 
 Nengo advances the whole network step by step. Without recurrence that is not necessary: a layer's
 input over the whole window is one product of its presynaptic spikes, which are sparse, with the
-weights. So whole test sets run in batches, many times as fast, and with the same spikes.
-
-In here a signal is either an array of shape (n_steps, n_items, n), where a single step stands for a
-constant, or, for spikes, a sparse matrix of n_steps n_items rows, an item's neighbour being the
-next row.
+weights, and the loops over neurons and steps are compiled. So whole test sets run in batches, many
+times as fast, and with the same spikes.
 """
 
 from __future__ import annotations
@@ -18,14 +15,14 @@ from typing import Any
 import nengo
 import numpy as np
 from nengo.builder import Model
-from nengo.exceptions import SimulationError, ValidationError
+from nengo.exceptions import BuildError, SimulationError, ValidationError
 from nengo.rc import rc
 from nengo.synapses import LinearFilter
 
-from nengo_phasor import compat, feedforward, kernels
-from nengo_phasor.feedforward import vertex
-from nengo_phasor.neurons import ResonateAndFire
-from nengo_phasor.synapses import PhaseEncoder
+from nengo_phasor import compat, feedforward
+from nengo_phasor.pooling import MaxPool
+from nengo_phasor.synapses import SpikeSynapse
+from nengo_phasor.window import State, Window
 
 sparse = compat.require("scipy.sparse")
 
@@ -33,7 +30,7 @@ CHUNK_BYTES = 2**26
 """Size aimed at for the largest array of a chunk of items; each thread has a few of these."""
 
 
-MIN_SHARE = 128
+MIN_SHARE = 16
 """Fewest items worth a thread: with smaller arrays, threads wait for each other's Python."""
 
 
@@ -90,11 +87,13 @@ class Simulator:
         self.order = feedforward.layer_order(self.incoming)
         self.model = Model(dt=dt)
         self.model.build(network)
-        self.weights, self.synapses, self.places = {}, {}, {}
+        self.maps, self.synapses = {}, {}
         for connection in network.all_connections:
-            self.weights[connection] = feedforward.weights(self.model, connection, self.dtype)
+            self.maps[connection] = (
+                feedforward.weights(self.model, connection, self.dtype),
+                feedforward.places(self.model, connection, self.dtype),
+            )
             self.synapses[connection] = feedforward.synapse(self.model, connection, "weighted")
-            self.places[connection] = feedforward.places(self.model, connection, self.dtype)
         for probe in network.all_probes:
             self.synapses[probe] = feedforward.synapse(self.model, probe, "filtered")
         self.n_steps = 0
@@ -144,7 +143,7 @@ class Simulator:
                 "layerwise.Simulator computes one window from rest; call reset() before another "
                 "run, or run for longer"
             )
-        self.data = self._predict(self._arrays(data or {}), n_steps, self.minibatch_size)
+        self.data, _ = self._predict(self._arrays(data or {}), n_steps, self.minibatch_size)
         self.n_steps = n_steps
 
     def predict(self, data: dict, n_steps: int | None = None) -> dict[Any, np.ndarray]:
@@ -171,9 +170,57 @@ class Simulator:
             raise ValidationError("is empty; use run for a network without data", "data", self)
         data = self._arrays(data)
         steps = max(x.shape[1] for x in data.values()) if n_steps is None else n_steps
-        return self._predict(data, steps, len(next(iter(data.values()))))
+        return self._predict(data, steps, len(next(iter(data.values()))))[0]
 
-    def _predict(self, data, n_steps, n_items):
+    def advance(
+        self, data: dict, n_steps: int, state: State | None = None
+    ) -> tuple[dict[Any, np.ndarray], State]:
+        """Return what the probes see, and where the network stands then, to go on from there.
+
+        The states of all neurons and filters are kept for each item, so take batches of a size that
+        fits into memory. Another simulator can go on from a state if its network has the same
+        objects: `nengo_phasor.convert` changes the precision of a network in place.
+
+        Parameters
+        ----------
+        data, n_steps
+            As in `predict`.
+        state : `.State`, optional
+            Where to go on from; by default from rest. ``state[items]`` is that of some items.
+
+        Raises
+        ------
+        nengo.exceptions.BuildError
+            If the network has a synapse or process whose state is not kept.
+        nengo.exceptions.ValidationError
+            As in `predict`, or if the state is of another network or of other items.
+        """
+        self._check_state(state, len(next(iter(data.values()), ())))
+        data = self._arrays(data)
+        return self._predict(data, n_steps, len(next(iter(data.values()))), state, keep=True)
+
+    def _check_state(self, state, n_items):
+        for obj, kept in self.synapses.items():
+            if isinstance(kept, SpikeSynapse):
+                raise BuildError(f"{obj}: the state of {kept} is not kept; use predict")
+        for node in self.network.all_nodes:
+            if isinstance(node.output, nengo.Process) and not isinstance(node.output, MaxPool):
+                raise BuildError(f"{node}: the state of {node.output} is not kept; use predict")
+        if state is None:
+            return
+        missing = [e for e in self.network.all_ensembles if e not in state.values]
+        if missing:
+            raise ValidationError(
+                f"is of another network: it has nothing of {missing[0]}", "state", self
+            )
+        if any(value.shape[1] != n_items for value in state.values.values()):
+            raise ValidationError(
+                f"is of other items than the {n_items} of the data; choose them with state[items]",
+                attr="state",
+                obj=self,
+            )
+
+    def _predict(self, data, n_steps, n_items, state=None, keep=False):
         if n_steps < 1:
             raise ValidationError(f"must be at least 1, got {n_steps}", "n_steps", self)
         for node, x in data.items():
@@ -188,21 +235,26 @@ class Simulator:
         share = max(MIN_SHARE, -(-n_items // self.threads))
         size = max(1, min(CHUNK_BYTES // item_bytes, share))
         starts = range(0, n_items, size)
-        samples = {
-            p: np.count_nonzero(_is_sampled(p.sample_every, self.dt, n_steps))
+        sampled = {
+            p: np.flatnonzero(_is_sampled(p.sample_every, self.dt, n_steps))
             for p in self.network.all_probes
         }
-        results = {p: np.empty((n_items, n, p.size_in), self.dtype) for p, n in samples.items()}
+        results = {
+            p: np.zeros((n_items, len(steps), p.size_in), self.dtype)
+            for p, steps in sampled.items()
+        }
 
         def run_chunk(start):
             items = np.arange(start, min(start + size, n_items))
-            window = _Window(self, n_steps, items, {n: x[items] for n, x in data.items()})
-            for probe, values in window.run().items():
-                results[probe][items] = values
+            chunk = {node: x[items] for node, x in data.items()}
+            window = Window(self, n_steps, items, chunk, state[items] if state else None)
+            for probe, x in window.run().items():
+                _write(results[probe][items[0] : items[-1] + 1], x, sampled[probe], n_steps)
+            return window.after if keep else None
 
         with ThreadPoolExecutor(self.threads) as pool:
-            list(pool.map(run_chunk, starts))
-        return results
+            states = list(pool.map(run_chunk, starts))
+        return results, State.joined(states) if keep else None
 
     def _width(self, data):
         """Return the width of the widest signal that is dense over the whole window."""
@@ -215,7 +267,7 @@ class Simulator:
         widths = [
             1,
             *(e.n_neurons for e in network.all_ensembles),
-            *(x.size_out for x in (*changing, *sums, *filters)),
+            *(max(x.size_in, x.size_out) for x in (*changing, *sums, *filters)),
             *(x.shape[2] for x in data.values() if x.shape[1] > 1),
         ]
         return max(widths)
@@ -242,159 +294,14 @@ class Simulator:
         return arrays
 
 
-class _Window:
-    """One window of one chunk of items: the signals of all objects."""
-
-    def __init__(self, simulator, n_steps, items, data):
-        self.simulator = simulator
-        self.model = simulator.model
-        self.dt = simulator.dt
-        self.dtype = simulator.dtype
-        self.n_steps = n_steps
-        self.items = items
-        self.data = data
-        self.signals = {}
-
-    def run(self):
-        """Return the probes' values, of shape (n_items, n_samples, n)."""
-        for obj in self.simulator.order:
-            run = self.node if isinstance(obj, nengo.Node) else self.ensemble
-            self.signals[obj] = run(obj)
-        return {probe: self.probe(probe) for probe in self.simulator.network.all_probes}
-
-    def node(self, node):
-        """Return a node's output."""
-        if node in self.data:
-            return self.data[node].transpose(1, 0, 2).astype(self.dtype)
-        if node.output is None:
-            return self.input(node, self.simulator.incoming[node])
-        if isinstance(node.output, np.ndarray):
-            output = node.output.astype(self.dtype)
-            return np.broadcast_to(output, (1, len(self.items), node.size_out))
-        run = self.process if isinstance(node.output, nengo.Process) else self.function
-        if node.size_in == 0:
-            output = run(node, None).astype(self.dtype)
-            return np.repeat(output[:, None], len(self.items), axis=1)
-        x = self.input(node, self.simulator.incoming[node])
-        x = self.repeated(self.dense(x), self.n_steps)
-        items = [run(node, x[:, item]).astype(self.dtype) for item in range(len(self.items))]
-        return np.stack(items, axis=1)
-
-    def process(self, node, x):
-        """Return the output, of shape (n_steps, n), of a process for one item."""
-        rng = np.random.RandomState(self.model.seeds[node])
-        settings = {"d": node.size_out, "dt": self.dt, "rng": rng}
-        if x is None:
-            return node.output.run_steps(self.n_steps, **settings)
-        return node.output.apply(x, **settings)
-
-    def function(self, node, x):
-        """Return the output, of shape (n_steps, n), of a function for one item."""
-        output = np.empty((self.n_steps, node.size_out))
-        for k in range(self.n_steps):
-            time = self.dt * (k + 1)
-            value = node.output(time) if x is None else node.output(time, x[k].copy())
-            if value is None and node.size_out:
-                raise SimulationError(f"{node}: its function returned None at t = {time:g} s")
-            if node.size_out:
-                output[k] = value
-        return output
-
-    def ensemble(self, ensemble):
-        """Return the output of an ensemble's neurons."""
-        built = self.model.params[ensemble]
-        incoming = self.simulator.incoming[ensemble]
-        signals = [self.deliver(c) for c in incoming if c.post_obj is not ensemble]
-        encoded = [c for c in incoming if c.post_obj is ensemble]
-        if encoded:
-            encoders = built.scaled_encoders.astype(self.dtype)
-            signals.append(self.product(self.input(ensemble, encoded), encoders))
-        J = self.dense(self.total(signals, built.bias))
-        states = {
-            name: self.model.sig[ensemble.neurons][name].initial_value.astype(self.dtype)
-            for name in ensemble.neuron_type.state
-        }
-        if type(ensemble.neuron_type) is ResonateAndFire:
-            exact = self.dtype == np.float64
-            run = kernels.resonate_and_fire_window if exact else kernels.resonate_and_fire_blocks
-            return run(ensemble.neuron_type, self.dt, J, self.n_steps, states)
-        shape = J.shape[1:]
-        states = {name: np.tile(value, (shape[0], 1)) for name, value in states.items()}
-        output = np.zeros((self.n_steps, *shape), self.dtype)
-        for k in range(self.n_steps):
-            current = J[k % len(J)].copy()
-            ensemble.neuron_type.step(self.dt, current, output[k], **states)
-        return kernels.spikes(output) if ensemble.neuron_type.spiking else output
-
-    def input(self, obj, connections):
-        """Return the sum of what the connections bring to the object."""
-        return self.total([self.deliver(c) for c in connections], np.zeros(obj.size_in))
-
-    def total(self, signals, bias):
-        """Return the sum of signals and a bias; one signal alone may stay sparse."""
-        if len(signals) == 1 and not np.any(bias):
-            return signals[0]
-        signals = [self.dense(x) for x in signals]
-        period = max((len(x) for x in signals), default=1)
-        if any(period % len(x) for x in signals):
-            period = self.n_steps
-        result = np.tile(bias.astype(self.dtype), (period, len(self.items), 1))
-        for x in signals:
-            result += x if len(x) in (1, period) else self.repeated(x, period)
-        return result
-
-    def deliver(self, connection):
-        """Return what a connection brings to its post object."""
-        x = self.signals[vertex(connection.pre_obj)]
-        if not isinstance(connection.pre_obj, nengo.Ensemble):  # decoders select for themselves
-            x = x if connection.pre_slice == slice(None) else x[..., connection.pre_slice]
-        y = self.product(x, self.simulator.weights[connection])
-        y = self.through(self.simulator.synapses[connection], y)
-        return self.product(y, self.simulator.places[connection])
-
-    def product(self, x, matrix):
-        """Return matrix @ x for every step and item; a matrix of None is the identity."""
-        if matrix is None:
-            return x
-        if sparse.issparse(x):
-            y = x @ (matrix.T.tocsr() if sparse.issparse(matrix) else matrix.T)
-            return y if sparse.issparse(y) else y.reshape(-1, len(self.items), len(matrix))
-        flat = x.reshape(-1, x.shape[-1])
-        return (matrix @ flat.T).T.reshape(*x.shape[:-1], matrix.shape[0])
-
-    def through(self, synapse, x):
-        """Return the signal after a synapse."""
-        if synapse is None:
-            return x
-        if isinstance(synapse, LinearFilter):
-            return kernels.filtered(synapse, self.dense(x), self.dt, self.n_steps)
-        if sparse.issparse(x):
-            x = self.repeated(x, self.n_steps)
-            return kernels.through(synapse, x, self.dt, self.items, self.n_steps)
-        if isinstance(synapse, PhaseEncoder) and len(x) == 1:
-            return kernels.encode_constant(synapse, x[0], self.dt, self.n_steps, self.dtype)
-        return kernels.spikes(kernels.through_steps(synapse, x, self.dt, self.items, self.n_steps))
-
-    def dense(self, x):
-        """Return a signal as an array."""
-        return x.toarray().reshape(-1, len(self.items), x.shape[-1]) if sparse.issparse(x) else x
-
-    def repeated(self, x, n_steps):
-        """Return the first ``n_steps`` steps of a signal that repeats."""
-        if sparse.issparse(x):
-            times = -(-n_steps * len(self.items) // x.shape[0])
-            return sparse.vstack([x] * times, "csr")[: n_steps * len(self.items)]
-        return np.take(x, np.arange(n_steps) % len(x), axis=0)
-
-    def probe(self, probe):
-        """Return what a probe sees of its target."""
-        obj = probe.obj
-        x = self.signals[vertex(obj)]
-        if probe.slice is not None:
-            x = x[..., probe.slice]
-        x = self.dense(self.through(self.simulator.synapses[probe], x))
-        steps = np.flatnonzero(_is_sampled(probe.sample_every, self.dt, self.n_steps))
-        return x[steps % len(x)].transpose(1, 0, 2)
+def _write(result, x, steps, n_steps):
+    """Write the sampled steps of a signal, (n_steps, n_items, n), to (n_items, n_samples, n)."""
+    if sparse.issparse(x) and len(steps) == n_steps == x.shape[0] // len(result):
+        step, item = np.divmod(np.repeat(np.arange(x.shape[0]), np.diff(x.indptr)), len(result))
+        result[item, step, x.indices] = x.data
+        return
+    x = x.toarray().reshape(-1, len(result), x.shape[-1]) if sparse.issparse(x) else x
+    result[...] = x[steps % len(x)].transpose(1, 0, 2)
 
 
 def _is_sampled(sample_every, dt, n_steps):

@@ -5,17 +5,18 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from nengo_phasor import (
+    AdaptiveSpiking,
     AssumeReference,
     FieldSparsifier,
     PhaseEncoder,
-    ResonateAndFire,
+    compiled,
     kernels,
+    metrics,
     phases,
 )
 from tests.registry import NEURONS, SYNAPSES, N, inputs, name
 
 DT = 0.001
-resonators = [n for n in NEURONS if hasattr(n, "frequency")]
 
 
 def batch(obj, n_steps, n_items=3):
@@ -102,42 +103,70 @@ def test_encoded_constant(frequency, n_steps):
 
 
 @pytest.mark.parametrize(
-    "synapse", [nengo.Lowpass(0.01), nengo.Alpha(0.02), nengo.LinearFilter([1, 2], [0.1, 1])]
+    "synapse",
+    [
+        nengo.Lowpass(0.01),
+        nengo.Lowpass(0),
+        nengo.Alpha(0.02),
+        nengo.LinearFilter([1, 2], [0.1, 1]),
+        nengo.Alpha(0.02).combine(nengo.Lowpass(0.005)),
+    ],
+    ids=str,
 )
 def test_filter_acts_a_step_later(synapse):
+    """And goes on from where it stopped."""
     x = np.random.RandomState(0).normal(size=(50, 2, 3))
     expected = np.zeros((130, 2, 3))
     expected[1:] = synapse.filt(np.tile(x, (3, 1, 1)), dt=DT, y0=0)[:129]
-    got = kernels.filtered(synapse, x, DT, 130)
-    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+    constants = kernels.filter_constants(synapse, DT, x.dtype)
+    state = np.zeros((len(constants[0]) + 1, 2, 3))
+    parts = [kernels.filtered(constants, x, n_steps, state) for n_steps in (50, 50, 30)]
+    np.testing.assert_allclose(np.concatenate(parts), expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("neuron", resonators, ids=name)
+compiled_neurons = [n for n in NEURONS if type(n) in compiled.WINDOWS]
+
+
+def initial_states(neuron, n_items=3, dtype=float):
+    states = neuron.make_state(N, rng=np.random.RandomState(0), dtype=dtype)
+    return np.repeat(np.array(list(states.values()))[:, None], n_items, axis=1)
+
+
+@pytest.mark.parametrize("neuron", compiled_neurons, ids=name)
 @pytest.mark.parametrize("n_inputs", [1, 40, 300])
-def test_window_of_resonate_and_fire(neuron, n_inputs):
-    """Exactly the neurons' own steps, also for an input that repeats."""
+def test_window_of_neurons(neuron, n_inputs):
+    """Exactly the neurons' own steps and states, also for an input that repeats."""
     J, n_steps = batch(neuron, 300)[:n_inputs], 300
-    initial = neuron.make_state(N, rng=np.random.RandomState(0), dtype=float)
-    got = kernels.resonate_and_fire_window(neuron, DT, J, n_steps, initial)
-    for item in range(3):
-        state = {k: v.copy() for k, v in initial.items()}
-        expected = np.zeros((n_steps, N))
-        for k in range(n_steps):
-            neuron.step(DT, J[k % n_inputs, item], expected[k], **state)
-        assert_array_equal(got.toarray().reshape(n_steps, 3, N)[:, item], expected)
+    states = initial_states(neuron)
+    expected, others = np.zeros((n_steps, 3, N)), states.copy()
+    got = kernels.spiking_window(neuron, DT, J, n_steps, states)
+    for k in range(n_steps):
+        arguments = dict(zip(neuron.state, others, strict=True))
+        neuron.step(DT, J[k % n_inputs], expected[k], **arguments)
+    assert_array_equal(got.toarray().reshape(n_steps, 3, N), expected)
+    assert_array_equal(states, others)
+    assert got.has_canonical_format
     assert got.nnz or n_inputs == 1
 
 
-def test_window_in_single_precision():
-    (neuron, *_), J = resonators, batch(resonators[0], 400).astype("float32")
-    state = {k: np.zeros(N, "float32") for k in ("voltage", "current")}
-    got = kernels.resonate_and_fire_window(neuron, DT, J, 400, state)
-    double = kernels.resonate_and_fire_window(
-        neuron, DT, J.astype(float), 400, {k: v.astype(float) for k, v in state.items()}
+@pytest.mark.parametrize("neuron", compiled_neurons, ids=name)
+def test_window_in_single_precision(neuron):
+    J = batch(neuron, 400)
+    got, double = (
+        kernels.spiking_window(neuron, DT, J.astype(t), 400, initial_states(neuron, dtype=t))
+        for t in ("float32", "float64")
     )
     assert got.dtype == np.float32
-    steps, others = (np.argwhere(x.toarray().reshape(400, 3, N)) for x in (got, double))
-    assert abs(len(steps) - len(others)) <= 0.001 * len(others)
+    assert metrics.spike_agreement(*(x.toarray().T for x in (got, double)), within=1) > 0.99
+
+
+def test_window_of_many_spikes():
+    """More than there is room for at first."""
+    neuron = AdaptiveSpiking(0.03)
+    J = np.full((1, 2, 9), 30.0)
+    got = kernels.spiking_window(neuron, DT, J, 200, np.zeros((3, 2, 9)))
+    assert got.nnz > 0.8 * 200 * 18
+    assert_array_equal(np.diff(got.indptr) % 9, 0)
 
 
 # --- convolution ----------------------------------------------------------------------------------
@@ -164,7 +193,7 @@ CONVOLUTIONS = [
 
 
 @pytest.mark.parametrize("arguments", CONVOLUTIONS, ids=lambda a: "-".join(map(str, a.values())))
-def test_convolution_as_a_matrix(arguments):
+def test_convolution(arguments):
     """Against the operator of nengo.Simulator."""
     transform = nengo.Convolution(**arguments)
     if transform.dimensions > 2:  # beyond what Nengo runs: the definition, place by place
@@ -188,6 +217,31 @@ def test_convolution_as_a_matrix(arguments):
     matrix = kernels.convolution_matrix(transform, kernel)
     assert matrix.shape == (transform.size_out, transform.size_in)
     np.testing.assert_allclose(matrix @ x, expected, rtol=1e-12, atol=1e-12)
+    result = np.ones((1, 2, transform.size_out))
+    signal = np.stack([x, 2 * x])[None]
+    linear_map = kernels.convolution(transform, kernel, np.dtype(float))
+    assert isinstance(linear_map, kernels.ConvolvedWith) == (
+        transform.dimensions == 2 and transform.channels_last
+    )
+    assert kernels.size_out(linear_map, transform.size_in) == transform.size_out
+    for sent in (signal, kernels.spikes(signal)):
+        kernels.add(result, sent, linear_map)
+    np.testing.assert_allclose(result[0, 0], 1 + 2 * expected, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(result[0, 1], 1 + 4 * expected, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("linear_map", ["identity", "dense", "sparse"])
+def test_linear_maps(linear_map):
+    """Dense and sparse signals, against a product."""
+    rng = np.random.RandomState(0)
+    matrix = {"identity": np.eye(5)}.get(linear_map, rng.normal(size=(5, 4)))
+    given = {"identity": None, "dense": matrix, "sparse": sparse.csr_matrix(matrix)}[linear_map]
+    x = rng.poisson(0.3, (7, 3, 5)).astype(float)
+    result = np.full((7, 3, matrix.shape[1]), 0.5)
+    for signal in (x, kernels.spikes(x)):
+        kernels.add(result, signal, given)
+    np.testing.assert_allclose(result, 0.5 + 2 * x @ matrix, rtol=1e-12)
+    assert kernels.size_out(given, 5) == matrix.shape[1]
 
 
 def test_phases_of_encoded_constant():
@@ -195,21 +249,3 @@ def test_phases_of_encoded_constant():
     spikes = kernels.encode_constant(PhaseEncoder(), phase, DT, 100, "float64").toarray()
     decoded = phases.from_raster(spikes, 10, DT)[0]
     assert np.abs(phases.difference(decoded, phase[0])).max() <= 0.01 + 1e-9
-
-
-@pytest.mark.parametrize(
-    ("period", "n_steps"),
-    [(100, 800), (100, 777), (100, 60), (777, 777), (1, 300), (37, 300), (101, 150), (30, 30)],
-)
-@pytest.mark.parametrize("frequency", [10.0, 33.0])
-def test_blocks_of_steps_make_the_same_spikes_as_single_steps(period, n_steps, frequency):
-    """Whatever part of a block is left at the end, and where a repeating input begins again."""
-    rng = np.random.RandomState(0)
-    neurons = ResonateAndFire(frequency)
-    J = (rng.randn(period, 3, 40) * (rng.rand(period, 3, 40) < 0.3) * 500).astype(np.float32)
-    states = {name: rng.randn(40).astype(np.float32) for name in ("voltage", "current")}
-    step_by_step = kernels.resonate_and_fire_window(neurons, 0.001, J, n_steps, states)
-    blocks = kernels.resonate_and_fire_blocks(neurons, 0.001, J, n_steps, states)
-    assert step_by_step.nnz > 30
-    same = (step_by_step != 0).multiply(blocks != 0).nnz
-    assert same >= 0.999 * max(step_by_step.nnz, blocks.nnz) - 1

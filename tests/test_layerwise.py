@@ -97,7 +97,9 @@ def test_all_neuron_types_are_tested():
 @pytest.mark.parametrize("biased", [False, True])
 def test_neurons(neuron, biased):
     """Driven by currents, with Nengo's gains and biases, or given ones."""
-    parameters = {"gain": np.linspace(0.5, 2, N), "bias": np.linspace(-1, 9, N)} if biased else {}
+    parameters = {"gain": np.linspace(0.5, 2, N), "bias": np.linspace(-1, 9, N)}
+    if not biased:
+        parameters = {"max_rates": np.linspace(20, 45, N)}
 
     def build():
         node = nengo.Node(PresentInput(inputs(neuron, 400), DT))

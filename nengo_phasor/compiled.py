@@ -1,0 +1,174 @@
+"""The inner loops of `.layerwise`, compiled by Numba; neurons run the equations of `.dynamics`.
+
+Signals are flat here: rows are time steps, and columns the neurons of all items of a batch; or, for
+sparse ones, a row for each step and item. What is compiled releases Python's lock, so that chunks
+of items run in parallel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from nengo_phasor import compat, dynamics
+from nengo_phasor.neurons import AdaptiveSpiking, ResonateAndFire
+
+numba = compat.require("numba")
+register_jitable = compat.require("numba.extending").register_jitable
+
+for _equation in (dynamics.resonate, dynamics.resonate_and_fire, dynamics.adaptive_spike):
+    register_jitable(_equation)
+
+cached = numba.njit(nogil=True, cache=True)
+"""For loops that call nothing outside of this module: the cache sees no change there."""
+
+
+# ---------------------------------------------------------------------------------- linear maps
+
+
+@cached
+def add_sparse(result, starts, columns, values):
+    """Add a sparse signal to a dense one of the same shape."""
+    for row in range(len(starts) - 1):
+        for k in range(starts[row], starts[row + 1]):
+            result[row, columns[k]] += values[k]
+
+
+@cached
+def add_dense(result, starts, columns, values, weights):
+    """Add a sparse signal times weights, of shape (n_in, n_out)."""
+    for row in range(len(starts) - 1):
+        target = result[row]
+        for k in range(starts[row], starts[row + 1]):
+            source, value = weights[columns[k]], values[k]
+            for j in range(len(target)):
+                target[j] += value * source[j]
+
+
+@cached
+def add_convolved(result, starts, columns, values, kernel, shape_in, shape_out, strides, padding):
+    """Add a sparse signal convolved with a kernel, (height, width, n_in, n_out), channels last."""
+    width, channels = shape_in[1], shape_in[2]
+    for row in range(len(starts) - 1):
+        target = result[row].reshape(shape_out)
+        for k in range(starts[row], starts[row + 1]):
+            place, channel = divmod(columns[k], channels)
+            y, x = divmod(place, width)
+            for a in range(kernel.shape[0]):
+                down, off_y = divmod(y + padding[0] - a, strides[0])
+                if off_y or not 0 <= down < shape_out[0]:
+                    continue
+                for b in range(kernel.shape[1]):
+                    across, off_x = divmod(x + padding[1] - b, strides[1])
+                    if off_x or not 0 <= across < shape_out[1]:
+                        continue
+                    pixel, source = target[down, across], kernel[a, b, channel]
+                    for j in range(len(pixel)):
+                        pixel[j] += values[k] * source[j]
+
+
+# -------------------------------------------------------------------------------------- filters
+
+
+@cached
+def filter_steps(x, output, state, A, B, C, D):
+    """Filter ``x``, which repeats, by x <- A x + B u; write what comes out, a step later.
+
+    The last row of the state is the value that is due next. The form is Nengo's: where D is zero
+    the output is C times the new state, else C times the old one plus D u.
+    """
+    order = len(A)
+    X, due = state[:order], state[order]
+    old = np.empty_like(X)
+    for k in range(len(output)):
+        u, y = x[k % len(x)], output[k]
+        for j in range(len(due)):
+            y[j] = due[j]
+            due[j] = D * u[j]
+        if D != 0:
+            for i in range(order):
+                for j in range(len(due)):
+                    due[j] += C[i] * X[i, j]
+        old[:] = X
+        for i in range(order):
+            for j in range(len(due)):
+                X[i, j] *= A[i, i]
+            for m in range(order):
+                if m != i:
+                    for j in range(len(due)):
+                        X[i, j] += A[i, m] * old[m, j]
+            for j in range(len(due)):
+                X[i, j] += B[i] * u[j]
+        if D == 0:
+            for i in range(order):
+                for j in range(len(due)):
+                    due[j] += C[i] * X[i, j]
+
+
+# -------------------------------------------------------------------------------------- neurons
+
+
+@numba.njit
+def heaviside(x):
+    """Return whether x >= 0, as a number."""
+    return 1.0 if x >= 0 else 0.0
+
+
+def resonate_and_fire_row(J, states, fired, c):
+    """Advance a row of resonate-and-fire neurons."""
+    voltage, current = states[0], states[1]
+    for j in range(len(J)):
+        spike, voltage[j], current[j] = dynamics.resonate_and_fire(
+            J[j], voltage[j], current[j], c, heaviside
+        )
+        fired[j] = spike != 0
+
+
+def adaptive_spike_row(J, states, fired, c):
+    """Advance a row of adaptive spiking neurons."""
+    voltage, refraction, adaptation = states[0], states[1], states[2]
+    for j in range(len(J)):
+        spike, voltage[j], refraction[j], adaptation[j] = dynamics.adaptive_spike(
+            J[j], voltage[j], refraction[j], adaptation[j], c, heaviside
+        )
+        fired[j] = spike != 0
+
+
+def window_of(advance_row: Callable) -> Callable:
+    """Return the compiled loop over a window of time, given that over a row of neurons."""
+    advance_row = numba.njit(advance_row)
+
+    @numba.njit(nogil=True)
+    def run(J, n_steps, n_neurons, states, c):
+        """Return the sparse spikes: their columns, and where each step's and item's begin."""
+        width = J.shape[1]
+        n_items = width // n_neurons
+        fired = np.zeros(-(-width // 8) * 8, np.uint8)
+        eights = fired.view(np.uint64)
+        columns = np.empty(width + n_steps * width // 32, np.int32)
+        starts = np.zeros(n_steps * n_items + 1, np.int64)
+        count = 0
+        for k in range(n_steps):
+            advance_row(J[k % len(J)], states, fired, c)
+            if count + width > len(columns):
+                longer = np.empty(2 * len(columns) + width, np.int32)
+                longer[:count] = columns[:count]
+                columns = longer
+            for eight in range(len(eights)):
+                if eights[eight]:
+                    for j in range(8 * eight, 8 * eight + 8):
+                        if fired[j]:
+                            item, columns[count] = divmod(j, n_neurons)
+                            starts[k * n_items + item + 1] += 1
+                            count += 1
+        return columns[:count].copy(), np.cumsum(starts)
+
+    return run
+
+
+WINDOWS = {
+    ResonateAndFire: window_of(resonate_and_fire_row),
+    AdaptiveSpiking: window_of(adaptive_spike_row),
+}
+"""Neuron types that are compiled; Nengo's own run step by step."""
