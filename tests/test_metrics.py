@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nengo.exceptions import ValidationError
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from nengo_phasor import metrics
 
@@ -34,6 +36,104 @@ def test_accuracy():
     predicted = np.array([[0, 1], [2, 2], [1, 0], [1, 1]])
     assert_array_equal(metrics.accuracy(predicted, [0, 2, 0, 1]), [0.75, 1.0 - 0.25])
     assert metrics.accuracy([1, 2, 3], [1, 2, 0]) == pytest.approx(2 / 3)
+
+
+def test_accuracy_over_time():
+    outputs = np.array(
+        [
+            [[0, 0, 0], [0.1, 0.2, 0], [0, 3, 2]],  # equal outputs: the first
+            [[-2, -1, -3], [1, 1, 2], [0, 0, 1]],
+        ]
+    )
+    assert_array_equal(metrics.accuracy_over_time(outputs, [1, 2]), [0, 1, 1])
+    assert_array_equal(metrics.accuracy_over_time(outputs, [0, 1]), [1, 0, 0])
+
+
+ACCURACY = [0.1, 0.5, 0.985, 0.97, 1.0, 0.99]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "step"),
+    [(0.05, 1), (0.3, 2), (0.98, 3), (0.99, 5), (1, 5)],
+)
+def test_matching_time(fraction, step):
+    """The end of the first step that reaches it, be there less afterwards."""
+    assert metrics.matching_time(ACCURACY, 0.002, fraction) == pytest.approx(0.002 * step)
+    percent = 100 * np.array(ACCURACY)
+    assert metrics.matching_time(percent, 0.002, fraction) == pytest.approx(0.002 * step)
+    rest = percent[step - 1 :]
+    expected = np.sqrt(np.mean((rest - rest.mean()) ** 2))
+    assert metrics.stability(percent, fraction) == pytest.approx(expected)
+
+
+def test_matching_time_by_default():
+    assert metrics.matching_time(ACCURACY) == pytest.approx(0.005)
+    assert metrics.stability(ACCURACY) == pytest.approx(0.005)
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=30), st.floats(0.01, 1))
+def test_before_the_matching_time_accuracy_is_lower(accuracy, fraction):
+    step = round(metrics.matching_time(accuracy, 1.0, fraction))
+    needed = fraction * max(accuracy)
+    assert accuracy[step - 1] >= needed
+    assert all(a < needed for a in accuracy[: step - 1])
+
+
+@pytest.mark.parametrize("measure", [metrics.matching_time, metrics.stability])
+@pytest.mark.parametrize(
+    ("accuracy", "settings", "message"),
+    [
+        (ACCURACY, {"fraction": 0}, r"fraction.*\(0, 1\], got 0"),
+        (ACCURACY, {"fraction": 1.01}, r"fraction.*got 1.01"),
+        ([], {}, r"accuracy.*shape \(n_steps,\), got \(0,\)"),
+        ([ACCURACY], {}, r"got \(1, 6\)"),
+        ([0.0, 0.0], {}, "no maximum to reach: 0.0"),
+        ([0.5, nan], {}, "no maximum to reach: nan"),
+    ],
+)
+def test_no_matching_time(measure, accuracy, settings, message):
+    with pytest.raises(ValidationError, match=message):
+        measure(accuracy, **settings)
+
+
+def test_spikes_and_rate_by_hand():
+    """Three neurons of amplitude 2, at 0.5 ms; two items with 6 and 1 spikes."""
+    output = np.zeros((2, 4, 3))
+    output[0, [0, 1, 3], 0] = 2 / 0.0005
+    output[0, 2, 2] = 3 * 2 / 0.0005  # three in a step
+    output[1, 0, 1] = 2 / 0.0005
+    counts = metrics.spike_counts(output, dt=0.0005, amplitude=2)
+    assert_allclose(counts, [[3, 0, 3], [0, 1, 0]])
+    # a node that gets their sum, which counts them as well
+    summed = metrics.spike_counts(output.sum(axis=-1, keepdims=True), 0.0005, 2)
+    assert_allclose(summed, [[6], [1]])
+    spikes = metrics.spikes_per_inference({"a": counts, "b": summed})
+    assert_allclose(spikes, [12, 2])
+    # 7 spikes a item on average, 4 neurons, 2 ms
+    assert metrics.firing_rate(spikes, 4, 0.002) == pytest.approx(7 / 4 / 0.002)
+    assert metrics.firing_rate(7, 4, 0.002) == pytest.approx(7 / 4 / 0.002)
+
+
+def test_single_precision_counts_exactly():
+    output = np.full((1, 100_000, 1), np.float32(0.1 / 0.001))
+    assert metrics.spike_counts(output, amplitude=0.1)[0, 0] == pytest.approx(100_000, rel=1e-7)
+
+
+def test_rate_of_nothing():
+    with pytest.raises(ValidationError, match=r"counts.*no layers"):
+        metrics.spikes_per_inference({})
+    with pytest.raises(ValidationError, match=r"n_neurons.*greater than 0, got 0"):
+        metrics.firing_rate([1, 2], 0, 0.5)
+    with pytest.raises(ValidationError, match=r"window.*greater than 0, got -1"):
+        metrics.firing_rate([1, 2], 5, -1)
+
+
+def test_selectivity():
+    assert metrics.selectivity([True, False, False, True, False]) == 0.4
+    with pytest.raises(ValidationError, match=r"boolean.*got 2 of int"):
+        metrics.selectivity([3, 4])  # indices would be taken for a mask
+    with pytest.raises(ValidationError, match=r"boolean.*got 0 of bool"):
+        metrics.selectivity(np.zeros(0, bool))
 
 
 def test_fraction_removed():

@@ -1,0 +1,334 @@
+"""What an inference costs: synaptic operations, neuron updates, and their energy on devices.
+
+A spike costs one synaptic operation for every non-zero weight that it passes on its way to other
+neurons. A non-spiking network of the same weights costs one multiply-accumulate for each of them.
+``docs/energy.md`` has the rules of counting, the devices' sources, and what is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from itertools import product
+from typing import NamedTuple
+
+import nengo
+import numpy as np
+from nengo.dists import Distribution
+from nengo.ensemble import Neurons
+from nengo.exceptions import BuildError, ValidationError
+from nengo.transforms import NoTransform, SparseMatrix
+from numpy.typing import ArrayLike, NDArray
+
+
+class Device(NamedTuple):
+    """Energy in joules of one operation of each kind; None where none is published.
+
+    Attributes
+    ----------
+    synapse : float
+        Of a synaptic operation: a spike that reaches a neuron through one weight.
+    update : float
+        Of advancing one neuron by one time step.
+    mac : float
+        Of a multiply-accumulate of a non-spiking network.
+    source : str
+        Where the figures are from.
+    """
+
+    synapse: float | None
+    update: float | None
+    mac: float | None
+    source: str
+
+
+DEVICES = {
+    "cmos_45nm_float32": Device(0.9e-12, None, 4.6e-12, "Horowitz 2014"),
+    "cmos_45nm_int8": Device(0.1e-12, None, 0.3e-12, "Horowitz 2014"),
+    "loihi": Device(23.6e-12, 81e-12, None, "Davies et al. 2018, table 2"),
+    "truenorth": Device(26e-12, 0.0, None, "Merolla et al. 2014; updates are in the synapses'"),
+}
+
+
+class Energy(NamedTuple):
+    """Energy of an inference.
+
+    Attributes
+    ----------
+    parts : {str: float or ndarray}
+        In joules, for each kind of operation.
+    unpriced : tuple of str
+        Kinds of operations that the device has no figure for: not in the parts.
+    """
+
+    parts: dict[str, float | NDArray]
+    unpriced: tuple[str, ...]
+
+    @property
+    def total(self) -> float | NDArray:
+        """The sum of the parts, in joules."""
+        return sum(self.parts.values())
+
+
+def energy(operations: Mapping[str, ArrayLike], device: str | Device) -> Energy:
+    """Return the energy of operations on a device, in joules.
+
+    Parameters
+    ----------
+    operations : {str: number or array_like}
+        How many of each kind an inference takes: "synapse" (`synaptic_operations`), "update"
+        (`neuron_updates`), "mac" (`multiply_accumulates`). Arrays are of one number an item.
+    device : str or `Device`
+        A key of `DEVICES`, or figures of one's own.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there is no such device or kind of operation, or the device has a figure for none.
+    """
+    if isinstance(device, str):
+        if device not in DEVICES:
+            raise ValidationError(f"{device!r} is none of {', '.join(DEVICES)}", "device")
+        device = DEVICES[device]
+    kinds = ("synapse", "update", "mac")
+    if unknown := set(operations) - set(kinds):
+        raise ValidationError(f"{sorted(unknown)} are none of {', '.join(kinds)}", "operations")
+    prices = {kind: getattr(device, kind) for kind in operations}
+    unpriced = tuple(kind for kind, price in prices.items() if price is None)
+    if len(unpriced) == len(prices):
+        raise ValidationError(
+            f"of kinds {list(prices)} have no energy on {device}; give others, or another device",
+            "operations",
+        )
+    parts = {
+        kind: np.multiply(operations[kind], price)
+        for kind, price in prices.items()
+        if price is not None
+    }
+    return Energy(parts, unpriced)
+
+
+def fan_out(network: nengo.Network, senders: Iterable[nengo.Node] = ()) -> dict:
+    """Return how many synaptic operations one spike of each neuron costs.
+
+    A relay, a node without output, is no place of its own: what passes it costs what it costs
+    further on. The operations are counted where spikes end: at neurons, at nodes that compute, such
+    as pooling, and at relays from which nothing goes on, such as a read-out.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        Connected from and to neurons and nodes. Its weights need not be built: those still to be
+        drawn count as non-zero.
+    senders : iterable of nengo.Node
+        Relays whose own spikes are counted, such as those behind a sparsifier. What reaches them
+        costs nothing; what they send does.
+
+    Returns
+    -------
+    {nengo.Ensemble or nengo.Node: (n,) ndarray of float}
+        Whole numbers, for every ensemble and node.
+
+    Raises
+    ------
+    nengo.exceptions.BuildError
+        If a connection decodes or encodes values, has a function or a transform that can't be
+        counted, or relays are connected in a loop.
+    """
+    outgoing = {obj: [] for obj in (*network.all_ensembles, *network.all_nodes)}
+    for connection in network.all_connections:
+        _check_connection(connection)
+        outgoing[_vertex(connection.pre_obj)].append(connection)
+    senders, found = set(senders), {}
+
+    def arriving(obj, path):
+        """What a spike costs that reaches each input of the object by way of the path."""
+        if not _is_relay(obj) or not outgoing[obj]:
+            return np.ones(obj.n_neurons if isinstance(obj, nengo.Ensemble) else obj.size_in)
+        return np.zeros(obj.size_in) if obj in senders else leaving(obj, path)
+
+    def leaving(obj, path=()):
+        """What a spike costs that leaves from each output of the object."""
+        if obj in path:
+            raise BuildError(
+                f"relays in a loop, {' -> '.join(map(str, (*path, obj)))}, have no fan-out: spikes "
+                "would go round for ever"
+            )
+        if obj not in found:
+            size = obj.n_neurons if isinstance(obj, nengo.Ensemble) else obj.size_out
+            total = np.zeros(size)
+            for connection in outgoing[obj]:
+                ends = arriving(_vertex(connection.post_obj), (*path, obj))
+                cost = _backwards(connection.transform, ends[connection.post_slice])
+                np.add.at(total, connection.pre_slice, cost)
+            found[obj] = total
+        return found[obj]
+
+    return {obj: leaving(obj) for obj in outgoing}
+
+
+def synaptic_operations(network: nengo.Network, counts: Mapping[Hashable, ArrayLike]) -> NDArray:
+    """Return the number of synaptic operations that spikes cause, for each item.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        See `fan_out`.
+    counts : {nengo.Ensemble or nengo.Node: (n_items, n) array_like}
+        Spikes of each neuron, `.metrics.spike_counts`, of every ensemble. Also of nodes that send
+        spikes: inputs, and relays behind a sparsifier (the ``senders`` of `fan_out`).
+
+    Returns
+    -------
+    (n_items,) ndarray of float
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an ensemble lacks, or counts are of the wrong shape or for something else.
+    nengo.exceptions.BuildError
+        As `fan_out`.
+    """
+    costs = fan_out(network, (obj for obj in counts if isinstance(obj, nengo.Node)))
+    for obj in network.all_ensembles:
+        if obj not in counts:
+            raise ValidationError(
+                f"lack {obj}: give its spikes, if there are none, zeros", "counts"
+            )
+    total = 0.0
+    for obj, count in counts.items():
+        if obj not in costs:
+            raise ValidationError(f"have {obj}, which is no ensemble or node here", "counts")
+        if np.ndim(count) != 2 or np.shape(count)[1] != len(costs[obj]):
+            raise ValidationError(
+                f"of {obj} need shape (n_items, {len(costs[obj])}), got {np.shape(count)}", "counts"
+            )
+        total = total + np.asarray(count, float) @ costs[obj]
+    return total
+
+
+def neuron_updates(network: nengo.Network, n_steps: int) -> int:
+    """Return how many times a neuron is advanced by a time step in an inference of ``n_steps``.
+
+    The inputs of a node that computes on them, such as pooling, count as neurons: each holds a
+    value that changes in every step.
+    """
+    neurons = sum(ensemble.n_neurons for ensemble in network.all_ensembles)
+    inputs = sum(node.size_in for node in network.all_nodes if not _is_relay(node))
+    return (neurons + inputs) * n_steps
+
+
+def multiply_accumulates(network: nengo.Network) -> int:
+    """Return how many multiply-accumulates an inference of the non-spiking network takes.
+
+    That is the number of non-zero weights of all its connections; those of a convolution count at
+    every place.
+
+    Raises
+    ------
+    nengo.exceptions.BuildError
+        As `fan_out`.
+    """
+    total = 0
+    for connection in network.all_connections:
+        _check_connection(connection)
+        if not isinstance(connection.transform, NoTransform):
+            total += int(np.sum(_backwards(connection.transform, np.ones(connection.size_out))))
+    return total
+
+
+# ------------------------------------------------------------------------------------- connections
+
+
+def _vertex(obj):
+    return obj.ensemble if isinstance(obj, Neurons) else obj
+
+
+def _is_relay(obj):
+    return isinstance(obj, nengo.Node) and obj.output is None
+
+
+def _check_connection(connection):
+    ends = (connection.pre_obj, connection.post_obj)
+    transform = type(connection.transform)
+    for wrong, what in (
+        (not all(isinstance(x, nengo.Node | Neurons) for x in ends), "decodes, encodes or learns"),
+        (connection.function is not None, "has a function"),
+        (transform not in _BACKWARDS, f"has a transform of type {transform.__name__}"),
+    ):
+        if wrong:
+            raise BuildError(
+                f"{connection} {what}: operations are counted for weights between neurons and nodes"
+            )
+
+
+def _backwards(transform, ends):
+    """Return for each input the sum of what follows at the ends of its non-zero weights."""
+    return _BACKWARDS[type(transform)](transform, ends)
+
+
+def _no_transform(transform, ends):
+    return ends
+
+
+def _dense(transform, ends):
+    present = _present(transform.init, transform.init_shape)
+    return present.T @ ends if present.ndim == 2 else present * ends
+
+
+def _sparse(transform, ends):
+    init = transform.init
+    if isinstance(init, SparseMatrix):
+        (rows, columns), weights = init.indices.T, init.data
+    else:
+        init = init.tocoo()
+        rows, columns, weights = init.row, init.col, init.data
+    passed = _present(weights, rows.shape) * ends[rows]
+    return np.bincount(columns, passed, minlength=transform.size_in)
+
+
+def _convolution(transform, ends):
+    shape_in = transform.input_shape
+    present = _present(transform.init, transform.kernel_shape)
+    ends = _channels_last(ends, transform.output_shape)
+    result = np.zeros((*shape_in.spatial_shape, shape_in.n_channels))
+    for offset in product(*map(range, transform.kernel_size)):
+        linked = [_linked(transform, axis, place) for axis, place in enumerate(offset)]
+        inputs, outputs = (np.ix_(*places) for places in zip(*linked, strict=True))
+        groups = zip(
+            np.split(ends[outputs], transform.groups, axis=-1),
+            np.split(present[offset], transform.groups, axis=-1),
+            strict=True,
+        )
+        result[inputs] += np.concatenate([end @ kernel.T for end, kernel in groups], axis=-1)
+    return (result if shape_in.channels_last else np.moveaxis(result, -1, 0)).ravel()
+
+
+def _linked(transform, axis, place):
+    """Return which inputs an element of the kernel links to which outputs, along one axis."""
+    n_in, n_out = (
+        shape.spatial_shape[axis] for shape in (transform.input_shape, transform.output_shape)
+    )
+    stride = transform.strides[axis]
+    missing = (n_out - 1) * stride + transform.kernel_size[axis] - n_in
+    before = max(missing, 0) // 2 if transform.padding == "same" else 0
+    inputs = np.arange(n_out) * stride + place - before
+    inside = (inputs >= 0) & (inputs < n_in)
+    return inputs[inside], np.flatnonzero(inside)
+
+
+def _channels_last(flat, shape):
+    array = flat.reshape(shape.shape)
+    return array if shape.channels_last else np.moveaxis(array, 0, -1)
+
+
+def _present(weights, shape):
+    """Return 1 where a weight is not zero, as all are that are still to be drawn."""
+    return np.ones(shape) if isinstance(weights, Distribution) else (np.asarray(weights) != 0) * 1.0
+
+
+_BACKWARDS = {
+    NoTransform: _no_transform,
+    nengo.Dense: _dense,
+    nengo.Sparse: _sparse,
+    nengo.Convolution: _convolution,
+}

@@ -1,0 +1,220 @@
+import nengo
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nengo.exceptions import ValidationError
+from numpy.testing import assert_allclose, assert_array_equal
+
+from nengo_phasor import metrics
+from nengo_phasor.arousal import Arousal, classify
+
+DT = 0.001
+AROUSAL = Arousal(low=0.5, high=0.1, wait=0.002, duration=0.003, threshold=1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"low": 0}, "low"),
+        ({"high": -0.1}, "high"),
+        ({"high": 0.5}, r"high.*less than low, 0.5"),
+        ({"high": 0.6}, r"high.*less than low"),
+        ({"wait": -0.1}, "wait"),
+        ({"duration": 0}, "duration"),
+        ({"threshold": -1}, "threshold"),
+        ({"wait": "long"}, "wait"),
+    ],
+)
+def test_parameters(change, message):
+    settings = {"low": 0.5, "high": 0.1, "wait": 0.1, "duration": 0.05, **change}
+    with pytest.raises(ValidationError, match=message):
+        Arousal(**settings)
+
+
+def test_is_inert():
+    assert Arousal(0.5, 0.1, 0.002, 0.003, 1.0) == AROUSAL
+    assert Arousal(0.5, 0.1, 0.002, 0.003) != AROUSAL
+    assert repr(AROUSAL) == "Arousal(low=0.5, high=0.1, wait=0.002, duration=0.003, threshold=1.0)"
+    with pytest.raises(nengo.exceptions.ReadonlyError):
+        AROUSAL.threshold = 2
+
+
+def test_margin_by_hand():
+    """Steps 2 to 4 count; what leads in turns leads by little."""
+    outputs = np.array(
+        [
+            [[9, 0, 0], [9, 0, 0], [1, 2, 0], [1, 4, 0], [1, 0, 0], [9, 0, 0]],
+            [[0, 0, 0], [0, 0, 0], [6, 0, 0], [0, 6, 0], [1, 0, -3], [0, 0, 9]],
+            [[0, 0, 0], [0, 0, 0], [-5, -1, -4], [-5, -1, -4], [-5, -1, -4], [0, 0, 0]],
+        ]
+    )
+    assert_allclose(AROUSAL.margin(outputs), [2 - 1, (7 - 6) / 3, 3])
+    assert_array_equal(AROUSAL.uncertain(outputs), [True, True, False])  # at the threshold, too
+    # the same steps of half the length: twice as many, from the 4th on
+    slow = np.repeat(outputs, 2, axis=1)
+    assert_allclose(AROUSAL.margin(slow, DT / 2), AROUSAL.margin(outputs))
+
+
+def test_margin_in_single_precision():
+    outputs = np.random.RandomState(0).normal(size=(5, 9, 4)).astype(np.float32)
+    assert_allclose(AROUSAL.margin(outputs), AROUSAL.margin(outputs.astype(float)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 10), (3, 10, 1), (10, 4), (3,)])
+def test_outputs_that_are_too_few(shape):
+    with pytest.raises(ValidationError, match=r"outputs.*at least 5 steps.*got \(" + str(shape[0])):
+        AROUSAL.uncertain(np.zeros(shape))
+
+
+def test_duration_shorter_than_a_step():
+    with pytest.raises(ValidationError, match=r"duration.*0.0004 s is less than a step"):
+        Arousal(0.5, 0.1, 0.1, 0.0004, 1.0).uncertain(np.zeros((1, 200, 2)))
+
+
+def test_unfitted():
+    unfitted = Arousal(0.5, 0.1, 0.002, 0.003)
+    with pytest.raises(ValidationError, match=r"threshold.*not fitted.*training set"):
+        unfitted.uncertain(np.zeros((1, 10, 2)))
+    with pytest.raises(ValidationError, match=r"threshold.*not fitted"):
+        classify(unfitted, lambda *_: pytest.fail("ran all the same"), 1, 10)
+
+
+def items(margins, predicted, n_classes=3, n_steps=6):
+    """Outputs with these margins, and these classes in the last step."""
+    outputs = np.zeros((len(margins), n_steps, n_classes))
+    outputs[:, :, 1] = np.asarray(margins)[:, None]
+    outputs[:, -1] = 10.0 * np.eye(n_classes)[predicted]
+    return outputs
+
+
+def test_fit_by_hand():
+    margins = [0.5, 0.1, 0.3, 0.9, 0.2, 0.7]
+    outputs = items(margins, predicted=[0, 1, 2, 0, 1, 2])
+    labels = [1, 1, 1, 1, 0, 2]  # low precision is wrong for items 0, 2, 3 and 4
+    precise = [1, 0, 1, 1, 1, 2]  # and high precision right for 0, 2 and 3 of these
+    unfitted = Arousal(0.5, 0.1, 0.002, 0.003)
+    for fraction, threshold in ((1, 0.9), (0.7, 0.9), (0.6, 0.5), (1 / 3, 0.3), (0.01, 0.3)):
+        fitted = unfitted.fit(outputs, labels, precise, fraction=fraction)
+        assert fitted.threshold == pytest.approx(threshold)
+        assert (fitted.low, fitted.high, fitted.wait, fitted.duration) == (0.5, 0.1, 0.002, 0.003)
+    assert unfitted.threshold is None
+    fitted = unfitted.fit(outputs, labels, precise, fraction=0.6)
+    assert_array_equal(fitted.uncertain(outputs), [True, True, True, False, True, False])
+
+
+def test_fit_where_high_precision_is_no_use():
+    outputs = items([0.5, 0.1], predicted=[0, 1])
+    assert AROUSAL.fit(outputs, labels=[0, 2], precise=[0, 1]).threshold == 0
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 10), st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)),
+        min_size=1,
+        max_size=40,
+    ),
+    st.floats(0.01, 1),
+)
+def test_fit_keeps_its_promise(rows, fraction):
+    """It covers the fraction, and no smaller threshold would."""
+    margins, predicted, labels, precise = map(np.array, zip(*rows, strict=True))
+    outputs = items(margins, predicted)
+    fitted = AROUSAL.fit(outputs, labels, precise, fraction=fraction)
+    rescued = (precise == labels) & (predicted != labels)
+    if not rescued.any():
+        assert fitted.threshold == 0
+        return
+    assert fitted.uncertain(outputs)[rescued].mean() >= fraction
+    assert (fitted.margin(outputs)[rescued] < fitted.threshold).mean() < fraction
+
+
+@given(
+    st.lists(st.floats(0, 10), min_size=1, max_size=40),
+    st.floats(0, 10),
+    st.floats(0, 10),
+)
+def test_a_higher_threshold_highlights_more(margins, a, b):
+    outputs = items(margins, [0] * len(margins))
+    fewer, more = (
+        Arousal(0.5, 0.1, 0.002, 0.003, threshold).uncertain(outputs)
+        for threshold in sorted((a, b))
+    )
+    assert np.all(fewer <= more)
+
+
+def test_fit_chooses_the_wait():
+    """At 2 steps all margins are alike; from 4 on they tell; from 7 on no better."""
+    outputs = np.zeros((4, 12, 2))
+    outputs[:, :4, 0] = 1
+    outputs[:, 4:, 0] = np.array([1, 5, 6, 7])[:, None]
+    labels, precise = [1, 0, 0, 0], [1, 0, 0, 0]
+    unfitted = Arousal(0.5, 0.1, 0.0, 0.002)
+    fitted = unfitted.fit(outputs, labels, precise, waits=[0.007, 0.002, 0.004])
+    assert (fitted.wait, fitted.threshold) == (0.004, 1.0)
+    assert metrics.selectivity(fitted.uncertain(outputs)) == 0.25
+    alone = unfitted.fit(outputs, labels, precise, waits=[0.002])
+    assert metrics.selectivity(alone.uncertain(outputs)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": [1, 1]}, r"labels.*need shape \(3,\).*got \(2,\)"),
+        ({"precise": [[1, 1, 1]]}, r"precise.*got \(1, 3\)"),
+        ({"fraction": 0}, r"fraction.*\(0, 1\], got 0"),
+        ({"fraction": 1.5}, r"fraction.*got 1.5"),
+        ({"waits": [0.002, 0.005]}, r"outputs.*at least 8 steps"),
+    ],
+)
+def test_fit_of_what_does_not_fit(change, message):
+    settings = {"labels": [1, 1, 1], "precise": [1, 1, 1], **change}
+    with pytest.raises(ValidationError, match=message):
+        AROUSAL.fit(items([0.1, 0.2, 0.3], [0, 0, 0]), **settings)
+
+
+class Fake:
+    """A network of one integrator an item, whose outputs depend on all that it was run with.
+
+    Items of even index are certain.
+    """
+
+    def __init__(self):
+        self.calls = []
+
+    def run(self, chosen, n_steps, m_f, state):
+        self.calls.append((list(chosen), n_steps, m_f))
+        start = np.zeros(len(chosen)) if state is None else state[chosen]
+        level = start[:, None] + np.cumsum(np.full((len(chosen), n_steps), 1 / m_f), axis=1)
+        outputs = np.stack([level, level - 2 + 5.0 * (chosen[:, None] % 2 == 0)], axis=2)
+        return outputs, np.full(len(chosen), 100 * n_steps / m_f) + chosen, level[:, -1]
+
+
+def test_classify():
+    fake = Fake()
+    arousal = Arousal(0.5, 0.1, 0.002, 0.003, threshold=2.5)
+    outputs, spikes, highlighted = classify(arousal, fake.run, n_items=5, n_steps=9)
+    assert_array_equal(highlighted, [False, True, False, True, False])
+    assert fake.calls == [([0, 1, 2, 3, 4], 5, 0.5), ([0, 2, 4], 4, 0.5), ([1, 3], 4, 0.1)]
+    assert outputs.shape == (5, 9, 2)
+    for item in range(5):  # one after the other, step by step
+        level = 0.0
+        for step in range(9):
+            m_f = 0.1 if step >= 5 and item % 2 else 0.5
+            level += 1 / m_f
+            assert outputs[item, step, 0] == pytest.approx(level)
+    assert_allclose(spikes[::2], 100 * 9 / 0.5 + 2 * np.array([0, 2, 4]))
+    assert_allclose(spikes[1::2], 100 * (5 / 0.5 + 4 / 0.1) + 2 * np.array([1, 3]))
+    assert metrics.selectivity(highlighted) == 0.4
+
+
+@pytest.mark.parametrize(("threshold", "m_f"), [(0.0, 0.5), (100.0, 0.1)])
+def test_classify_runs_nothing_for_no_items(threshold, m_f):
+    fake = Fake()
+    classify(Arousal(0.5, 0.1, 0.002, 0.003, threshold), fake.run, n_items=3, n_steps=9)
+    assert fake.calls == [([0, 1, 2], 5, 0.5), ([0, 1, 2], 4, m_f)]
+
+
+def test_classify_leaves_time_for_arousal():
+    with pytest.raises(ValidationError, match=r"n_steps.*of 5 leave none.*take 5"):
+        classify(AROUSAL, lambda *_: pytest.fail("ran all the same"), 1, 5)
