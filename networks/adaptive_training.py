@@ -68,7 +68,8 @@ class Parts(NamedTuple):
 class Dropout(tf.keras.layers.Dropout):
     """Dropout whose choices follow from the seed and a counter among the model's variables.
 
-    So a checkpoint of the variables is enough to go on with the same choices.
+    So a checkpoint of the variables is enough to go on with the same choices. Build the model
+    without it for `nengo_phasor.convert.to_adaptive`.
     """
 
     def build(self, input_shape):
@@ -256,22 +257,25 @@ def logits(model: tf.keras.Model, x: np.ndarray) -> np.ndarray:
 
 
 def save_weights(path: Path, model: tf.keras.Model, dtype: str = "float32", **others) -> None:
-    """Write a model's weights, and other arrays, to an npz file."""
-    weights = model.get_weights()
-    datasets.save_params(
-        path, **{f"weights_{k}": w.astype(dtype) for k, w in enumerate(weights)}, **others
-    )
+    """Write a model's weights by their names, and other arrays, to an npz file.
+
+    Give all layers names: those that Keras makes up depend on what was made before.
+    """
+    weights = {variable.name: variable.numpy().astype(dtype) for variable in model.variables}
+    datasets.save_params(path, **weights, **others)
 
 
 def load_weights(path: Path, model: tf.keras.Model) -> dict[str, np.ndarray]:
     """Set a model's weights from such a file; return the other arrays.
+
+    The model may lack layers of that which was saved, such as dropout.
 
     Raises
     ------
     nengo_phasor.datasets.DatasetError
         If the file is damaged or lacks weights of this model.
     """
-    names = [f"weights_{k}" for k in range(len(model.get_weights()))]
-    saved = datasets.load_params(path, names)
-    model.set_weights([saved.pop(name) for name in names])
+    saved = datasets.load_params(path, [variable.name for variable in model.variables])
+    for variable in model.variables:
+        variable.assign(saved.pop(variable.name))
     return saved
