@@ -4,6 +4,6 @@ from nengo_phasor import compat
 
 compat.require("nengo_dl")
 
-from nengo_phasor.dl import activations, builders, losses  # noqa: E402
+from nengo_phasor.dl import activations, builders, losses, pooling  # noqa: E402
 
-__all__ = ["activations", "builders", "losses"]
+__all__ = ["activations", "builders", "losses", "pooling"]

@@ -1,0 +1,232 @@
+"""What `.to_adaptive` reads of a Keras model: its layers in order, and if they can be converted.
+
+Layers are told by their names, so that nothing here imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from nengo.exceptions import BuildError, ValidationError
+
+from nengo_phasor import compat
+
+HOMES = ("keras", "tf_keras", "nengo_phasor")
+"""Packages whose layers are known; another's layer may have the name and do something else."""
+
+ABSENT = {
+    "ActivityRegularization",
+    "AlphaDropout",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "SpatialDropout2D",
+}
+"""Layers that do nothing but in training."""
+
+MAX_POOLS = {"MaxPooling2D", "GlobalMaxPooling2D"}
+
+KNOWN = MAX_POOLS | {
+    "Add",
+    "AveragePooling2D",
+    "BatchNormalization",
+    "Conv2D",
+    "Dense",
+    "Flatten",
+    "GlobalAveragePooling2D",
+    "HalfSigmoid",
+    "InputLayer",
+    "Reshape",
+    "ZeroPadding2D",
+}
+
+USE_HALF_SIGMOID = "put a nengo_phasor.dl.activations.HalfSigmoid in its place and train with that"
+USE_ADD = "write it as the layers Add, Conv2D, Dense or BatchNormalization"
+USE_ONE_MODEL = "put its layers into the model itself"
+ADVICE = {
+    "Activation": USE_HALF_SIGMOID,
+    "ELU": USE_HALF_SIGMOID,
+    "LeakyReLU": USE_HALF_SIGMOID,
+    "PReLU": USE_HALF_SIGMOID,
+    "ReLU": USE_HALF_SIGMOID,
+    "Softmax": "softmax can only be the last layer",
+    "Concatenate": "add the branches with Add, each through a Conv2D or Dense of its own",
+    "Lambda": USE_ADD,
+    "TFOpLambda": USE_ADD,
+    "Functional": USE_ONE_MODEL,
+    "Sequential": USE_ONE_MODEL,
+}
+
+
+class Step(NamedTuple):
+    """A layer, and the names of the layers that it gets its input from."""
+
+    layer: Any
+    inputs: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """Name of the layer's class."""
+        return type(self.layer).__name__
+
+
+class Graph(NamedTuple):
+    """Steps by the names of their layers, each after its inputs, and the name of the last."""
+
+    steps: dict[str, Step]
+    output: str
+
+    def uses(self) -> Counter:
+        """Return how many inputs each layer is."""
+        return Counter(name for step in self.steps.values() for name in step.inputs)
+
+
+def refuse(layer: Any, why: str, remedy: str) -> None:
+    """Raise the error that a layer can't be converted."""
+    raise BuildError(f"layer {layer.name!r} ({type(layer).__name__}): {why}; {remedy}")
+
+
+def read(model: Any) -> Graph:
+    """Return the model's graph without a softmax at its end and what only acts in training.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it is no Keras model made of layers, with one input of known shape and one output.
+    nengo.exceptions.BuildError
+        If a layer can't be converted.
+    """
+    nodes = _nodes(model)
+    steps, same_as = {}, {}
+    for node in nodes:
+        layer, kind = node.layer, type(node.layer).__name__
+        if layer.name in steps or layer.name in same_as:
+            refuse(layer, "it is used more than once", "give each use a layer of its own")
+        inputs = tuple(same_as.get(n.layer.name, n.layer.name) for n in node.parent_nodes)
+        ends_here = node is nodes[-1]
+        if kind in ABSENT or _is_activation(layer, "linear") or (ends_here and _is_softmax(layer)):
+            (same_as[layer.name],) = inputs
+            continue
+        if ends_here and _activation(layer) == "softmax":
+            layer = _without_activation(node)
+        _check(layer)
+        steps[layer.name] = Step(layer, inputs)
+    last = nodes[-1].layer.name
+    return Graph(steps, same_as.get(last, last))
+
+
+def logits(model: Any, x: np.ndarray) -> np.ndarray:
+    """Return what the model predicts, before the softmax at its end if there is one."""
+    node = _nodes(model)[-1]
+    ends_in_activation = _activation(node.layer) == "softmax"
+    if not ends_in_activation and not _is_softmax(node.layer):
+        return model.predict(x, verbose=0)
+    before = compat.require("tensorflow").keras.Model(model.inputs, node.keras_inputs[0])
+    before = before.predict(x, verbose=0)
+    is_layer = _is_softmax(node.layer)
+    return before if is_layer else np.asarray(_without_activation(node)(before))
+
+
+def pools_first(graph: Graph) -> Graph:
+    """Return the graph with each activation behind the max pooling that follows it.
+
+    They commute, the activation being monotonic. So there are fewer neurons, and what is pooled is
+    a filtered activation instead of spikes.
+
+    Raises
+    ------
+    nengo.exceptions.BuildError
+        If the activation has another consumer, too.
+    """
+    for pool in [name for name, step in graph.steps.items() if step.kind in MAX_POOLS]:
+        (activation,) = graph.steps[pool].inputs
+        if graph.steps[activation].kind != "HalfSigmoid":
+            continue
+        if graph.uses()[activation] > 1:
+            refuse(
+                graph.steps[pool].layer,
+                f"the activation {activation!r} that it pools has other consumers, too, but the "
+                "neurons are to come after the pooling",
+                "give these a HalfSigmoid of their own",
+            )
+        graph = _swapped(graph, activation, pool)
+    return graph
+
+
+def _swapped(graph, first, second):
+    """Return the graph with two steps in a row, of one input each, in the other order."""
+    other = {first: second, second: first}
+    steps = {}
+    for name, step in graph.steps.items():
+        if name in other:
+            name = other[name]
+            inputs = graph.steps[first].inputs if name == second else (second,)
+            steps[name] = Step(graph.steps[name].layer, inputs)
+        else:
+            steps[name] = step._replace(
+                inputs=tuple(first if n == second else n for n in step.inputs)
+            )
+    return Graph(steps, first if graph.output == second else graph.output)
+
+
+def _nodes(model):
+    """Return the nodes of a model's graph, each after those that it gets its input from."""
+    by_depth = getattr(model, "_nodes_by_depth", None)
+    if by_depth is None:
+        raise ValidationError(
+            f"must be a Keras 2 model made of layers, sequential or functional, whose input's "
+            f"shape is known, got {model!r}; begin it with an Input",
+            attr="model",
+        )
+    for what, tensors in (("input", model.inputs), ("output", model.outputs)):
+        if len(tensors) != 1:
+            raise ValidationError(
+                f"{model.name!r} has {len(tensors)} {what}s; only models with one are converted",
+                attr="model",
+            )
+    shape = tuple(model.inputs[0].shape)
+    if None in shape[1:]:
+        raise ValidationError(
+            f"{model.name!r} has an input of shape {shape}; give every size but the first",
+            attr="model",
+        )
+    return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+
+
+def _check(layer):
+    kind = type(layer).__name__
+    if kind not in KNOWN or type(layer).__module__.partition(".")[0] not in HOMES:
+        known = f"known are {', '.join(sorted(KNOWN | ABSENT))}"
+        refuse(layer, "such layers are not converted", ADVICE.get(kind, known))
+    if _activation(layer) not in (None, "linear"):
+        remedy = f"give it activation=None and {USE_HALF_SIGMOID.replace('in its place', 'behind')}"
+        refuse(layer, f"it has the activation {_activation(layer)!r}", remedy)
+    if getattr(layer, "data_format", None) == "channels_first":
+        refuse(layer, "its channels come first", "use data_format='channels_last'")
+    if max(getattr(layer, "dilation_rate", (1,))) > 1:
+        refuse(layer, f"its kernel is dilated by {layer.dilation_rate}", "use dilation_rate=1")
+
+
+def _activation(layer):
+    """Return the name of the activation function that a layer applies by itself, if any."""
+    activation = getattr(layer, "activation", None)
+    return getattr(activation, "__name__", activation and type(activation).__name__)
+
+
+def _is_activation(layer, name):
+    return type(layer).__name__ == "Activation" and _activation(layer) == name
+
+
+def _is_softmax(layer):
+    return type(layer).__name__ == "Softmax" or _is_activation(layer, "softmax")
+
+
+def _without_activation(node):
+    """Return a copy of a node's layer that has no activation."""
+    layer = node.layer
+    copy = type(layer).from_config({**layer.get_config(), "activation": "linear"})
+    copy.build(node.input_shapes)
+    copy.set_weights(layer.get_weights())
+    return copy

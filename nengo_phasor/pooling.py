@@ -1,0 +1,139 @@
+"""Pooling of images: the maximum as a process, the average as a transform.
+
+Images are flattened with their channels last, as in `nengo.Convolution`.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+from nengo.params import EnumParam, ShapeParam
+from numpy.typing import ArrayLike, NDArray
+
+
+class MaxPool(nengo.Process):
+    """Passes on the maximum of each window of an image, channel by channel.
+
+    Give it to a Node, where it acts within the step. It pools analog values: filter spikes on the
+    connection to the node.
+
+    Parameters
+    ----------
+    input_shape : (int, int, int)
+        Height, width and channels of the image.
+    pool_size : (int, int)
+        Height and width of a window.
+    strides : (int, int), optional
+        From one window to the next. By default the window's size.
+    padding : "valid" or "same"
+        Whether windows stay inside the image, or hang over its borders evenly, with one more place
+        at the end, such that there is one for every stride.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If a size is less than 1, the padding another, or a window larger than the image that it is
+        to stay in. When it is built: if the node is of another size.
+    """
+
+    input_shape = ShapeParam("input_shape", length=3, low=1)
+    pool_size = ShapeParam("pool_size", length=2, low=1)
+    strides = ShapeParam("strides", length=2, low=1)
+    padding = EnumParam("padding", values=("valid", "same"))
+
+    def __init__(
+        self,
+        input_shape: tuple[int, int, int],
+        pool_size: tuple[int, int] = (2, 2),
+        strides: tuple[int, int] | None = None,
+        padding: str = "valid",
+    ):
+        super(nengo.Process, self).__init__()  # a process's own needs the sizes, these the shapes
+        self.input_shape = input_shape
+        self.pool_size = pool_size
+        self.strides = pool_size if strides is None else strides
+        self.padding = padding
+        super().__init__(int(np.prod(self.input_shape)), int(np.prod(self.output_shape)))
+
+    @property
+    def places(self) -> list[NDArray]:
+        """The rows and the columns in each window, (n_windows, size); some may be outside."""
+        return [
+            self._places(*sizes)
+            for sizes in zip(self.input_shape[:2], self.pool_size, self.strides, strict=True)
+        ]
+
+    def _places(self, size, window, stride):
+        same = self.padding == "same"
+        n_windows = -(-size // stride) if same else (size - window) // stride + 1
+        if n_windows < 1:
+            raise ValidationError(
+                f"of {self.pool_size} does not fit into an image of {self.input_shape[:2]}; take "
+                "a smaller one or padding 'same'",
+                attr="pool_size",
+                obj=self,
+            )
+        hanging = max((n_windows - 1) * stride + window - size, 0) if same else 0
+        return np.arange(n_windows)[:, None] * stride - hanging // 2 + np.arange(window)
+
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the pooled image."""
+        return (*(len(places) for places in self.places), self.input_shape[2])
+
+    def pool(self, x: ArrayLike) -> NDArray:
+        """Return flat images pooled: (..., n_in) to (..., n_out)."""
+        x = np.asarray(x)
+        x = x.reshape(*x.shape[:-1], *self.input_shape)
+        for axis, places in zip((-3, -2), self.places, strict=True):
+            # a place outside stands for the nearest inside its window, which changes no maximum
+            inside = np.clip(places, 0, x.shape[axis] - 1).T
+            x = reduce(np.maximum, (np.take(x, index, axis) for index in inside))
+        return x.reshape(*x.shape[:-3], -1)
+
+    def make_step(self, shape_in, shape_out, dt, rng, state):
+        """Return the function of a step, once the sizes are known to be right."""
+        sizes = (self.default_size_in,), (self.default_size_out,)
+        if (shape_in, shape_out) != sizes:
+            raise ValidationError(
+                f"pools {self.default_size_in} values to {self.default_size_out}, but is given "
+                f"{shape_in[0]} and asked for {shape_out[0]}: leave the node's sizes to it",
+                attr="input_shape",
+                obj=self,
+            )
+        return lambda t, x: self.pool(x)
+
+
+def average_pool(
+    input_shape: tuple[int, int, int],
+    pool_size: tuple[int, int] = (2, 2),
+    strides: tuple[int, int] | None = None,
+    padding: str = "valid",
+) -> nengo.Sparse:
+    """Return the transform that averages over each window of an image, channel by channel.
+
+    Places outside the image don't count. Parameters and errors are those of `MaxPool`.
+    """
+    pool = MaxPool(input_shape, pool_size, strides, padding)
+    rows, columns, weights = zip(
+        *map(_average, pool.places, pool.input_shape[:2]),
+        (np.arange(input_shape[2]), np.arange(input_shape[2]), np.ones(input_shape[2])),
+        strict=True,
+    )
+    rows = np.ravel_multi_index(np.ix_(*rows), pool.output_shape).ravel()
+    columns = np.ravel_multi_index(np.ix_(*columns), pool.input_shape).ravel()
+    return nengo.Sparse(
+        (pool.default_size_out, pool.default_size_in),
+        indices=np.column_stack([rows, columns]),
+        init=reduce(np.multiply, np.ix_(*weights)).ravel(),
+    )
+
+
+def _average(places, size):
+    """Return rows, columns and values of the sparse matrix that averages along one axis."""
+    inside = (places >= 0) & (places < size)
+    windows, k = np.nonzero(inside)
+    return windows, places[windows, k], 1.0 / inside.sum(axis=1)[windows]
