@@ -247,6 +247,20 @@ def classify(arousal: Arousal, run: Run, n_items: int, n_steps: int, dt: float =
     ------
     nengo.exceptions.ValidationError
         If the arousal is not fitted, or leaves none of the steps to be run on.
+
+    Examples
+    --------
+    In `.layerwise`, with a network that `.convert` made and a probe that counts its spikes. States
+    take memory, so classify large sets in batches::
+
+        def run(items, n_steps, m_f, state):
+            converted.set_precision(m_f)
+            simulator = layerwise.Simulator(converted.network)
+            data = {converted.input: x[items, None]}
+            seen, state = simulator.advance(data, n_steps, state and state[items])
+            amplitude = AdaptiveSpiking(m_f).amplitude
+            sent = metrics.spike_counts(seen[count], amplitude=amplitude)[:, 0]
+            return seen[converted.output], sent, state
     """
     arousal.check_fitted()
     _, first = arousal.steps(dt)

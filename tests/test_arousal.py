@@ -1,14 +1,15 @@
 import nengo
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nengo.exceptions import ValidationError
 from numpy.testing import assert_allclose, assert_array_equal
 
-from nengo_phasor import metrics
+from nengo_phasor import AdaptiveSpiking, layerwise, metrics
 from nengo_phasor.arousal import Arousal, classify
 
+few = settings(deadline=None, max_examples=40)
 DT = 0.001
 AROUSAL = Arousal(low=0.5, high=0.1, wait=0.002, duration=0.003, threshold=1.0)
 
@@ -108,6 +109,7 @@ def test_fit_where_high_precision_is_no_use():
     assert AROUSAL.fit(outputs, labels=[0, 2], precise=[0, 1]).threshold == 0
 
 
+@few
 @given(
     st.lists(
         st.tuples(st.floats(0, 10), st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)),
@@ -129,6 +131,7 @@ def test_fit_keeps_its_promise(rows, fraction):
     assert (fitted.margin(outputs)[rescued] < fitted.threshold).mean() < fraction
 
 
+@few
 @given(
     st.lists(st.floats(0, 10), min_size=1, max_size=40),
     st.floats(0, 10),
@@ -218,3 +221,55 @@ def test_classify_runs_nothing_for_no_items(threshold, m_f):
 def test_classify_leaves_time_for_arousal():
     with pytest.raises(ValidationError, match=r"n_steps.*of 5 leave none.*take 5"):
         classify(AROUSAL, lambda *_: pytest.fail("ran all the same"), 1, 5)
+
+
+def by_hand(x, weights, read_out, m_f_of_step):
+    """Adaptive neurons and a low-pass read-out, one item, step by step, from the equations."""
+    S, Shat, rise, y, sent = 0.0, 0.0, 0.0, np.zeros(len(read_out)), 0
+    outputs = []
+    for m_f in m_f_of_step:
+        outputs.append(y)
+        S = S * np.exp(-DT / 0.0025) + weights @ x * (1 - np.exp(-DT / 0.0025))
+        Shat = Shat * np.exp(-DT / 0.05)
+        theta = m_f + rise
+        spikes = S - Shat > theta / 2
+        Shat = Shat + spikes * theta
+        rise = (rise + spikes * m_f * theta) * np.exp(-DT / 0.015)
+        height = AdaptiveSpiking(m_f).amplitude / DT
+        y = y * np.exp(-DT / 0.05) + (1 - np.exp(-DT / 0.05)) * height * (read_out @ spikes)
+        sent += spikes.sum()
+    return np.array(outputs), sent
+
+
+def test_precision_changes_in_mid_window():
+    """In layerwise: those chosen run on at high precision from where they stand."""
+    rng = np.random.RandomState(3)
+    weights, read_out = rng.uniform(-1, 1, (12, 4)), rng.uniform(-1, 1, (3, 12))
+    x = rng.uniform(0, 1, (6, 4))
+    with nengo.Network(seed=0) as net:
+        node = nengo.Node(np.zeros(4))
+        ensemble = nengo.Ensemble(12, 1, gain=np.ones(12), bias=np.zeros(12))
+        output, count = nengo.Node(size_in=3), nengo.Node(size_in=1)
+        nengo.Connection(node, ensemble.neurons, transform=weights, synapse=None)
+        nengo.Connection(ensemble.neurons, output, transform=read_out, synapse=0.05)
+        nengo.Connection(ensemble.neurons, count, transform=np.ones((1, 12)), synapse=None)
+        probes = nengo.Probe(output), nengo.Probe(count)
+
+    def run(items, n_steps, m_f, state):
+        ensemble.neuron_type = AdaptiveSpiking(m_f)
+        simulator = layerwise.Simulator(net, dtype="float64")
+        seen, after = simulator.advance({node: x[items, None]}, n_steps, state and state[items])
+        spikes = metrics.spike_counts(seen[probes[1]], amplitude=AdaptiveSpiking(m_f).amplitude)
+        return seen[probes[0]], spikes[:, 0], after
+
+    unfitted = Arousal(0.4, 0.05, wait=0.03, duration=0.02)
+    margins = unfitted.margin(run(np.arange(6), 50, 0.4, None)[0])
+    arousal = Arousal(0.4, 0.05, 0.03, 0.02, threshold=np.median(margins))
+    outputs, spikes, highlighted = classify(arousal, run, n_items=6, n_steps=120)
+    assert highlighted.sum() == 3
+    for item in range(6):
+        m_f_of_step = np.where((np.arange(120) >= 50) & highlighted[item], 0.05, 0.4)
+        expected, sent = by_hand(x[item], weights, read_out, m_f_of_step)
+        assert_allclose(outputs[item], expected, atol=1e-9)
+        assert spikes[item] == pytest.approx(sent)
+    assert spikes[highlighted].min() > spikes[~highlighted].max()

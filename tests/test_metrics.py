@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nengo.exceptions import ValidationError
 from numpy.testing import assert_allclose, assert_array_equal
@@ -71,6 +71,7 @@ def test_matching_time_by_default():
     assert metrics.stability(ACCURACY) == pytest.approx(0.005)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=30), st.floats(0.01, 1))
 def test_before_the_matching_time_accuracy_is_lower(accuracy, fraction):
     step = round(metrics.matching_time(accuracy, 1.0, fraction))
