@@ -6,18 +6,19 @@ own, and computes biases and additions as signals.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import nengo
 import numpy as np
 from nengo.exceptions import SimulationError, ValidationError
+from nengo.utils.numpy import is_number
 from numpy.typing import ArrayLike
 
 from nengo_phasor import compat, dynamics
 from nengo_phasor.convert import keras_graph
 from nengo_phasor.convert.construction import Construction, like
-from nengo_phasor.convert.keras_graph import Graph
 from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate
 
 
@@ -61,7 +62,7 @@ def to_adaptive(
     """
     if not isinstance(neurons, AdaptiveSpikingRate | None):
         raise ValidationError(f"must be AdaptiveSpiking neurons, got {neurons!r}", "neurons")
-    if not readout_tau > 0:
+    if not (is_number(readout_tau) and readout_tau > 0):
         raise ValidationError(f"must be greater than 0, got {readout_tau}", "readout_tau")
     graph = keras_graph.pools_first(keras_graph.read(model))
     layers = {n: s.layer.neurons for n, s in graph.steps.items() if s.kind == "HalfSigmoid"}
@@ -81,7 +82,9 @@ def to_adaptive(
                 "give neurons",
                 attr=tau,
             )
-    return Converted(model, graph, spiking, readout_tau)
+    any_neurons = next(iter(spiking.values()))
+    taus = (any_neurons.tau_beta, any_neurons.tau_phi, readout_tau)
+    return Converted(model, Construction(model.name, spiking, taus).build(graph))
 
 
 class Converted:
@@ -100,24 +103,27 @@ class Converted:
         The neurons by the names of their `HalfSigmoid` layers, in order.
     """
 
-    def __init__(self, model: Any, graph: Graph, neurons: dict, readout_tau: float):
+    def __init__(self, model: Any, network: nengo.Network):
         self.model = model
-        self._graph = graph
-        first = next(iter(neurons.values()))
-        taus = (first.tau_beta, first.tau_phi, readout_tau)
-        self.network = Construction(model.name, neurons, taus).build(graph)
-        self.input, self.output = self.network.input, self.network.output
-        self.layers = self.network.layers
-        self._neurons = {name: ens.neuron_type for name, ens in self.layers.items()}
+        self.network = network
+        self.input, self.output = network.input, network.output
+        self.layers = network.layers
+        self._neurons = {name: ensemble.neuron_type for name, ensemble in self.layers.items()}
 
     def rate_network(self) -> nengo.Network:
-        """Return the network of `AdaptiveSpikingRate` neurons at the present precision.
+        """Return a copy of the network with `AdaptiveSpikingRate` neurons and without synapses.
 
-        It is made like the spiking one, but without synapses: one step is enough. Its attributes
-        ``input``, ``output`` and ``layers`` are as in here.
+        One step gives its output. It has the attributes ``input``, ``output`` and ``layers``, as
+        `network` has.
         """
-        rates = {name: like(AdaptiveSpikingRate, e.neuron_type) for name, e in self.layers.items()}
-        return Construction(self.model.name, rates, (None, None, None)).build(self._graph)
+        with warnings.catch_warnings():  # Nengo's copy of a relay warns of the size that it has
+            warnings.filterwarnings("ignore", "'Node.size_out' is being overwritten")
+            network = self.network.copy()
+        for ensemble in network.all_ensembles:
+            ensemble.neuron_type = like(AdaptiveSpikingRate, ensemble.neuron_type)
+        for connection in network.all_connections:
+            connection.synapse = None
+        return network
 
     def verify(self, x: ArrayLike, tolerance: float = 1e-3) -> float:
         """Compare the rate network with the model's own prediction, before softmax.

@@ -42,7 +42,7 @@ KNOWN = MAX_POOLS | {
     "ZeroPadding2D",
 }
 
-USE_HALF_SIGMOID = "put a nengo_phasor.dl.activations.HalfSigmoid in its place and train with that"
+USE_HALF_SIGMOID = "train with a nengo_phasor.dl.activations.HalfSigmoid layer in its place"
 USE_ADD = "write it as the layers Add, Conv2D, Dense or BatchNormalization"
 USE_ONE_MODEL = "put its layers into the model itself"
 ADVICE = {
@@ -120,13 +120,13 @@ def read(model: Any) -> Graph:
 def logits(model: Any, x: np.ndarray) -> np.ndarray:
     """Return what the model predicts, before the softmax at its end if there is one."""
     node = _nodes(model)[-1]
-    ends_in_activation = _activation(node.layer) == "softmax"
-    if not ends_in_activation and not _is_softmax(node.layer):
+    if not _is_softmax(node.layer) and _activation(node.layer) != "softmax":
         return model.predict(x, verbose=0)
-    before = compat.require("tensorflow").keras.Model(model.inputs, node.keras_inputs[0])
-    before = before.predict(x, verbose=0)
-    is_layer = _is_softmax(node.layer)
-    return before if is_layer else np.asarray(_without_activation(node)(before))
+    body = compat.require("tensorflow").keras.Model(model.inputs, node.keras_inputs[0])
+    before = body.predict(x, verbose=0)
+    if _is_softmax(node.layer):
+        return before
+    return np.asarray(_without_activation(node)(before))
 
 
 def pools_first(graph: Graph) -> Graph:
@@ -173,10 +173,11 @@ def _swapped(graph, first, second):
 
 def _nodes(model):
     """Return the nodes of a model's graph, each after those that it gets its input from."""
-    by_depth = getattr(model, "_nodes_by_depth", None)
-    if by_depth is None:
+    by_depth = getattr(model, "_nodes_by_depth", {})
+    nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+    if not nodes or not hasattr(nodes[0], "keras_inputs"):
         raise ValidationError(
-            f"must be a Keras 2 model made of layers, sequential or functional, whose input's "
+            "must be a Keras 2 model made of layers, sequential or functional, whose input's "
             f"shape is known, got {model!r}; begin it with an Input",
             attr="model",
         )
@@ -192,7 +193,7 @@ def _nodes(model):
             f"{model.name!r} has an input of shape {shape}; give every size but the first",
             attr="model",
         )
-    return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+    return nodes
 
 
 def _check(layer):
@@ -201,7 +202,7 @@ def _check(layer):
         known = f"known are {', '.join(sorted(KNOWN | ABSENT))}"
         refuse(layer, "such layers are not converted", ADVICE.get(kind, known))
     if _activation(layer) not in (None, "linear"):
-        remedy = f"give it activation=None and {USE_HALF_SIGMOID.replace('in its place', 'behind')}"
+        remedy = f"give it activation=None and {USE_HALF_SIGMOID}"
         refuse(layer, f"it has the activation {_activation(layer)!r}", remedy)
     if getattr(layer, "data_format", None) == "channels_first":
         refuse(layer, "its channels come first", "use data_format='channels_last'")
