@@ -55,7 +55,7 @@ TRANSFORMS = {
     "diagonal": (nengo.Dense((5, 5), [0.5, 0, 1, 0, 2]), 5),
     "dense": (nengo.Dense((4, 5), holes(4, 5)), 5),
     "drawn": (nengo.Dense((4, 5), nengo.dists.Uniform(1, 2)), 5),
-    "sparse": (nengo.Sparse((4, 5), [(0, 0), (3, 0), (1, 4), (2, 4)], [1, 2, 0, 3]), 5),
+    "sparse": (nengo.Sparse((4, 5), [(0, 0), (3, 0), (1, 3), (2, 3)], [1, 2, 0, 3]), 5),
     "valid": (convolution(3, (5, 6, 2), (3, 2)), 60),
     "same": (convolution(3, (5, 6, 2), (3, 3), padding="same"), 60),
     "even kernel": (convolution(2, (5, 6, 1), (2, 4), padding="same"), 30),
@@ -141,8 +141,10 @@ def residual():
         for pre, post, matrix in net.links:
             nengo.Connection(pre, post, transform=matrix * rng.uniform(-1, 1, matrix.shape))
         nengo.Connection(net.second[[0, 2, 2]], net.third[[1, 0, 2]], synapse=None)
+        nengo.Connection(net.third[:2], net.sum_1[[2, 0]], synapse=None)
         nengo.Connection(net.second[1:], net.read_out[::-1], transform=[[1, 1], [0, 1]])
     net.links.append((net.second, net.third, np.array([[0, 0, 1], [1, 0, 0], [0, 0, 1]])))
+    net.links.append((net.third, net.sum_1, np.array([[0, 1, 0], [0, 0, 0], [1, 0, 0]])))
     net.links.append((net.second, net.read_out, np.array([[0, 0, 1], [0, 1, 1]])))
     return net
 
@@ -170,7 +172,7 @@ def test_relays_are_passed_and_read_outs_are_ends():
         assert sum(by_hand) > 3
         assert_array_equal(costs[source.ensemble], by_hand)
     weights = sum(np.count_nonzero(matrix) for *_, matrix in net.links)
-    assert energy.multiply_accumulates(net) == weights - 3  # one connection has no transform
+    assert energy.multiply_accumulates(net) == weights - 5  # two connections have no transform
 
 
 def test_spikes_add_up():

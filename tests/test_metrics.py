@@ -116,8 +116,8 @@ def test_spikes_and_rate_by_hand():
 
 
 def test_single_precision_counts_exactly():
-    output = np.full((1, 100_000, 1), np.float32(0.1 / 0.001))
-    assert metrics.spike_counts(output, amplitude=0.1)[0, 0] == pytest.approx(100_000, rel=1e-7)
+    output = np.full((1, 100_000, 2), np.float32(0.7 / 0.001))
+    assert_allclose(metrics.spike_counts(output, amplitude=0.7), [[100_000] * 2], rtol=1e-6)
 
 
 def test_rate_of_nothing():
