@@ -6,7 +6,7 @@ Analog networks are trained by `adaptive_training`; figures are drawn by `adapti
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,18 @@ BIN = 10
 
 CHUNK = 250
 """Inputs that are run, and kept, at a time."""
+
+PRECISIONS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+"""The m_f that are tried on validation inputs."""
+
+MATCH = 0.001
+"""By how much accuracy may differ for a spiking network to match its analog one."""
+
+LOW_RATE = 10.0
+"""The paper's low firing rate, in Hz."""
+
+MARGIN = 0.95
+"""The fraction of it that is aimed at: other inputs cause more or fewer spikes."""
 
 
 def open_run(folder: Path, settings: Mapping[str, Any], resume: bool) -> None:
@@ -47,6 +59,14 @@ def open_run(folder: Path, settings: Mapping[str, Any], resume: bool) -> None:
     for made in (*folder.glob("**/*.npz"), *folder.glob("*.json")):
         made.unlink()
     results.write(note, settings)
+
+
+def subset(x: np.ndarray, y: np.ndarray, n: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return so many samples chosen at random, in their order; all, if there are no more."""
+    if n is None or n >= len(x):
+        return x, y
+    chosen = np.sort(np.random.RandomState(seed).permutation(len(x))[:n])
+    return x[chosen], y[chosen]
 
 
 # ---------------------------------------------------------------------------------- simulation
@@ -100,29 +120,30 @@ class Spiking:
         sums = [seen[probe].sum(axis=(1, 2), dtype=float) for probe in self.counts.values()]
         return seen[self.converted.output], np.stack(sums, axis=1) / amplitudes, state
 
-    def aroused(self, x: np.ndarray, n_steps: int, how: arousal.Arousal):
-        """Run inputs with arousal; return outputs, spikes by layer, and which were highlighted."""
-        spikes = np.zeros((len(x), len(self.counts)))
+    def fixed(self, x: np.ndarray, m_f: float, n_steps: int) -> tuple[Seen]:
+        """Run inputs at one precision."""
+        outputs, sent, _ = self.advance(x, n_steps, m_f)
+        return (_kept(outputs, sent, np.zeros(len(x), bool)),)
 
-        def run(items, n_steps, m_f, state):
-            before = state if state is None else state[items]
-            outputs, sent, after = self.advance(x[items], n_steps, m_f, before)
-            spikes[items] += sent
-            return outputs, sent.sum(axis=1), after
+    def aroused(self, x: np.ndarray, how: arousal.Arousal, n_steps: int) -> tuple[Seen, Seen]:
+        """Run inputs at low precision, and with arousal, which begins in the same way."""
+        _, first = how.steps(DT)
+        start, sent, state = self.advance(x, first, how.low)
+        rest, sent_later, _ = self.advance(x, n_steps - first, how.low, state)
+        spikes = sent + sent_later
 
+        def run(items, n_steps, m_f, before):
+            if before is None:
+                return start, sent.sum(axis=1), state
+            if m_f == how.low:
+                return rest[items], sent_later[items].sum(axis=1), None
+            outputs, sent_high, after = self.advance(x[items], n_steps, m_f, before[items])
+            spikes[items] = sent[items] + sent_high
+            return outputs, sent_high.sum(axis=1), after
+
+        low = _kept(np.concatenate([start, rest], axis=1), spikes.copy(), np.zeros(len(x), bool))
         done = arousal.classify(how, run, len(x), n_steps, DT)
-        return done.outputs, spikes, done.highlighted
-
-    def chunk(self, x: np.ndarray, how: float | arousal.Arousal, n_steps: int) -> Seen:
-        """Run some inputs, at a precision or with arousal."""
-        if isinstance(how, arousal.Arousal):
-            outputs, spikes, highlighted = self.aroused(x, n_steps, how)
-        else:
-            outputs, spikes, _ = self.advance(x, n_steps, how)
-            highlighted = np.zeros(len(x), bool)
-        bins = outputs[:, : n_steps // BIN * BIN].reshape(len(x), -1, BIN, outputs.shape[-1])
-        classes = np.argmax(outputs, axis=-1).astype(np.uint16)
-        return Seen(classes, bins.mean(axis=2), spikes, highlighted)
+        return low, _kept(done.outputs, spikes, done.highlighted)
 
     def run(
         self,
@@ -131,13 +152,13 @@ class Spiking:
         folder: Path,
         name: str,
         n_steps: int = WINDOW,
-    ) -> Seen:
+    ) -> tuple[Seen, ...]:
         """Run inputs, in chunks that the folder keeps: an interrupted run goes on from there.
 
         Parameters
         ----------
         x : (n_items, ...) ndarray
-            The model's input, of single precision.
+            The model's input, in single precision.
         how : float or nengo_phasor.arousal.Arousal
             The precision m_f, or when to change it.
         folder : path
@@ -147,17 +168,40 @@ class Spiking:
             Of this run, within the folder.
         n_steps : int
             The window.
+
+        Returns
+        -------
+        tuple of `Seen`
+            At that precision; or at the arousal's low precision, and with arousal.
         """
-        starts = range(0, len(x), CHUNK)
-        parts = []
-        for start in tqdm(starts, desc=name, unit=f"{CHUNK} inputs", disable=len(starts) == 1):
-            file = folder / "chunks" / f"{name}-{start}.npz"
+        run = self.aroused if isinstance(how, arousal.Arousal) else self.fixed
+        chunks = []
+        for start in tqdm(range(0, len(x), CHUNK), desc=name, unit=f"{CHUNK} inputs"):
+            file = folder / f"{name}-{start}.npz"
             if not file.exists():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                part = self.chunk(x[start : start + CHUNK], how, n_steps)
-                datasets.save_params(file, **part._asdict())
-            parts.append(Seen(**datasets.load_params(file)))
-        return Seen(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+                folder.mkdir(parents=True, exist_ok=True)
+                done = run(x[start : start + CHUNK], how, n_steps)
+                fields = {
+                    f"{field}_{k}": value
+                    for k, seen in enumerate(done)
+                    for field, value in seen._asdict().items()
+                }
+                datasets.save_params(file, **fields)
+            saved = datasets.load_params(file)
+            n_seen = len(saved) // len(Seen._fields)
+            chunks.append([[saved[f"{f}_{k}"] for f in Seen._fields] for k in range(n_seen)])
+        return tuple(
+            Seen(*map(np.concatenate, zip(*parts, strict=True)))
+            for parts in zip(*chunks, strict=True)
+        )
+
+
+def _kept(outputs, spikes, highlighted):
+    """Return what is kept of a run."""
+    n_items, n_steps, n_classes = outputs.shape
+    bins = outputs[:, : n_steps // BIN * BIN].reshape(n_items, -1, BIN, n_classes)
+    classes = np.argmax(outputs, axis=-1).astype(np.uint16)
+    return Seen(classes, bins.mean(axis=2), spikes, highlighted)
 
 
 def summary(seen: Seen, labels: np.ndarray, n_neurons: Mapping[str, int]) -> dict[str, Any]:
@@ -203,7 +247,7 @@ def finest(points: Mapping[float, Mapping[str, Any]], firing_rate: float) -> flo
 
 
 class Candidate(NamedTuple):
-    """A fitted arousal, and the firing rate (Hz) and accuracy that runs at its precisions foretell."""
+    """A fitted arousal; the firing rate (Hz) and accuracy that complete runs foretell of it."""
 
     arousal: arousal.Arousal
     firing_rate: float
@@ -263,3 +307,118 @@ def fit_arousal(
     if kept:
         return min(kept, key=lambda candidate: candidate.firing_rate)
     return max(found, key=lambda candidate: candidate.accuracy)
+
+
+def measure(
+    spiking: Spiking,
+    validation: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    folder: Path,
+    precisions: Sequence[float] = PRECISIONS,
+) -> dict[str, Any]:
+    """Measure a spiking network beside its analog one: accuracy, firing rate, matching time.
+
+    Runs at several precisions on the validation inputs choose what the test inputs are run at:
+    "precise" is the lowest precision that matches the analog network, "sparse" the highest that
+    fires at no more than `LOW_RATE`, or "precise" if that does; "aroused" begins at "low" and goes
+    on at "precise" where it has to.
+
+    Parameters
+    ----------
+    spiking : `Spiking`
+        The network.
+    validation, test : (x, y)
+        Inputs, bytes or numbers as the model was trained with, and classes.
+    folder : path
+        For what is kept of the runs; see `Spiking.run`.
+    precisions : sequence of float
+        The m_f to choose from.
+
+    Returns
+    -------
+    dict
+        "analog", "precise", "sparse", "low", "aroused" on the test inputs, "validation" by m_f.
+    """
+    from adaptive_training import logits, pixels
+
+    model, neurons = spiking.converted.model, spiking.n_neurons
+
+    def analog_accuracy(x, y):
+        return float(metrics.accuracy(np.argmax(logits(model, x), axis=1), y))
+
+    x, y = validation
+    spiking.converted.verify(pixels(x[:16]))
+    analog = analog_accuracy(x, y)
+    runs = {m_f: spiking.run(pixels(x), m_f, folder, f"validation-{m_f}")[0] for m_f in precisions}
+    points = {m_f: summary(seen, y, neurons) for m_f, seen in runs.items()}
+    precise = coarsest(points, analog - MATCH)
+    slow = points[precise]["firing_rate"] <= MARGIN * LOW_RATE
+    sparse = precise if slow else finest(points, MARGIN * LOW_RATE)
+    fitted = fit_arousal(runs, precise, y, sum(neurons.values()), points[precise]["accuracy"])
+
+    x, y = pixels(test[0]), test[1]
+    low, aroused = spiking.run(x, fitted.arousal, folder, "test-aroused")
+    seen = {fitted.arousal.low: low}
+    for m_f in {precise, sparse} - set(seen):
+        seen[m_f] = spiking.run(x, m_f, folder, f"test-{m_f}")[0]
+    shown = {"precise": precise, "sparse": sparse, "low": fitted.arousal.low}
+    return {
+        "analog": {"accuracy": analog_accuracy(*test), "validation_accuracy": analog},
+        "n_neurons": neurons,
+        "n_validation": len(validation[1]),
+        "n_test": len(y),
+        **{key: {"m_f": m_f, **summary(seen[m_f], y, neurons)} for key, m_f in shown.items()},
+        "aroused": {
+            **{key: getattr(fitted.arousal, key) for key in ("wait", "duration", "threshold")},
+            "foretold_firing_rate": fitted.firing_rate,
+            "foretold_accuracy": fitted.accuracy,
+            **summary(aroused, y, neurons),
+        },
+        "validation": {str(m_f): point for m_f, point in points.items()},
+    }
+
+
+# ----------------------------------------------------------------------------------------- claims
+
+
+class Promise(NamedTuple):
+    """How a claim's number is found in what `measure` returns, and its unit."""
+
+    value: Callable[[Mapping[str, Any]], float]
+    unit: str = ""
+
+
+def _lost(found, which):
+    """Return the points of accuracy that are lost on the way to spikes."""
+    return 100 * (found["analog"]["accuracy"] - found[which]["accuracy"])
+
+
+CLAIMS = {
+    "analog accuracy": Promise(lambda found: found["analog"]["accuracy"]),
+    "accuracy lost to spikes": Promise(lambda found: _lost(found, "precise"), "points"),
+    "firing rate": Promise(lambda found: found["precise"]["firing_rate"], "Hz"),
+    "matching time": Promise(lambda found: found["precise"]["matching_time"], "s"),
+    "accuracy at low firing rate": Promise(lambda found: found["sparse"]["accuracy"]),
+    "accuracy lost at low firing rate": Promise(lambda found: _lost(found, "sparse"), "points"),
+    "low firing rate": Promise(lambda found: found["sparse"]["firing_rate"], "Hz"),
+    "accuracy lost with arousal": Promise(
+        lambda found: _lost(found, "aroused") - _lost(found, "precise"), "points"
+    ),
+    "firing rate with arousal, of that without": Promise(
+        lambda found: found["aroused"]["firing_rate"] / found["precise"]["firing_rate"]
+    ),
+}
+
+
+def claims(
+    found: Mapping[str, Any], title: str, bounds: Mapping[str, tuple[str, str]]
+) -> list[results.Claim]:
+    """Return what is promised of a measured network, in the order of ``bounds``.
+
+    ``bounds`` has a bound and the paper's own number, which may be "", by names in `CLAIMS`.
+    """
+    return [
+        results.Claim(f"{title}: {name}", promise.value(found), promise.unit, bound, paper)
+        for name, (bound, paper) in bounds.items()
+        for promise in (CLAIMS[name],)
+    ]

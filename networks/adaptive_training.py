@@ -266,7 +266,7 @@ def save_weights(path: Path, model: tf.keras.Model, dtype: str = "float32", **ot
 
 
 def load_weights(path: Path, model: tf.keras.Model) -> dict[str, np.ndarray]:
-    """Set a model's weights from such a file; return the other arrays.
+    """Set a model's weights from such a file; return the arrays that are no weights.
 
     The model may lack layers of that which was saved, such as dropout.
 
@@ -277,5 +277,5 @@ def load_weights(path: Path, model: tf.keras.Model) -> dict[str, np.ndarray]:
     """
     saved = datasets.load_params(path, [variable.name for variable in model.variables])
     for variable in model.variables:
-        variable.assign(saved.pop(variable.name))
-    return saved
+        variable.assign(saved[variable.name])
+    return {name: array for name, array in saved.items() if ":" not in name}

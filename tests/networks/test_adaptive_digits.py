@@ -1,0 +1,162 @@
+import gzip
+import json
+import runpy
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import nengo
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from nengo_phasor import datasets
+
+pytest.importorskip("nengo_dl")
+NETWORKS = Path(__file__).resolve().parents[2] / "networks"
+sys.path.insert(0, str(NETWORKS))
+import adaptive_common as common  # noqa: E402
+import adaptive_digits as digits  # noqa: E402
+
+KEYS = ("analog", "precise", "sparse", "low", "aroused")
+
+
+def write_idx(path, array):
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
+    path.write_bytes(gzip.compress(header + array.astype(np.uint8).tobytes(), 1))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Images that a class makes bright in a row of its own, in MNIST's format."""
+    folder = tmp_path_factory.mktemp("data") / "mnist"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name, n in (("train", 600), ("t10k", 40)):
+        labels = np.arange(n) % 10
+        images = rng.integers(0, 30, (n, 28, 28))
+        images[np.arange(n), 2 * labels + 3] += 190
+        images[np.arange(n), 2 * labels + 4] += 190
+        write_idx(folder / f"{name}-images-idx3-ubyte.gz", images)
+        write_idx(folder / f"{name}-labels-idx1-ubyte.gz", labels)
+    return folder.parent
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """A network with few maps, at few precisions; batches small enough to learn in 2 epochs."""
+    recipe = replace(digits.recipes()["mnist", "small"], batch_size=3, augmentation=None)
+    monkeypatch.setattr(digits, "recipes", lambda: {("mnist", "small"): recipe})
+    monkeypatch.setitem(digits.LAYOUTS, "small", digits.Layout(((4,), (4,)), (12,)))
+    monkeypatch.setattr(common, "PRECISIONS", (0.1, 0.4, 1.0))
+
+
+def run(*arguments):
+    return CliRunner().invoke(digits.main, [str(a) for a in arguments], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("layout", digits.LAYOUTS)
+def test_layout_is_the_papers(layout):
+    """Convolutions of 3 x 3 which keep the size, and a pooling by 2 after each group."""
+    model = digits.keras_model(digits.LAYOUTS[layout])
+    shapes = {layer.name: layer.output_shape[1:] for layer in model.layers}
+    if layout == "paper":
+        assert shapes["conv1a_weights"] == (28, 28, 64)
+        assert shapes["conv1a"] == (14, 14, 64)
+        assert shapes["conv2a"] == (14, 14, 128)
+        assert shapes["conv2b"] == (7, 7, 128)
+        assert shapes["dense1"], shapes["dense2"] == ((256,), (50,))
+    assert shapes["pixels"] == (28, 28, 1)
+    assert shapes["classes"] == (10,)
+
+
+def test_results_command(data, tiny, tmp_path, monkeypatch):
+    """The command that makes results/adaptive_mnist.json, on a tiny setting, twice."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(NETWORKS / "adaptive_digits.py"), "results"])
+    arguments = ("results", "--data", data, "--epochs", 2, "--images", 30, "--trials", 50)
+    arguments += ("--resume",)
+    done = run(*arguments)
+    assert done.exit_code == 0
+    content = json.loads(Path("results/adaptive_mnist.json").read_text())
+    found = content["figures"]["small"]
+    assert found["n_test"] == 30
+    assert found["n_validation"] == 50
+    assert found["n_neurons"] == {
+        "pixels": 784,
+        "conv1a": 14 * 14 * 4,
+        "conv2a": 7 * 7 * 4,
+        "dense1": 12,
+    }
+    assert found["analog"]["accuracy"] > 0.9
+    assert found["precise"]["accuracy"] > 0.8
+    rates = [point["firing_rate"] for point in found["validation"].values()]
+    assert rates == sorted(rates, reverse=True)
+    assert found["sparse"]["firing_rate"] <= max(10, min(rates) * 1.1)
+    aroused = found["aroused"]
+    assert found["low"]["m_f"] > found["precise"]["m_f"]
+    if 0 < aroused["selectivity"] < 1:
+        assert found["low"]["firing_rate"] < aroused["firing_rate"]
+        assert aroused["firing_rate"] < found["precise"]["firing_rate"]
+    claims = {claim["name"]: claim for claim in content["claims"]}
+    assert claims["mnist, small network: analog accuracy"]["value"] == found["analog"]["accuracy"]
+    lost = 100 * (found["analog"]["accuracy"] - found["precise"]["accuracy"])
+    name = "mnist, small network: accuracy lost to spikes"
+    assert claims[name]["value"] == pytest.approx(lost)
+
+    folder = tmp_path / "runs" / "adaptive_digits" / "mnist-small-0"
+    page = (folder / "index.html").read_text()
+    for picture in folder.glob("*.png"):
+        assert picture.name in page
+    assert len(list(folder.glob("*.png"))) == 4
+
+    # once more: nothing is trained or run again
+    for file in folder.glob("spiking-*/*.npz"):
+        file.touch()
+    monkeypatch.setattr(common.Spiking, "advance", None)
+    before = content["figures"]
+    again = run(*arguments)
+    assert "epoch" not in again.output
+    assert json.loads(Path("results/adaptive_mnist.json").read_text())["figures"] == before
+
+    other = CliRunner().invoke(
+        digits.main, ["train", "--data", str(data), "--epochs", "3", "--resume"]
+    )
+    assert other.exit_code == 1
+    assert "other settings" in other.output
+
+
+def test_training_starts_anew_without_resume(data, tiny, tmp_path):
+    arguments = ("train", "--data", data, "--epochs", 1, "--runs", tmp_path)
+    assert run(*arguments).exit_code == 0
+    weights = (tmp_path / "mnist-small-0" / "weights.npz").stat().st_mtime_ns
+    done = run(*arguments)
+    assert "epoch 1 of 1" in done.output
+    assert (tmp_path / "mnist-small-0" / "weights.npz").stat().st_mtime_ns > weights
+
+
+def test_export_command(data, tiny, tmp_path, monkeypatch):
+    """Weights that are trained, written in half precision, run in Nengo GUI's model."""
+    monkeypatch.setitem(digits.PARAMS, "mnist", tmp_path / "params.npz")
+    assert run("train", "--data", data, "--epochs", 2, "--runs", tmp_path).exit_code == 0
+    done = run("export", "--data", data, "--epochs", 2, "--runs", tmp_path)
+    assert "of the test images right" in done.output
+    saved = datasets.load_params(tmp_path / "params.npz", ["images"])
+    assert saved["images"].shape == (10, 28, 28)
+    assert {array.dtype for name, array in saved.items() if ":" in name} == {np.dtype("float16")}
+    assert digits.gui_model().n_neurons == 784 + 14 * 14 * 4 + 7 * 7 * 4 + 12
+
+
+def test_missing_data_is_named(tmp_path):
+    done = CliRunner().invoke(digits.main, ["train", "--data", str(tmp_path)])
+    assert done.exit_code != 0
+    assert "MNIST was not found" in str(done.exception)
+
+
+@pytest.mark.skipif(not digits.PARAMS["mnist"].exists(), reason="no committed weights")
+def test_model_opens_as_nengo_gui_opens_it():
+    """As a module that is not __main__; it reads the first digit."""
+    model = runpy.run_path(str(NETWORKS / "adaptive_digits.py"), run_name="model")["model"]
+    with nengo.Simulator(model, progress_bar=False) as sim:
+        sim.run(0.4, progress_bar=False)
+    assert np.argmax(sim.data[model.output][-1]) == 0
