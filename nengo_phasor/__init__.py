@@ -8,10 +8,12 @@ nengo_phasor``, `nengo`, `nengo_dl` and `nengo_phasor.layerwise` run them.
 from importlib import import_module
 
 from nengo_phasor import (
+    arousal,
     builders,
     compat,
     convert,
     dynamics,
+    energy,
     metrics,
     networks,
     phases,
@@ -39,10 +41,12 @@ __all__ = [
     "Phasor",
     "RandomSparsifier",
     "ResonateAndFire",
+    "arousal",
     "builders",
     "compat",
     "convert",
     "dynamics",
+    "energy",
     "metrics",
     "networks",
     "phases",

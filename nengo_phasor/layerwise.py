@@ -87,6 +87,7 @@ class Simulator:
         self.order = feedforward.layer_order(self.incoming)
         self.model = Model(dt=dt)
         self.model.build(network)
+        self.neurons = {e: e.neuron_type for e in network.all_ensembles}
         self.maps, self.synapses = {}, {}
         for connection in network.all_connections:
             self.maps[connection] = (

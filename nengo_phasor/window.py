@@ -75,7 +75,7 @@ class Window:
     def state(self, key, initial):
         """Return the state to go on from, to be advanced in place; ``initial`` is (k, n)."""
         if self.before:
-            value = self.before.values[key].astype(self.dtype)
+            value = np.array(self.before.values[key], self.dtype, order="C")
         else:
             value = np.repeat(np.asarray(initial, self.dtype)[:, None], len(self.items), axis=1)
         self.states[key] = value
@@ -128,7 +128,7 @@ class Window:
 
     def ensemble(self, ensemble):
         """Return the output of an ensemble's neurons."""
-        neurons = ensemble.neuron_type
+        neurons = self.simulator.neurons[ensemble]
         J = self.dense(self.current(ensemble))
         signals = self.model.sig[ensemble.neurons]
         initial = [signals[name].initial_value for name in neurons.state]

@@ -9,6 +9,7 @@ from nengo.processes import PresentInput, WhiteSignal
 from numpy.testing import assert_allclose, assert_array_equal
 
 from nengo_phasor import (
+    AdaptiveSpiking,
     ArcSparsifier,
     AssumeReference,
     FieldSparsifier,
@@ -20,6 +21,7 @@ from nengo_phasor import (
     metrics,
     phases,
 )
+from nengo_phasor.pooling import MaxPool
 from tests.registry import NEURONS, SYNAPSES, N, inputs, name
 
 DT = 0.001
@@ -99,7 +101,7 @@ def test_neurons(neuron, biased):
     """Driven by currents, with Nengo's gains and biases, or given ones."""
     parameters = {"gain": np.linspace(0.5, 2, N), "bias": np.linspace(-1, 9, N)}
     if not biased:
-        parameters = {"max_rates": np.linspace(20, 45, N)}
+        parameters = {"max_rates": np.linspace(30, 45, N)}
 
     def build():
         node = nengo.Node(PresentInput(inputs(neuron, 400), DT))
@@ -766,3 +768,87 @@ def test_decoded_output_phase():
     decoded = phases.from_raster(raster, 10, 0.0005)[:, -1]
     expected = phases.circular_mean(p[:, 0, None], axis=-1, weights=w)
     assert np.abs(phases.difference(decoded, expected)).max() < 0.02
+
+
+# --- going on from a state ------------------------------------------------------------------------
+
+
+def filtered_network():
+    """Neurons of all compiled types and one of Nengo's, behind filters and a changing input."""
+    with nengo.Network(seed=1) as net:
+        net.node = nengo.Node(np.zeros(N))
+        drift = nengo.Node(lambda t: np.sin(30 * t))
+        net.seen = []
+        for k, neuron in enumerate((AdaptiveSpiking(), ResonateAndFire(), nengo.LIF())):
+            first, second = (neurons(N, neuron, gain=np.ones(N), bias=np.ones(N)) for _ in "ab")
+            connect(net.node, first, transform=weights(N, N, k))
+            connect(drift, first, transform=np.ones((N, 1)))
+            connect(first, second, transform=weights(N, N, k + 9), synapse=nengo.Alpha(0.02))
+            net.seen += [nengo.Probe(first), nengo.Probe(second, synapse=nengo.Lowpass(0.05))]
+    return net
+
+
+def test_windows_one_after_the_other_are_one_window():
+    net = filtered_network()
+    data = {net.node: np.random.RandomState(0).normal(2, 2, (5, 1, N))}
+    sim = layerwise.Simulator(net, dtype="float64")
+    whole, parts, state = sim.predict(data, 300), [], None
+    for n_steps in (120, 1, 179):
+        seen, state = sim.advance(data, n_steps, state)
+        parts.append(seen)
+    assert state.n_steps == 300
+    for probe in net.seen:
+        assert whole[probe].any()
+        assert_array_equal(np.concatenate([p[probe] for p in parts], axis=1), whole[probe])
+
+
+def test_some_items_go_on():
+    net = filtered_network()
+    data = {net.node: np.random.RandomState(0).normal(2, 2, (40, 1, N))}
+    sim = layerwise.Simulator(net, dtype="float64")  # two chunks
+    whole = sim.predict(data, 100)
+    _, state = sim.advance(data, 60)
+    chosen = np.array([3, 21, 39])
+    seen, _ = sim.advance({net.node: data[net.node][chosen]}, 40, state[chosen])
+    for probe in net.seen:
+        assert_array_equal(seen[probe], whole[probe][chosen, 60:])
+
+
+def test_states_that_can_not_go_on():
+    net = filtered_network()
+    sim, data = layerwise.Simulator(net), {net.node: np.ones((3, 1, N))}
+    _, state = sim.advance(data, 5)
+    with pytest.raises(ValidationError, match=r"other items than the 3.*state\[items\]"):
+        sim.advance(data, 5, state[:2])
+    other = filtered_network()
+    with pytest.raises(ValidationError, match="of another network: it has nothing of"):
+        layerwise.Simulator(other).advance({other.node: data[net.node]}, 5, state)
+    net = fed_network()
+    with pytest.raises(BuildError, match=r"state of .* is not kept; use predict"):
+        layerwise.Simulator(net).advance(fed_data(net, 2, 5), 5)
+
+
+def test_precision_is_that_of_the_simulators_building():
+    net = filtered_network()
+    data = {net.node: np.random.RandomState(0).normal(2, 2, (2, 1, N))}
+    sim = layerwise.Simulator(net)
+    before = sim.predict(data, 200)
+    for ensemble in net.all_ensembles:
+        if isinstance(ensemble.neuron_type, AdaptiveSpiking):
+            ensemble.neuron_type = ensemble.neuron_type.at_precision(0.4)
+    again, after = sim.predict(data, 200), layerwise.Simulator(net).predict(data, 200)
+    assert_array_equal(again[net.seen[0]], before[net.seen[0]])
+    assert np.count_nonzero(after[net.seen[0]]) < 0.5 * np.count_nonzero(before[net.seen[0]])
+
+
+def test_max_pool():
+    """Behind a convolution of spikes, in one window and in Nengo."""
+
+    def build():
+        pixels = connect(source(4 * 4 * 2), neurons(4 * 4 * 2))
+        pool = nengo.Node(MaxPool((4, 4, 3), (2, 2)), size_in=4 * 4 * 3)
+        convolution = nengo.Convolution(3, (4, 4, 2), padding="same")
+        connect(pixels, pool, transform=convolution, synapse=nengo.Lowpass(0.05))
+        return [pool, connect(pool, neurons(2 * 2 * 3))]
+
+    assert_same_as_nengo(build)
