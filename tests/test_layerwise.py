@@ -777,7 +777,7 @@ def filtered_network():
     """Neurons of all compiled types and one of Nengo's, behind filters and a changing input."""
     with nengo.Network(seed=1) as net:
         net.node = nengo.Node(np.zeros(N))
-        drift = nengo.Node(lambda t: np.sin(30 * t))
+        drift = nengo.Node(lambda t: 9 * np.sin(20 * np.pi * t))
         net.seen = []
         for k, neuron in enumerate((AdaptiveSpiking(), ResonateAndFire(), nengo.LIF())):
             first, second = (neurons(N, neuron, gain=np.ones(N), bias=np.ones(N)) for _ in "ab")
