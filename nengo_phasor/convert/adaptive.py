@@ -1,7 +1,7 @@
 """From Keras models to adaptive spiking networks: `to_adaptive`.
 
-NengoDL's Converter is not used: it has no max pooling, keeps batch normalisation as a layer of its
-own, and computes biases and additions as signals.
+NengoDL's Converter is not used: it has no max pooling, keeps batch normalisation as a step of its
+own, and sends biases as signals.
 """
 
 from __future__ import annotations
@@ -200,10 +200,11 @@ class Converted:
 
 def _at_scale_of(old, neurons):
     """Return the neurons with such an amplitude that f(1) is that of the old ones."""
-    at_one, wanted = (dynamics.adaptive_transfer(np, 1.0, n.transfer) for n in (neurons, old))
-    if not at_one > 0:
+    if neurons.theta_0 >= 2:
         raise ValidationError(
-            f"are silent at an activation of 1, theta_0 being {neurons.theta_0}; take a smaller",
+            f"make no spikes at an activation of 1, theta_0 being {neurons.theta_0:g}; take one "
+            "below 2",
             attr="neurons",
         )
+    at_one, wanted = (dynamics.adaptive_transfer(np, 1.0, n.transfer) for n in (neurons, old))
     return like(type(neurons), neurons, amplitude=neurons.amplitude * wanted / at_one)
