@@ -1,0 +1,201 @@
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nengo_phasor import datasets
+
+pytest.importorskip("nengo_dl")
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "networks"))
+import adaptive_training as training
+import tensorflow as tf
+from scipy import ndimage
+
+from nengo_phasor.dl.activations import HalfSigmoid
+
+RECIPE = training.Recipe(
+    epochs=4,
+    batch_size=16,
+    learning_rate=0.02,
+    smoothing=0.1,
+    activity=0.2,
+    augmentation=training.Augmentation(shift=1, angle=10, zoom=0.1, flip=True),
+)
+
+
+def model_function(seed):
+    layers = tf.keras.layers
+    image = layers.Input((6, 6, 1), name="image")
+    x = layers.Conv2D(3, 3, name="conv")(image)
+    x = layers.BatchNormalization(name="norm")(x)
+    x = layers.Flatten(name="flatten")(HalfSigmoid(name="active")(x))
+    x = training.Dropout(0.3, seed=seed, name="dropout")(x)
+    return tf.keras.Model(image, layers.Dense(3, name="classes")(x))
+
+
+@pytest.fixture(scope="module")
+def parts():
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    x = rng.integers(0, 100, (90, 6, 6)).astype(np.uint8)
+    x[np.arange(90), 2 * y] += 60
+    return training.Parts(x[:60], y[:60], x[60:], y[60:])
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "SGD"])
+def test_training_resumes_to_the_same_result(parts, tmp_path, monkeypatch, optimizer):
+    """Bit for bit, though it was killed twice: between two epochs, and while it saved."""
+    recipe = replace(RECIPE, optimizer=optimizer)
+    if optimizer == "SGD":
+        recipe = replace(recipe, options=(("momentum", 0.9), ("nesterov", True)))
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "whole").mkdir()
+    whole, history = training.train(model_function, recipe, 3, parts, tmp_path / "whole")
+
+    save = datasets.save_params
+    for after in (1, 3):
+
+        def save_and_die(path, after=after, **arrays):
+            if len(arrays["loss"]) == after:
+                if after == 1:
+                    save(path, **arrays)
+                raise KeyboardInterrupt
+            save(path, **arrays)
+
+        monkeypatch.setattr(datasets, "save_params", save_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            training.train(model_function, recipe, 3, parts, tmp_path / "killed", resume=True)
+    monkeypatch.setattr(datasets, "save_params", save)
+    resumed, history_resumed = training.train(
+        model_function, recipe, 3, parts, tmp_path / "killed", resume=True
+    )
+    assert history_resumed == history
+    assert len(history["loss"]) == 4
+    for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_seed_decides(parts, tmp_path):
+    """The same seed gives the same; another another."""
+    recipe = replace(RECIPE, epochs=1)
+    kernels = [
+        training.train(model_function, recipe, seed, parts, tmp_path)[0].get_weights()[0]
+        for seed in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert not np.allclose(kernels[0], kernels[2])
+
+
+def test_best_epoch_is_that_of_the_validation_data(parts, tmp_path, monkeypatch):
+    """Accuracies of the four epochs: the second is the best, and the last equal to it."""
+    seen, after = [], []
+
+    def logits(model, x):
+        assert x is parts.x_validation
+        after.append(model.get_weights())
+        right = (10, 25, 20, 25)[len(seen)]
+        seen.append(right)
+        wrong = (parts.y_validation + 1) % 3
+        return np.eye(3)[np.where(np.arange(30) < right, parts.y_validation, wrong)]
+
+    monkeypatch.setattr(training, "logits", logits)
+    model, history = training.train(model_function, RECIPE, 0, parts, tmp_path)
+    assert history["validation_accuracy"] == pytest.approx([10 / 30, 25 / 30, 20 / 30, 25 / 30])
+    for a, b in zip(model.get_weights(), after[1], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_activity_is_paid_for(parts, tmp_path):
+    """The more weight it has, the less active the neurons are in the end."""
+    means = []
+    for activity in (0.0, 3.0):
+        recipe = replace(RECIPE, epochs=6, activity=activity, augmentation=None)
+        model, _ = training.train(model_function, recipe, 0, parts, tmp_path)
+        active = tf.keras.Model(model.input, model.get_layer("active").output)
+        means.append(active.predict(training.pixels(parts.x_train), verbose=0).mean())
+    assert means[1] < 0.7 * means[0]
+
+
+def test_learning_rate_falls_to_zero_along_a_cosine(parts):
+    model = training.compiled(model_function, RECIPE, 0, 60)
+    rate = model.optimizer._learning_rate
+    steps = 4 * 4
+    for step in (0, 5, 16):
+        expected = 0.02 * (1 + np.cos(np.pi * step / steps)) / 2
+        assert float(rate(step)) == pytest.approx(expected, abs=1e-8)
+
+
+def test_epoch_has_every_sample_once(parts):
+    recipe = replace(RECIPE, augmentation=None, batch_size=7)
+    batches = training.Batches(parts.x_train, parts.y_train, recipe, 5, 2)
+    x, y = (np.concatenate(values) for values in zip(*batches, strict=True))
+    order = np.lexsort(x.reshape(60, -1).T)
+    expected = training.pixels(parts.x_train)
+    in_order = np.lexsort(expected.reshape(60, -1).T)
+    np.testing.assert_array_equal(x[order], expected[in_order])
+    np.testing.assert_array_equal(y[order], parts.y_train[in_order])
+    assert {len(batch[1]) for batch in batches} <= {6, 7}
+    other = training.Batches(parts.x_train, parts.y_train, recipe, 5, 3)
+    assert not np.array_equal(batches[0][1], other[0][1])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_augmentation_is_scipys_affine_transform(channels):
+    """The images, moved one by one with the same angles, zooms and shifts."""
+    how = training.Augmentation(shift=2.0, angle=30.0, zoom=0.3)
+    images = np.random.default_rng(1).uniform(size=(5, 11, 9, channels))
+    moved = training.augment(images, how, np.random.RandomState(7))
+    rng = np.random.RandomState(7)
+    angles, zooms = np.deg2rad(rng.uniform(-30, 30, 5)), 1 + rng.uniform(-0.3, 0.3, 5)
+    shifts = rng.uniform(-2, 2, (2, 5))
+    for k in range(5):
+        cos, sin = np.cos(angles[k]) / zooms[k], np.sin(angles[k]) / zooms[k]
+        matrix = np.array([[cos, -sin], [sin, cos]])
+        middle = np.array([5.0, 4.0])
+        offset = middle + shifts[:, k] - matrix @ middle
+        for channel in range(channels):
+            padded = np.pad(images[k, :, :, channel], 20)
+            expected = ndimage.affine_transform(
+                padded, matrix, offset + 20 - matrix @ [20, 20], order=1
+            )[20:-20, 20:-20]
+            np.testing.assert_allclose(moved[k, :, :, channel], expected, atol=1e-6)
+
+
+def test_augmentation_of_nothing_and_flip():
+    images = np.random.default_rng(0).uniform(size=(40, 5, 6, 2))
+    same = training.augment(images, training.Augmentation(), np.random.RandomState(0))
+    np.testing.assert_allclose(same, images, atol=1e-12)
+    flipped = training.augment(images, training.Augmentation(flip=True), np.random.RandomState(0))
+    mirrored = [np.allclose(f, x[:, ::-1]) for f, x in zip(flipped, images, strict=True)]
+    kept = [np.allclose(f, x) for f, x in zip(flipped, images, strict=True)]
+    assert all(a != b for a, b in zip(mirrored, kept, strict=True))
+    assert 8 < sum(mirrored) < 32
+
+
+def test_pixels():
+    assert training.pixels(np.full((2, 4, 4), 255, np.uint8)).shape == (2, 4, 4, 1)
+    assert training.pixels(np.full((2, 4, 4, 3), 51, np.uint8)).max() == np.float32(0.2)
+    features = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(training.pixels(features), features)
+
+
+def test_weights_are_kept_by_name(parts, tmp_path):
+    """In half precision; a model without dropout can have them, another can't."""
+    model = model_function(1)
+    training.save_weights(tmp_path / "w.npz", model, "float16", images=parts.x_train[:2])
+
+    layers = tf.keras.layers
+    image = layers.Input((6, 6, 1))
+    x = layers.Conv2D(3, 3, name="conv")(image)
+    x = HalfSigmoid()(layers.BatchNormalization(name="norm")(x))
+    plain = tf.keras.Model(image, layers.Dense(3, name="classes")(layers.Flatten()(x)))
+    others = training.load_weights(tmp_path / "w.npz", plain)
+    assert list(others) == ["images"]
+    np.testing.assert_allclose(
+        training.logits(plain, parts.x_train), training.logits(model, parts.x_train), atol=2e-3
+    )
+    other = tf.keras.Sequential([layers.Input((4,)), layers.Dense(2, name="more")])
+    with pytest.raises(datasets.DatasetError, match="lacks more/kernel"):
+        training.load_weights(tmp_path / "w.npz", other)
