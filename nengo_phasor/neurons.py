@@ -304,7 +304,7 @@ class AdaptiveSpikingRate(NeuronType):
         return type(self)(m_f, theta_0, amplitude=at_one * normal.amplitude, **settings)
 
     def gain_bias(self, max_rates, intercepts):
-        """Return gain and bias that make the rate max_rates (Hz) at 1, and 0 below the intercept.
+        """Return gain and bias that make max_rates (Hz) at 1 and the first spikes at intercepts.
 
         Raises
         ------
@@ -387,6 +387,11 @@ class AdaptiveSpiking(AdaptiveSpikingRate):
             self.theta_0,
             self.amplitude / dt,
         )
+
+    def rates(self, x, gain, bias):
+        """Return the mean output: f(gain x + bias), and 0 up to theta_0/2, where f is not."""
+        mean = super().rates(x, gain, bias)
+        return np.where(0.5 * self.theta_0 < self.current(x, gain, bias), mean, 0.0)
 
     def step(self, dt, J, output, voltage, refraction, adaptation):
         """Advance one step; see `.dynamics.adaptive_spike`."""

@@ -11,6 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import nengo_phasor
 from nengo_phasor import (
+    AdaptiveSpiking,
+    AdaptiveSpikingRate,
     ArcSparsifier,
     Phasor,
     ResonateAndFire,
@@ -156,6 +158,87 @@ def test_gradients_through_time():
     for new, old, gradient in zip(trained, w, d_w, strict=True):
         assert np.abs(gradient).min() > 0
         assert_allclose(old - new, gradient, rtol=1e-7, atol=1e-9 * np.abs(gradient).max())
+
+
+# --- adaptive neurons -----------------------------------------------------------------------------
+
+
+def adaptive_network(neuron):
+    """Two layers, whose currents are their inputs: 3 - 6 - 4."""
+    rng = np.random.RandomState(1)
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(dtype="float64", keep_history=True, stateful=False)
+        net.node = nengo.Node(np.zeros(3))
+        layers = []
+        for n in (6, 4):
+            ensemble = nengo.Ensemble(n, 1, neuron_type=neuron, gain=np.ones(n), bias=np.zeros(n))
+            layers.append(ensemble.neurons)
+        net.first = nengo.Connection(
+            net.node, layers[0], transform=rng.uniform(-1, 1, (6, 3)), synapse=None
+        )
+        net.second = nengo.Connection(
+            *layers, transform=rng.uniform(-1, 2, (4, 6)), synapse=neuron.tau_beta
+        )
+        net.probe = nengo.Probe(layers[1])
+    return net
+
+
+@pytest.mark.parametrize("cls", [AdaptiveSpiking, AdaptiveSpikingRate])
+def test_adaptive_neurons_train_with_their_transfer_function(cls):
+    """A step of gradient descent on the sum of outputs, against finite differences of f.
+
+    At the third step Lowpass(tau_beta), which acts a step later, has let through 1 - d^2.
+    """
+    neuron = cls(0.2, tau_beta=0.05)
+    net = adaptive_network(neuron)
+    x = np.random.RandomState(2).uniform(-1, 1, (2, 1, 3))
+    w, v = net.first.transform.init, net.second.transform.init
+    c = neuron.transfer
+    keep = 1 - np.exp(-2 * 0.001 / neuron.tau_beta)
+
+    def total(w, v):
+        first = dynamics.adaptive_transfer(np, x[:, 0] @ w.T, c)
+        return dynamics.adaptive_transfer(np, keep * first @ v.T, c).sum() / len(x)
+
+    def derivative(k, values, d=1e-6):
+        found = np.zeros_like(values)
+        for place in np.ndindex(values.shape):
+            shift = np.zeros_like(values)
+            shift[place] = d
+            pairs = ((w + s * shift, v) if k == 0 else (w, v + s * shift) for s in (1, -1))
+            up, down = (total(*pair) for pair in pairs)
+            found[place] = (up - down) / (2 * d)
+        return found
+
+    def last(y_true, y_pred):
+        return tf.reduce_sum(y_pred[:, -1], axis=-1)
+
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        sim.compile(tf.keras.optimizers.SGD(1.0), loss=last)
+        data, target = np.repeat(x, 3, axis=1), np.zeros((2, 3, 4))
+        loss = sim.fit({net.node: data}, {net.probe: target}, epochs=1, verbose=0).history["loss"]
+        trained = [sim.data[connection].weights for connection in (net.first, net.second)]
+    assert loss[0] == pytest.approx(total(w, v))
+    for k, (old, new) in enumerate(zip((w, v), trained, strict=True)):
+        gradient = derivative(k, old)
+        assert np.count_nonzero(np.abs(gradient) > 1e-4) > 4
+        assert_allclose(old - new, gradient, atol=1e-8)
+
+
+def test_adaptive_neurons_run_with_spikes():
+    """``predict`` gives spikes, whose mean is what the network was trained with."""
+    net = adaptive_network(AdaptiveSpiking())
+    x = np.random.RandomState(2).uniform(0, 1, (2, 1, 3))
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        output = sim.predict({net.node: np.repeat(x, 1500, axis=1)})[net.probe]
+    height = AdaptiveSpiking().amplitude / 0.001
+    assert_array_equal(np.unique(output), [0, height])
+    c = AdaptiveSpiking().transfer
+    first = dynamics.adaptive_transfer(np, x[:, 0] @ net.first.transform.init.T, c)
+    S = first @ net.second.transform.init.T
+    expected = dynamics.adaptive_transfer(np, S, c)
+    assert_allclose(output[:, 500:].mean(axis=1)[S > 0.2], expected[S > 0.2], atol=0.07)
+    assert np.count_nonzero(S > 0.2) >= 4
 
 
 # --- the phasor's gradient ------------------------------------------------------------------------
