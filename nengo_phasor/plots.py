@@ -1,4 +1,4 @@
-"""Pictures of rhythm, phases and spikes.
+"""Pictures of rhythm, phases, adaptation and spikes.
 
 Every function draws on the axes it is given, or on new ones, and returns them;
 ``ax.figure.savefig`` writes the picture. None touches pyplot. What is told apart differs in line or
@@ -268,6 +268,82 @@ def oscillator(
     )
     ax.set(xlim=(0, times[-1]), xlabel="time (s)", ylabel="state (no unit)")
     ax.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    return ax
+
+
+def transfer_function(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    simulated: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw adaptive neurons' transfer functions as lines, and what simulations gave as points.
+
+    Parameters
+    ----------
+    curves : {str: (activations, mean outputs)}
+        Points of each named curve, in the order of the activations.
+    simulated : {str: (activations, mean outputs)}, optional
+        Measured with the neurons of the curve of that name.
+    ax : Axes, optional
+        Where to draw; by default on new axes.
+
+    Raises
+    ------
+    ValidationError
+        If something was simulated that is not among the curves.
+    """
+    simulated = simulated or {}
+    for name in simulated:
+        if name not in curves:
+            raise ValidationError(f"has {name!r}, of which there is no curve", attr="simulated")
+    ax = ax or _new_axes()
+    for (name, (S, f)), style in zip(curves.items(), _styles(), strict=False):
+        ax.plot(S, f, label=name, **{**style, "marker": None})
+        if name in simulated:
+            look = {**style, "linestyle": "none", "markersize": 4, "markerfacecolor": "none"}
+            ax.plot(*simulated[name], label=f"{name}, simulated", **look)
+    ax.set(xlabel="activation S", ylabel="mean output f(S)")
+    ax.legend(frameon=False, loc="lower right")
+    return ax
+
+
+def adaptive_neuron(
+    activation: ArrayLike,
+    refraction: ArrayLike,
+    threshold: ArrayLike,
+    spikes: ArrayLike,
+    dt: float,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw an adaptive neuron's states over time, and its spikes below them.
+
+    It spikes where the activation is above the refractory response by half the threshold.
+
+    Parameters
+    ----------
+    activation, refraction, threshold, spikes : (n_steps,) array_like
+        Of one neuron at each step: S, Shat and theta, which are `.AdaptiveSpiking`'s voltage,
+        refraction, and theta_0 + adaptation; a spike is anything other than 0.
+    dt : float
+        Length of a simulation step, in seconds.
+    ax : Axes, optional
+        Where to draw; by default on new axes.
+    """
+    half = 0.5 * np.asarray(threshold)
+    times = dt * np.arange(1, len(half) + 1)
+    fired = np.flatnonzero(spikes)
+    series = {"activation S": activation, "refraction Ŝ": refraction, "threshold θ/2": half}
+    ax = ax or _new_axes()
+    ax.axhline(0, color="0.8", linewidth=0.8)
+    lowest = 0.0
+    for (label, values), style in zip(series.items(), _styles(), strict=False):
+        ax.plot(times, values, label=label, linewidth=1.2, **{**style, "marker": None})
+        lowest = min(lowest, np.min(values))
+    below = np.full(len(fired), lowest - 2 * np.mean(half))
+    look = {"color": "black", "linestyle": "none", "marker": "|", "markersize": 9}
+    ax.plot(times[fired], below, label="spike", **look)
+    ax.set(xlim=(0, times[-1]), xlabel="time (s)", ylabel="state (no unit)")
+    ax.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     return ax
 
 

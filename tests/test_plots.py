@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 from nengo.exceptions import ValidationError
 
-from nengo_phasor import dynamics, phases, plots
+from nengo_phasor import AdaptiveSpiking, dynamics, phases, plots
 
 nan = np.nan
 
@@ -25,6 +25,12 @@ PICTURES = {
     ),
     "accuracy_over_cycles": lambda ax=None: plots.accuracy_over_cycles({"arc": [0.5, 0.9]}, ax=ax),
     "oscillator": lambda ax=None: plots.oscillator([0, 1, 0], [1, 0, -1], [0, 1, 0], 0.001, ax=ax),
+    "transfer_function": lambda ax=None: plots.transfer_function(
+        {"a": ([0, 1], [0, 1])}, {"a": ([0.5], [0.4])}, ax=ax
+    ),
+    "adaptive_neuron": lambda ax=None: plots.adaptive_neuron(
+        [0.1, 0.2], [0, 0.1], [0.1, 0.11], [0, 1000], 0.001, ax=ax
+    ),
 }
 
 
@@ -176,6 +182,47 @@ def test_oscillator_that_never_spikes(axes):
     rotation = dynamics.rotation(10.0, 0.5, 0.001)
     plots.oscillator([rotation.cos], [rotation.sin], [0], 0.001, ax=axes)
     assert line(axes, "spike").shape == (2, 0)
+
+
+# --- adaptive neurons -----------------------------------------------------------------------------
+
+
+def test_transfer_function_has_its_points_in_the_same_colour(axes):
+    curves = {"fine": ([0, 1, 2], [0, 1, 1.5]), "coarse": ([0, 2], [0, 1.4])}
+    plots.transfer_function(curves, {"coarse": ([0.5, 1.0], [0.4, 0.9])}, ax=axes)
+    np.testing.assert_array_equal(line(axes, "fine"), curves["fine"])
+    np.testing.assert_array_equal(line(axes, "coarse, simulated"), [[0.5, 1.0], [0.4, 0.9]])
+    looks = {artist.get_label(): artist for artist in axes.lines}
+    assert looks["coarse, simulated"].get_linestyle() == "None"
+    assert looks["coarse, simulated"].get_marker() == "s"
+    assert looks["coarse"].get_marker() == "None"
+    assert looks["coarse"].get_color() == looks["coarse, simulated"].get_color()
+    assert looks["coarse"].get_color() != looks["fine"].get_color()
+
+
+def test_points_without_a_curve_are_refused():
+    with pytest.raises(ValidationError, match=r"simulated: has 'b', of which there is no curve"):
+        plots.transfer_function({"a": ([0], [0])}, {"b": ([0], [0])})
+
+
+def test_adaptive_neuron_shows_what_probes_see(axes):
+    """A neuron of a constant input, with the probes' values: it spikes where S > Shat + theta/2."""
+    neuron, states = AdaptiveSpiking(), {"voltage": [], "refraction": [], "adaptation": []}
+    state = neuron.make_state(1, np.random.RandomState(0), dtype=float)
+    output, spikes = np.zeros(1), []
+    for _ in range(200):
+        neuron.step(0.001, np.ones(1), output, **state)
+        spikes.append(output[0])
+        for key, values in states.items():
+            values.append(state[key][0])
+    theta = neuron.theta_0 + np.array(states["adaptation"])
+    plots.adaptive_neuron(states["voltage"], states["refraction"], theta, spikes, 0.001, ax=axes)
+    np.testing.assert_array_equal(line(axes, "activation S")[1], states["voltage"])
+    np.testing.assert_array_equal(line(axes, "threshold θ/2")[1], theta / 2)
+    times, level = line(axes, "spike")
+    np.testing.assert_allclose(times, 0.001 * (1 + np.flatnonzero(spikes)))
+    assert (level < 0).all()
+    assert axes.get_xlim() == (0, 0.2)
 
 
 # --- phases ---------------------------------------------------------------------------------------
