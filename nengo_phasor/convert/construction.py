@@ -135,7 +135,7 @@ class Construction:
         constant, shape = signal.constant, signal.constant.shape
         node = nengo.Node(MaxPool(*_pooling(layer, shape)), label=layer.name)
         self.connect(signal, node, ACTIVATION)
-        if np.any(constant != constant[:1, :1]):
+        if not np.allclose(constant, constant[:1, :1], rtol=1e-6, atol=1e-6):  # Keras rounds
             nengo.Connection(nengo.Node(constant.ravel()), node, synapse=None)
             constant = np.zeros(shape)
         return _Signal(node, ACTIVATION, _applied(layer, constant))
