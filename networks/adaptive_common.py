@@ -1,6 +1,7 @@
-"""What the adaptive networks share: runs that resume, spiking evaluation, precision, arousal.
+"""What the adaptive networks share: folders of runs, choice of precision, measures and claims.
 
-Analog networks are trained by `adaptive_training`; figures are drawn by `adaptive_report`.
+`adaptive_training` trains analog networks, `adaptive_spiking` runs them in spikes, and
+`adaptive_report` draws.
 """
 
 from __future__ import annotations
@@ -11,21 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-import nengo
 import numpy as np
-from tqdm import tqdm
+from adaptive_spiking import BIN, DT, Seen, Spiking, summary
 
-from nengo_phasor import arousal, datasets, layerwise, metrics, results
-
-DT = 0.001
-WINDOW = 500
-"""Steps for which an input is shown; the paper's matching times go up to 372 ms."""
-
-BIN = 10
-"""Steps over which kept outputs are averaged."""
-
-CHUNK = 250
-"""Inputs that are run, and kept, at a time."""
+from nengo_phasor import arousal, metrics, results
 
 PRECISIONS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 """The m_f that are tried on validation inputs."""
@@ -67,161 +57,6 @@ def subset(x: np.ndarray, y: np.ndarray, n: int | None, seed: int) -> tuple[np.n
         return x, y
     chosen = np.sort(np.random.RandomState(seed).permutation(len(x))[:n])
     return x[chosen], y[chosen]
-
-
-# ---------------------------------------------------------------------------------- simulation
-
-
-class Seen(NamedTuple):
-    """What is kept of spiking runs.
-
-    ``classes`` (n_items, n_steps) have the highest output; ``outputs`` (n_items, n_bins, n_classes)
-    are averaged over `BIN` steps each; ``spikes`` (n_items, n_layers) are numbers of spikes.
-    ``highlighted`` (n_items,) tells which items arousal ran on at high precision.
-    """
-
-    classes: np.ndarray
-    outputs: np.ndarray
-    spikes: np.ndarray
-    highlighted: np.ndarray
-
-
-class Spiking:
-    """A converted network with its spikes counted, layer by layer, and run in layerwise.
-
-    Parameters
-    ----------
-    converted : nengo_phasor.convert.adaptive.Converted
-        Nodes that count are added to its network.
-    """
-
-    def __init__(self, converted):
-        self.converted = converted
-        self.counts = {}
-        with converted.network:
-            for name, layer in converted.layers.items():
-                count = nengo.Node(size_in=1, label=f"{name} spikes")
-                ones = np.full((1, layer.n_neurons), DT)
-                nengo.Connection(layer.neurons, count, transform=ones, synapse=None)
-                self.counts[name] = nengo.Probe(count)
-
-    @property
-    def n_neurons(self) -> dict[str, int]:
-        """How many neurons each layer has."""
-        return {name: layer.n_neurons for name, layer in self.converted.layers.items()}
-
-    def advance(self, x: np.ndarray, n_steps: int, m_f: float, state=None):
-        """Run inputs at a precision; return outputs, spikes by layer, and where it stands then."""
-        self.converted.set_precision(m_f)
-        with layerwise.Simulator(self.converted.network, dt=DT, dtype="float32") as sim:
-            data = {self.converted.input: x.reshape(len(x), 1, -1)}
-            seen, state = sim.advance(data, n_steps, state)
-        amplitudes = [e.neuron_type.amplitude for e in self.converted.layers.values()]
-        sums = [seen[probe].sum(axis=(1, 2), dtype=float) for probe in self.counts.values()]
-        return seen[self.converted.output], np.stack(sums, axis=1) / amplitudes, state
-
-    def fixed(self, x: np.ndarray, m_f: float, n_steps: int) -> tuple[Seen]:
-        """Run inputs at one precision."""
-        outputs, sent, _ = self.advance(x, n_steps, m_f)
-        return (_kept(outputs, sent, np.zeros(len(x), bool)),)
-
-    def aroused(self, x: np.ndarray, how: arousal.Arousal, n_steps: int) -> tuple[Seen, Seen]:
-        """Run inputs at low precision, and with arousal, which begins in the same way."""
-        _, first = how.steps(DT)
-        start, sent, state = self.advance(x, first, how.low)
-        rest, sent_later, _ = self.advance(x, n_steps - first, how.low, state)
-        spikes = sent + sent_later
-
-        def run(items, n_steps, m_f, before):
-            if before is None:
-                return start, sent.sum(axis=1), state
-            if m_f == how.low:
-                return rest[items], sent_later[items].sum(axis=1), None
-            outputs, sent_high, after = self.advance(x[items], n_steps, m_f, before[items])
-            spikes[items] = sent[items] + sent_high
-            return outputs, sent_high.sum(axis=1), after
-
-        low = _kept(np.concatenate([start, rest], axis=1), spikes.copy(), np.zeros(len(x), bool))
-        done = arousal.classify(how, run, len(x), n_steps, DT)
-        return low, _kept(done.outputs, spikes, done.highlighted)
-
-    def run(
-        self,
-        x: np.ndarray,
-        how: float | arousal.Arousal,
-        folder: Path,
-        name: str,
-        n_steps: int = WINDOW,
-    ) -> tuple[Seen, ...]:
-        """Run inputs, in chunks that the folder keeps: an interrupted run goes on from there.
-
-        Parameters
-        ----------
-        x : (n_items, ...) ndarray
-            The model's input, in single precision.
-        how : float or nengo_phasor.arousal.Arousal
-            The precision m_f, or when to change it.
-        folder : path
-            Of the kept chunks. They are taken for those of the same network and inputs: see
-            `open_run`.
-        name : str
-            Of this run, within the folder.
-        n_steps : int
-            The window.
-
-        Returns
-        -------
-        tuple of `Seen`
-            At that precision; or at the arousal's low precision, and with arousal.
-        """
-        run = self.aroused if isinstance(how, arousal.Arousal) else self.fixed
-        chunks = []
-        for start in tqdm(range(0, len(x), CHUNK), desc=name, unit=f"{CHUNK} inputs"):
-            file = folder / f"{name}-{start}.npz"
-            if not file.exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                done = run(x[start : start + CHUNK], how, n_steps)
-                fields = {
-                    f"{field}_{k}": value
-                    for k, seen in enumerate(done)
-                    for field, value in seen._asdict().items()
-                }
-                datasets.save_params(file, **fields)
-            saved = datasets.load_params(file)
-            n_seen = len(saved) // len(Seen._fields)
-            chunks.append([[saved[f"{f}_{k}"] for f in Seen._fields] for k in range(n_seen)])
-        return tuple(
-            Seen(*map(np.concatenate, zip(*parts, strict=True)))
-            for parts in zip(*chunks, strict=True)
-        )
-
-
-def _kept(outputs, spikes, highlighted):
-    """Return what is kept of a run."""
-    n_items, n_steps, n_classes = outputs.shape
-    bins = outputs[:, : n_steps // BIN * BIN].reshape(n_items, -1, BIN, n_classes)
-    classes = np.argmax(outputs, axis=-1).astype(np.uint16)
-    return Seen(classes, bins.mean(axis=2), spikes, highlighted)
-
-
-def summary(seen: Seen, labels: np.ndarray, n_neurons: Mapping[str, int]) -> dict[str, Any]:
-    """Return accuracy at the window's end, its course, and firing rates, as results show them."""
-    course = metrics.accuracy(seen.classes, labels)
-    window = len(course) * DT
-    sent = seen.spikes.sum(axis=1)
-    return {
-        "accuracy": float(course[-1]),
-        "firing_rate": metrics.firing_rate(sent, sum(n_neurons.values()), window),
-        "firing_rates": {
-            name: metrics.firing_rate(seen.spikes[:, k], n, window)
-            for k, (name, n) in enumerate(n_neurons.items())
-        },
-        "matching_time": metrics.matching_time(course, DT),
-        "stability": metrics.stability(course),
-        "spikes_per_inference": float(sent.mean()),
-        "selectivity": metrics.selectivity(seen.highlighted),
-        "accuracy_over_time": course[BIN - 1 :: BIN].tolist(),
-    }
 
 
 # --------------------------------------------------------------------------- precision, arousal

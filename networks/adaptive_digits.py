@@ -19,6 +19,7 @@ import adaptive_common as common
 import click
 import nengo
 import numpy as np
+from adaptive_spiking import DT, WINDOW, Spiking
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, results
@@ -64,12 +65,20 @@ LAYOUTS = {
 }
 
 
-def keras_model(layout: Layout, seed: int = 0, dropout: float = 0.0):
-    """Return the analog network: 28 x 28 pixels in, logits of 10 classes out.
+def keras_model(
+    layout: Layout,
+    seed: int = 0,
+    dropout: float = 0.0,
+    map_dropout: float = 0.0,
+    shape: tuple[int, int, int] = (28, 28, 1),
+    classes: int = 10,
+):
+    """Return the analog network: an image in, logits of its classes out.
 
     Batch normalisation and the transfer function follow every layer and the pixels themselves.
     Normalisation has no gain, so that no activation shrinks to a size for which spikes are too
     coarse. Pooling comes before the activation, with which it commutes: that takes fewer neurons.
+    ``dropout`` is of what dense layers get, ``map_dropout`` of convolutions without pooling.
     """
     import tensorflow as tf
     from adaptive_training import Dropout
@@ -84,20 +93,22 @@ def keras_model(layout: Layout, seed: int = 0, dropout: float = 0.0):
             x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
         return HalfSigmoid(name=name)(x)
 
-    image = layers.Input((28, 28, 1), name="image")
+    image = layers.Input(shape, name="image")
     x = activate(image, "pixels")
     for j, group in enumerate(layout.convolutions):
         for k, maps in enumerate(group):
-            name = f"conv{j + 1}{'abc'[k]}"
+            name, pool = f"conv{j + 1}{'abc'[k]}", k == len(group) - 1
             x = layers.Conv2D(maps, 3, padding="same", use_bias=False, name=f"{name}_weights")(x)
-            x = activate(x, name, pool=k == len(group) - 1)
+            x = activate(x, name, pool)
+            if map_dropout and not pool:
+                x = Dropout(map_dropout, seed=seed + 10 * j + k, name=f"{name}_dropout")(x)
     x = layers.Flatten(name="flatten")(x)
     for k, units in enumerate(layout.dense):
         if dropout:
             x = Dropout(dropout, seed=seed + k, name=f"dropout{k + 1}")(x)
         x = layers.Dense(units, use_bias=False, name=f"dense{k + 1}_weights")(x)
         x = activate(x, f"dense{k + 1}")
-    return tf.keras.Model(image, layers.Dense(10, name="classes")(x))
+    return tf.keras.Model(image, layers.Dense(classes, name="classes")(x))
 
 
 def recipes():
@@ -158,7 +169,7 @@ def evaluated(name, layout, seed, folder, data, epochs, images, trials, resume) 
     model, history = trained(name, layout, seed, folder, parts, epochs, resume)
     tried = common.subset(parts.x_validation, parts.y_validation, trials, seed)
     shown = common.subset(loaded.x_test, loaded.y_test, images, seed)
-    spiking = common.Spiking(convert.to_adaptive(model))
+    spiking = Spiking(convert.to_adaptive(model))
     kept = folder / f"spiking-{len(shown[0])}-{len(tried[0])}"
     found = common.measure(spiking, tried, shown, kept)
     right = np.argmax(training.logits(model, loaded.x_test), axis=1) == loaded.y_test
@@ -287,7 +298,7 @@ def make_results(data, name, layouts, seed, epochs, runs, resume, images, trials
     settings = {
         "recipes": {layout: asdict(recipes()[name, layout]) for layout in layouts},
         "layouts": {layout: asdict(LAYOUTS[layout]) for layout in layouts},
-        "window": common.WINDOW * common.DT,
+        "window": WINDOW * DT,
         "match": common.MATCH,
         "precisions": common.PRECISIONS,
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import nengo
 import numpy as np
-from adaptive_common import BIN, DT, Spiking
+from adaptive_spiking import BIN, DT, Spiking
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 

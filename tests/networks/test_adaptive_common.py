@@ -12,6 +12,7 @@ from nengo_phasor import arousal
 pytest.importorskip("nengo_dl")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "networks"))
 import adaptive_common as common
+import adaptive_spiking
 import tensorflow as tf
 
 from nengo_phasor import convert
@@ -31,7 +32,7 @@ def spiking(seed=0):
             layers.Dense(3, name="classes"),
         ]
     )
-    return common.Spiking(convert.to_adaptive(model))
+    return adaptive_spiking.Spiking(convert.to_adaptive(model))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def test_arousal_begins_as_low_precision_does(network, x, tmp_path):
 def test_interrupted_run_goes_on(network, x, tmp_path, monkeypatch):
     """What is kept is not run again, and the result is the same in any chunks."""
     whole = network.run(x, 0.3, tmp_path / "whole", "run", 60)[0]
-    monkeypatch.setattr(common, "CHUNK", 4)
+    monkeypatch.setattr(adaptive_spiking, "CHUNK", 4)
     advance, done = network.advance, []
 
     def advance_once(*arguments):
@@ -117,7 +118,7 @@ def seen(classes, spikes, margins=None):
     classes = np.asarray(classes)
     margins = np.ones(len(classes)) if margins is None else np.asarray(margins)
     outputs = np.eye(3)[classes] * margins[:, None]
-    return common.Seen(
+    return adaptive_spiking.Seen(
         np.repeat(classes[:, None], 20, axis=1).astype(np.uint16),
         np.repeat(outputs[:, None], 2, axis=1),
         np.asarray(spikes, float),
@@ -129,7 +130,7 @@ def test_summary():
     """10 + 2 spikes and 30 + 6 of 4 + 2 neurons in 20 ms."""
     run = seen([1, 2], [[10, 2], [30, 6]])
     run.classes[0, :5] = 0
-    found = common.summary(run, np.array([1, 2]), {"a": 4, "b": 2})
+    found = adaptive_spiking.summary(run, np.array([1, 2]), {"a": 4, "b": 2})
     assert found["accuracy"] == 1.0
     assert found["accuracy_over_time"] == [1.0, 1.0]
     assert found["firing_rate"] == pytest.approx(24 / 6 / 0.02)

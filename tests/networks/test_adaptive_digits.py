@@ -17,6 +17,7 @@ NETWORKS = Path(__file__).resolve().parents[2] / "networks"
 sys.path.insert(0, str(NETWORKS))
 import adaptive_common as common  # noqa: E402
 import adaptive_digits as digits  # noqa: E402
+import adaptive_spiking  # noqa: E402
 
 KEYS = ("analog", "precise", "sparse", "low", "aroused")
 
@@ -113,7 +114,7 @@ def test_results_command(data, tiny, tmp_path, monkeypatch):
     # once more: nothing is trained or run again
     for file in folder.glob("spiking-*/*.npz"):
         file.touch()
-    monkeypatch.setattr(common.Spiking, "advance", None)
+    monkeypatch.setattr(adaptive_spiking.Spiking, "advance", None)
     before = content["figures"]
     again = run(*arguments)
     assert "epoch" not in again.output
