@@ -60,13 +60,17 @@ def resonate(J: Array, voltage: Array, current: Array, step: Rotation, dt: float
 
 
 class ResonateAndFireConstants(NamedTuple):
-    """Constants of `resonate_and_fire`; ``height`` is a spike's, amplitude/dt."""
+    """Constants of `resonate_and_fire`; ``height`` is a spike's, amplitude/dt.
+
+    ``lean`` is the tangent of the angle by which a crossing comes early: that of `STEP_TOLERANCE`.
+    """
 
     cos: Array
     sin: Array
     dt: Array
     threshold: Array
     height: Array
+    lean: Array
 
 
 def resonate_and_fire(
@@ -76,14 +80,17 @@ def resonate_and_fire(
     threshold.
 
     There Re z is at its maximum: the neuron's phase is zero. ``heaviside`` is the step function,
-    H(x) = 1 for x >= 0, with whatever derivative training needs.
+    H(x) = 1 for x >= 0, with whatever derivative training needs. A crossing that is on a step's
+    border up to rounding, as where all input is at the reference phase, is before it.
 
     Returns
     -------
     output, voltage, current
     """
     new_voltage, new_current = resonate(J, voltage, current, Rotation(c.cos, c.sin), c.dt)
-    crossing = heaviside(new_current) * (1.0 - heaviside(current))
+    crossing = heaviside(new_current + c.lean * new_voltage) * (
+        1.0 - heaviside(current + c.lean * voltage)
+    )
     return crossing * heaviside(new_voltage - c.threshold) * c.height, new_voltage, new_current
 
 
@@ -231,7 +238,7 @@ def outside_arc(xp, step: Array, arc: float, steps_per_cycle: float):
 
 
 # Makes ties at the window's border silent however they are rounded: single spikes cause them.
-FIELD_TOLERANCE = 1e-9
+FIELD_TOLERANCE = 1e-6
 
 
 class FieldConstants(NamedTuple):

@@ -9,7 +9,7 @@ from nengo.neurons import NeuronType
 from nengo.params import NumberParam, Parameter
 
 from nengo_phasor import dynamics
-from nengo_phasor.phases import steps_per_cycle
+from nengo_phasor.phases import STEP_TOLERANCE, steps_per_cycle
 from nengo_phasor.surrogates import Surrogate
 
 
@@ -127,6 +127,7 @@ class ResonateAndFire(PhaseCoding):
             dt,
             self.threshold,
             self.amplitude / dt,
+            np.tan(2.0 * np.pi * self.frequency * dt * STEP_TOLERANCE),
         )
 
     def step(self, dt, J, output, voltage, current):

@@ -63,7 +63,7 @@ def test_spike_is_an_upward_crossing_at_a_voltage(before, after, spikes):
     def resonate(*_):
         return z[0], z[1]
 
-    c = dynamics.ResonateAndFireConstants(1.0, 0.0, 0.01, 0.2, 100.0)
+    c = dynamics.ResonateAndFireConstants(1.0, 0.0, 0.01, 0.2, 100.0, 0.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dynamics, "resonate", resonate)
         output, voltage, current = dynamics.resonate_and_fire(
@@ -254,7 +254,9 @@ def test_step_functions_change_no_argument():
     rng = np.random.RandomState(0)
     arrays = [rng.normal(size=5) for _ in range(3)]
     copies = [a.copy() for a in arrays]
-    c = dynamics.ResonateAndFireConstants(*dynamics.rotation(10, 0.5, 0.001), 0.001, 0.1, 1000.0)
+    c = dynamics.ResonateAndFireConstants(
+        *dynamics.rotation(10, 0.5, 0.001), 0.001, 0.1, 1000.0, 1e-6
+    )
     dynamics.resonate_and_fire(*arrays, c, heaviside)
     dynamics.rhythm_silences(np, *arrays, dynamics.field_constants(0.5, 10, 0.3, 0.001))
     dynamics.unit_phasor(np, *arrays[:2], 0.1)

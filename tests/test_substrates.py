@@ -121,6 +121,28 @@ def test_everything_runs_in_tensorflow(runs):
     assert not [w for w in runs["warnings"] if "native TensorFlow" in w or "fallback" in w]
 
 
+def test_input_at_the_reference():
+    """Where every phase is 0 or 1, each crossing is on a step's border up to rounding."""
+    rng = np.random.RandomState(0)
+    with nengo.Network(seed=0) as net:
+        node, relay = nengo.Node(np.zeros(30)), nengo.Node(size_in=30)
+        nengo.Connection(node, relay, synapse=nengo_phasor.PhaseEncoder())
+        probes = []
+        for size in (40, 25):
+            neurons = nengo.Ensemble(size, 1, neuron_type=nengo_phasor.ResonateAndFire()).neurons
+            weights = rng.normal(0.1, 1, (size, relay.size_out))
+            nengo.Connection(relay, neurons, transform=weights, synapse=None)
+            relay = neurons
+            probes.append(nengo.Probe(neurons))
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        sim.run_steps(800)
+    for dtype in ("float32", "float64"):
+        seen = layerwise.Simulator(net, dtype=dtype).predict({node: np.zeros((1, 1, 30))}, 800)
+        for probe in probes:
+            assert np.count_nonzero(seen[probe]) > 100
+            assert_array_equal(seen[probe][0] > 0, sim.data[probe] > 0)
+
+
 def test_single_precision():
     """A deep network in NengoDL's own precision: 99.9 % of the spikes within a step."""
     rng = np.random.RandomState(0)

@@ -80,14 +80,16 @@ class Loop:
         factor = np.exp((-1 / neuron.tau + 2j * np.pi * neuron.frequency) * dt)
         self.cos, self.sin = factor.real, factor.imag
         self.height = neuron.amplitude / dt
+        self.lean = np.tan(2 * np.pi * neuron.frequency * dt * 1e-4)
 
     def forward(self, J):
         voltage, current = np.zeros((2, len(J) + 1, J.shape[1]))
         for t in range(len(J)):
             voltage[t + 1] = self.cos * voltage[t] - self.sin * current[t] + J[t] * self.dt
             current[t + 1] = self.sin * voltage[t] + self.cos * current[t]
-        self.distance, self.current = voltage[1:] - self.neuron.threshold, current
-        self.steps = self.distance >= 0, current[1:] >= 0, current[:-1] < 0
+        self.distance, self.angle = voltage[1:] - self.neuron.threshold, current
+        self.angle += self.lean * voltage
+        self.steps = self.distance >= 0, self.angle[1:] >= 0, self.angle[:-1] < 0
         return np.prod(self.steps, axis=0) * self.height
 
     def backward(self, d_output):
@@ -96,13 +98,14 @@ class Loop:
         derivative = lambda x: self.neuron.surrogate.derivative(np, x)  # noqa: E731
         d_output = d_output * self.height
         by_voltage = d_output * up * was_down * derivative(self.distance)
-        by_current = d_output * high * was_down * derivative(self.current[1:])
-        by_earlier = -d_output * high * up * derivative(self.current[:-1])
+        by_current = d_output * high * was_down * derivative(self.angle[1:])
+        by_earlier = -d_output * high * up * derivative(self.angle[:-1])
         d_J, dV, dI = np.zeros_like(d_output), 0.0, 0.0
         for t in reversed(range(len(d_output))):
-            dV, dI = dV + by_voltage[t], dI + by_current[t]
+            dV, dI = dV + by_voltage[t] + self.lean * by_current[t], dI + by_current[t]
             d_J[t] = dV * self.dt
-            dV, dI = self.cos * dV + self.sin * dI, -self.sin * dV + self.cos * dI + by_earlier[t]
+            dV, dI = self.cos * dV + self.sin * dI, -self.sin * dV + self.cos * dI
+            dV, dI = dV + self.lean * by_earlier[t], dI + by_earlier[t]
         return d_J
 
 
