@@ -303,7 +303,7 @@ def transfer_function(
             look = {**style, "linestyle": "none", "markersize": 4, "markerfacecolor": "none"}
             ax.plot(*simulated[name], label=f"{name}, simulated", **look)
     ax.set(xlabel="activation S", ylabel="mean output f(S)")
-    ax.legend(frameon=False, loc="lower right")
+    ax.legend(frameon=False, loc="upper left")
     return ax
 
 
@@ -332,13 +332,16 @@ def adaptive_neuron(
     half = 0.5 * np.asarray(threshold)
     times = dt * np.arange(1, len(half) + 1)
     fired = np.flatnonzero(spikes)
-    series = {"activation S": activation, "refraction Ŝ": refraction, "threshold θ/2": half}
+    series = {
+        "refraction Ŝ": (refraction, {"color": "#56b4e9", "linewidth": 1.0}),
+        "activation S": (activation, {"color": "black", "linewidth": 1.5}),
+        "threshold θ/2": (half, {"color": "#d55e00", "linestyle": "--", "linewidth": 1.2}),
+    }
     ax = ax or _new_axes()
     ax.axhline(0, color="0.8", linewidth=0.8)
-    lowest = 0.0
-    for (label, values), style in zip(series.items(), _styles(), strict=False):
-        ax.plot(times, values, label=label, linewidth=1.2, **{**style, "marker": None})
-        lowest = min(lowest, np.min(values))
+    for label, (values, look) in series.items():
+        ax.plot(times, values, label=label, **look)
+    lowest = min(0.0, np.min(activation))
     below = np.full(len(fired), lowest - 2 * np.mean(half))
     look = {"color": "black", "linestyle": "none", "marker": "|", "markersize": 9}
     ax.plot(times[fired], below, label="spike", **look)
