@@ -12,7 +12,7 @@ from adaptive_spiking import BIN, DT, Spiking
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nengo_phasor import results
+from nengo_phasor import plots, results
 
 STORY = """An analog network learned with the transfer function of adaptive spiking neurons, which
 then took the place of its units. The larger m_f, the coarser they code, and the fewer spikes they
@@ -103,27 +103,14 @@ def neuron_course(spiking: Spiking, x: np.ndarray, m_f: float, n_steps: int = 30
     return voltage, refraction, adaptation + layer.neuron_type.theta_0, spikes[:, busy]
 
 
-def neuron(course: tuple[np.ndarray, ...], ax: Axes) -> None:
-    """Plot a neuron's activation, its response, the band within which they agree, and spikes."""
-    activation, response, threshold, spikes = course
-    time = 1e3 * DT * np.arange(1, len(activation) + 1)
-    ax.fill_between(
-        time, response - threshold / 2, response + threshold / 2, color="0.9", label="± theta/2"
-    )
-    ax.plot(time, activation, "k", label="S")
-    ax.plot(time, response, label="Shat")
-    ax.plot(time[spikes], np.full(spikes.sum(), activation.min()), "k|", label="spikes")
-    ax.set(xlabel="time (ms)")
-    ax.legend()
-
-
 def draw(found: Mapping[str, Any], spiking: Spiking, x: np.ndarray, folder: Path) -> list[str]:
     """Draw the figures into the folder; return their files' names. ``x`` is one input."""
     figures = {name: Figure(figsize=(6.4, 4), layout="constrained") for name in CAPTIONS}
     accuracy_over_time(found, figures["accuracy_over_time.png"].add_subplot())
     accuracy_against_rate(found, figures["accuracy_against_rate.png"].add_subplot())
     arousal(found, figures["arousal.png"].subplots(1, 2))
-    neuron(neuron_course(spiking, x, found["precise"]["m_f"]), figures["neuron.png"].add_subplot())
+    course = neuron_course(spiking, x, found["precise"]["m_f"])
+    plots.adaptive_neuron(*course, DT, figures["neuron.png"].add_subplot())
     for name, figure in figures.items():
         figure.savefig(folder / name, dpi=120)
     return list(figures)
