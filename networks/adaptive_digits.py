@@ -123,13 +123,13 @@ def recipes():
         augmentation=Augmentation(shift=2, angle=10, zoom=0.1),
     )
     clothes = replace(
-        digits, epochs=25, smoothing=0.0, augmentation=Augmentation(shift=2, zoom=0.1, flip=True)
+        digits, epochs=14, smoothing=0.0, augmentation=Augmentation(shift=2, zoom=0.1, flip=True)
     )
     return {
         ("mnist", "small"): digits,
-        ("mnist", "paper"): replace(digits, epochs=10),
+        ("mnist", "paper"): replace(digits, epochs=8),
         ("fashion", "small"): clothes,
-        ("fashion", "paper"): replace(clothes, epochs=10),
+        ("fashion", "paper"): replace(clothes, epochs=8),
     }
 
 
