@@ -67,8 +67,8 @@ class UnitRate(AdaptiveSpikingRate):
 REASONS = {
     "no lag": (
         "The neurons fire at about S + tau_eta dS/dt, so that Lowpass(tau_eta) gives back S "
-        "without a lag. Through shorter filters, as in the test, changes and noise are amplified, and the "
-        "delay that the test expects is not there."
+        "without a lag. Through shorter filters, as in the test, changes and noise are "
+        "amplified, and the delay that the test expects is not there."
     ),
     "one spike a step": (
         "The test's input, 10 Hz, changes so fast that the neurons fire up to 6 times in 1 ms when "
