@@ -73,37 +73,42 @@ def add_convolved(result, starts, columns, values, kernel, shape_in, shape_out, 
 
 @cached
 def filter_steps(x, output, state, A, B, C, D):
-    """Filter ``x``, which repeats, by x <- A x + B u; write what comes out, a step later.
+    """Filter ``x``, which repeats, by X <- A X + B u; write what comes out, a step later.
 
     The last row of the state is the value that is due next. The form is Nengo's: where D is zero
     the output is C times the new state, else C times the old one plus D u.
     """
     order = len(A)
     X, due = state[:order], state[order]
-    old = np.empty_like(X)
+    old = np.empty(order, x.dtype)
+    for k in range(len(output)):
+        u = x[k % len(x)]
+        for j in range(len(u)):
+            output[k, j] = due[j]
+            old[:] = X[:, j]
+            due[j] = D * u[j]
+            for i in range(order):
+                X[i, j] = B[i] * u[j]
+                for m in range(order):
+                    X[i, j] += A[i, m] * old[m]
+                due[j] += C[i] * (old[i] if D != 0 else X[i, j])
+
+
+@cached
+def filter_steps_of_two(x, output, state, A, B, C):
+    """The same for filters with two states and without D, in a form that compilers make fast."""
+    a, b, c, d = A[0, 0], A[0, 1], A[1, 0], A[1, 1]
+    e, f, g, h = B[0], B[1], C[0], C[1]
+    X, Y, due = state[0], state[1], state[2]
     for k in range(len(output)):
         u, y = x[k % len(x)], output[k]
-        for j in range(len(due)):
+        for j in range(len(u)):
             y[j] = due[j]
-            due[j] = D * u[j]
-        if D != 0:
-            for i in range(order):
-                for j in range(len(due)):
-                    due[j] += C[i] * X[i, j]
-        old[:] = X
-        for i in range(order):
-            for j in range(len(due)):
-                X[i, j] *= A[i, i]
-            for m in range(order):
-                if m != i:
-                    for j in range(len(due)):
-                        X[i, j] += A[i, m] * old[m, j]
-            for j in range(len(due)):
-                X[i, j] += B[i] * u[j]
-        if D == 0:
-            for i in range(order):
-                for j in range(len(due)):
-                    due[j] += C[i] * X[i, j]
+            old_X, old_Y = X[j], Y[j]
+            new_X = a * old_X + b * old_Y + e * u[j]
+            new_Y = c * old_X + d * old_Y + f * u[j]
+            due[j] = g * new_X + h * new_Y
+            X[j], Y[j] = new_X, new_Y
 
 
 # -------------------------------------------------------------------------------------- neurons

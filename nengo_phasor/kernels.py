@@ -134,26 +134,46 @@ SPARSE_WAYS = {FieldSparsifier: through_field, AssumeReference: through_assumpti
 """Synapses with a state that need not look at every neuron in every step."""
 
 
-def filter_constants(synapse: LinearFilter, dt: float, dtype):
-    """Return A, B, C and D of one of Nengo's filters in discrete time."""
-    A, B, C, D = synapse._get_ss(dt)
-    B, C, D = B.ravel(), C.ravel(), D.item()
-    if len(A) == 1 and not D:  # as Nengo rounds it
-        B, C = B * C, np.ones(1)
-    order = len(B)  # 0 for a filter that only scales
-    return A.reshape(order, order).astype(dtype), B.astype(dtype), C.astype(dtype), dtype.type(D)
+class Filter(NamedTuple):
+    """One of Nengo's filters in discrete time."""
+
+    A: np.ndarray
+    B: np.ndarray
+    C: np.ndarray
+    D: float
+
+    @classmethod
+    def of(cls, synapse: LinearFilter, dt: float, dtype) -> Filter:
+        """Return the filter of a synapse; one of a single state gets another that is idle."""
+        A, B, C, D = synapse._get_ss(dt)
+        order, D = len(B), D.item()
+        A, B, C = A.reshape(order, order), B.ravel(), C.ravel()
+        if order == 1 and not D:
+            A, B, C = (
+                np.diag([A.item(), 0]),
+                np.append(B * C, 0),
+                np.array([1, 0]),
+            )  # as Nengo rounds
+        return cls(A.astype(dtype), B.astype(dtype), C.astype(dtype), dtype.type(D))
+
+    @property
+    def n_states(self) -> int:
+        """Number of values that go on from one step to the next: the states and the output."""
+        return len(self.A) + 1
 
 
-def filtered(constants, x: np.ndarray, n_steps: int, state: np.ndarray) -> np.ndarray:
+def filtered(constants: Filter, x: np.ndarray, n_steps: int, state: np.ndarray) -> np.ndarray:
     """Return a dense signal after one of Nengo's filters, which act a step later.
 
-    The state, of shape (order + 1, n_items, n), is advanced in place.
+    The state, of shape (n_states, n_items, n), is advanced in place.
     """
     output = np.empty((n_steps, *x.shape[1:]), x.dtype)
-    flat = np.ascontiguousarray(x).reshape(len(x), -1)
-    compiled.filter_steps(
-        flat, output.reshape(n_steps, -1), state.reshape(len(state), -1), *constants
-    )
+    signals = np.ascontiguousarray(x), output, state
+    flat = [signal.reshape(len(signal), -1) for signal in signals]
+    if len(constants.A) == 2 and not constants.D:
+        compiled.filter_steps_of_two(*flat, *constants[:3])
+    else:
+        compiled.filter_steps(*flat, *constants)
     return output
 
 

@@ -200,8 +200,8 @@ class Window:
             return x
         if isinstance(synapse, LinearFilter):
             x = self.dense(x)
-            constants = kernels.filter_constants(synapse, self.dt, self.dtype)
-            state = self.state(obj, np.zeros((len(constants[0]) + 1, x.shape[-1])))
+            constants = kernels.Filter.of(synapse, self.dt, self.dtype)
+            state = self.state(obj, np.zeros((constants.n_states, x.shape[-1])))
             return kernels.filtered(constants, x, self.n_steps, state)
         if sparse.issparse(x):
             x = self.repeated(x, self.n_steps)

@@ -118,8 +118,8 @@ def test_filter_acts_a_step_later(synapse):
     x = np.random.RandomState(0).normal(size=(50, 2, 3))
     expected = np.zeros((130, 2, 3))
     expected[1:] = synapse.filt(np.tile(x, (3, 1, 1)), dt=DT, y0=0)[:129]
-    constants = kernels.filter_constants(synapse, DT, x.dtype)
-    state = np.zeros((len(constants[0]) + 1, 2, 3))
+    constants = kernels.Filter.of(synapse, DT, x.dtype)
+    state = np.zeros((constants.n_states, 2, 3))
     parts = [kernels.filtered(constants, x, n_steps, state) for n_steps in (50, 50, 30)]
     np.testing.assert_allclose(np.concatenate(parts), expected, rtol=1e-12, atol=1e-12)
 

@@ -123,7 +123,7 @@ class SpikeSynapseBuilder(OpBuilder):
             signals.scatter(signal, tf.cast(state, signal.dtype))
 
 
-def _merge(builder, attribute, ours, if_equal):
+def merge(builder, attribute, ours, if_equal):
     """Let ``builder`` merge operators of our types only where one set of constants serves both."""
     stock = builder.mergeable
 
@@ -144,5 +144,5 @@ NEURON_BUILDERS = {
 
 SimNeuronsBuilder.TF_NEURON_IMPL.update(NEURON_BUILDERS)
 SimProcessBuilder.TF_PROCESS_IMPL[SpikeSynapse] = SpikeSynapseBuilder
-_merge(SimNeuronsBuilder, "neurons", tuple(NEURON_BUILDERS), if_equal=True)
-_merge(SimProcessBuilder, "process", SpikeSynapse, if_equal=False)
+merge(SimNeuronsBuilder, "neurons", tuple(NEURON_BUILDERS), if_equal=True)
+merge(SimProcessBuilder, "process", SpikeSynapse, if_equal=False)

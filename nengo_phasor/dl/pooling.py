@@ -6,7 +6,7 @@ import tensorflow as tf
 from nengo_dl.builder import OpBuilder
 from nengo_dl.process_builders import SimProcessBuilder
 
-from nengo_phasor.dl.builders import _merge
+from nengo_phasor.dl.builders import merge
 from nengo_phasor.pooling import MaxPool
 
 
@@ -33,4 +33,4 @@ class MaxPoolBuilder(OpBuilder):
 
 
 SimProcessBuilder.TF_PROCESS_IMPL[MaxPool] = MaxPoolBuilder
-_merge(SimProcessBuilder, "process", MaxPool, if_equal=False)
+merge(SimProcessBuilder, "process", MaxPool, if_equal=False)
