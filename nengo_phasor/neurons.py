@@ -362,7 +362,9 @@ class AdaptiveSpiking(AdaptiveSpikingRate):
 
     The refractory response Shat tracks the activation S to within half the threshold. Every spike
     has the same height; its mean effect is `AdaptiveSpikingRate`, with which NengoDL trains.
-    Connect it through ``nengo.Lowpass(tau_beta)``. Parameters and errors are that class's.
+    Connect it through ``nengo.Lowpass(tau_beta)``, which gives back S without a lag: the spikes
+    lead by tau_eta. Where they are not to, as in recurrent networks whose dynamics are to be the
+    synapse's, let tau_phi be tau_eta. Parameters and errors are that class's.
 
     References
     ----------

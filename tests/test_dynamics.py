@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nengo_phasor import dynamics, phases
+from nengo_phasor import AdaptiveSpiking, dynamics, phases
 from nengo_phasor.neurons import heaviside
 
 few = settings(deadline=None, max_examples=40)
@@ -252,7 +252,7 @@ def test_neighbours_are_independent(axis, distance):
 
 def test_step_functions_change_no_argument():
     rng = np.random.RandomState(0)
-    arrays = [rng.normal(size=5) for _ in range(3)]
+    arrays = [rng.uniform(0.1, 1, size=5) for _ in range(3)]
     copies = [a.copy() for a in arrays]
     c = dynamics.ResonateAndFireConstants(
         *dynamics.rotation(10, 0.5, 0.001), 0.001, 0.1, 1000.0, 1e-6
@@ -261,5 +261,9 @@ def test_step_functions_change_no_argument():
     dynamics.rhythm_silences(np, *arrays, dynamics.field_constants(0.5, 10, 0.3, 0.001))
     dynamics.unit_phasor(np, *arrays[:2], 0.1)
     dynamics.assume_reference(np, *arrays[:2], True)
+    neuron = AdaptiveSpiking()
+    dynamics.adaptive_spike(arrays[0], *arrays, neuron.constants(0.001), heaviside)
+    dynamics.adaptive_transfer(np, arrays[0], neuron.transfer)
+    dynamics.adaptive_transfer_inverse(np, arrays[0], neuron.transfer)
     for array, copy in zip(arrays, copies, strict=True):
         np.testing.assert_array_equal(array, copy)
