@@ -29,6 +29,9 @@ sparse = compat.require("scipy.sparse")
 CHUNK_BYTES = 2**26
 """Size aimed at for the largest array of a chunk of items; each thread has a few of these."""
 
+BLOCK_BYTES = 12 * 2**20
+"""The same where a window can be cut into blocks of time: what allocators still use again."""
+
 
 MIN_SHARE = 16
 """Fewest items worth a thread: with smaller arrays, threads wait for each other's Python."""
@@ -200,13 +203,21 @@ class Simulator:
         data = self._arrays(data)
         return self._predict(data, n_steps, len(next(iter(data.values()))), state, keep=True)
 
-    def _check_state(self, state, n_items):
-        for obj, kept in self.synapses.items():
-            if isinstance(kept, SpikeSynapse):
-                raise BuildError(f"{obj}: the state of {kept} is not kept; use predict")
+    def _without_kept_state(self):
+        """Return an object whose state can't go on from one window to the next, if there is one."""
+        for obj, synapse in self.synapses.items():
+            if isinstance(synapse, SpikeSynapse):
+                return obj, synapse
         for node in self.network.all_nodes:
             if isinstance(node.output, nengo.Process) and not isinstance(node.output, MaxPool):
-                raise BuildError(f"{node}: the state of {node.output} is not kept; use predict")
+                return node, node.output
+        return None
+
+    def _check_state(self, state, n_items):
+        found = self._without_kept_state()
+        if found:
+            obj, process = found
+            raise BuildError(f"{obj}: the state of {process} is not kept; use predict")
         if state is None:
             return
         missing = [e for e in self.network.all_ensembles if e not in state.values]
@@ -232,9 +243,12 @@ class Simulator:
                     attr="data",
                     obj=self,
                 )
-        item_bytes = n_steps * self._width(data) * self.dtype.itemsize
+        step_bytes = self._width(data) * self.dtype.itemsize
         share = max(MIN_SHARE, -(-n_items // self.threads))
-        size = max(1, min(CHUNK_BYTES // item_bytes, share))
+        in_blocks = self._without_kept_state() is None
+        most = BLOCK_BYTES if in_blocks else CHUNK_BYTES
+        size = max(1, min(most // (n_steps * step_bytes), share))
+        block = max(1, min(most // (size * step_bytes), n_steps)) if in_blocks else n_steps
         starts = range(0, n_items, size)
         sampled = {
             p: np.flatnonzero(_is_sampled(p.sample_every, self.dt, n_steps))
@@ -247,11 +261,18 @@ class Simulator:
 
         def run_chunk(start):
             items = np.arange(start, min(start + size, n_items))
-            chunk = {node: x[items] for node, x in data.items()}
-            window = Window(self, n_steps, items, chunk, state[items] if state else None)
-            for probe, x in window.run().items():
-                _write(results[probe][items[0] : items[-1] + 1], x, sampled[probe], n_steps)
-            return window.after if keep else None
+            reached = state[items] if state else None
+            for first in range(0, n_steps, block):
+                last = min(first + block, n_steps)
+                steps = {n: slice(first, last) if x.shape[1] > 1 else [0] for n, x in data.items()}
+                chunk = {node: x[items][:, steps[node]] for node, x in data.items()}
+                window = Window(self, last - first, items, chunk, reached)
+                for probe, x in window.run().items():
+                    a, b = np.searchsorted(sampled[probe], [first, last])
+                    result = results[probe][items[0] : items[-1] + 1, a:b]
+                    _write(result, x, sampled[probe][a:b] - first, last - first)
+                reached = window.after
+            return reached if keep else None
 
         with ThreadPoolExecutor(self.threads) as pool:
             states = list(pool.map(run_chunk, starts))

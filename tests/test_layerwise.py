@@ -504,7 +504,8 @@ def test_memory_is_bounded(monkeypatch, wide):
     steps = n_steps if wide == "data" else 1
     data = {node: np.random.RandomState(0).rand(n_items, steps, node.size_out)}
     whole_window = n_items * n_steps * n * 8
-    monkeypatch.setattr(layerwise, "CHUNK_BYTES", chunk)
+    for name in ("CHUNK_BYTES", "BLOCK_BYTES"):
+        monkeypatch.setattr(layerwise, name, chunk)
     sim = layerwise.Simulator(net, threads=1)
     tracemalloc.start()
     sim.predict(data, n_steps)
@@ -800,6 +801,20 @@ def test_windows_one_after_the_other_are_one_window():
     for probe in net.seen:
         assert whole[probe].any()
         assert_array_equal(np.concatenate([p[probe] for p in parts], axis=1), whole[probe])
+
+
+@pytest.mark.parametrize("n_data", [1, 200])
+def test_blocks_of_time_change_nothing(monkeypatch, n_data):
+    net = filtered_network()
+    data = {net.node: np.random.RandomState(0).normal(2, 2, (3, n_data, N))}
+    with net:
+        rare = nengo.Probe(net.node, sample_every=7 * DT)
+    sim = layerwise.Simulator(net, dtype="float64")
+    whole = sim.predict(data, 200)
+    monkeypatch.setattr(layerwise, "BLOCK_BYTES", 8 * N * 33)
+    for probe, expected in whole.items():
+        assert_array_equal(sim.predict(data, 200)[probe], expected)
+    assert whole[rare].shape == (3, 200 // 7, N)
 
 
 def test_some_items_go_on():
