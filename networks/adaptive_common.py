@@ -20,8 +20,8 @@ from nengo_phasor import arousal, metrics, results
 PRECISIONS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 """The m_f that are tried on validation inputs."""
 
-MATCH = 0.001
-"""By how much accuracy may differ for a spiking network to match its analog one."""
+MATCH = 0.0005
+"""By how much accuracy may be lower for a spiking network to match its analog one."""
 
 LOW_RATE = 10.0
 """The paper's low firing rate, in Hz."""

@@ -15,7 +15,6 @@ from nengo_phasor import datasets
 pytest.importorskip("nengo_dl")
 NETWORKS = Path(__file__).resolve().parents[2] / "networks"
 sys.path.insert(0, str(NETWORKS))
-import adaptive_common as common  # noqa: E402
 import adaptive_digits as digits  # noqa: E402
 import adaptive_spiking  # noqa: E402
 
@@ -49,7 +48,7 @@ def tiny(monkeypatch):
     recipe = replace(digits.recipes()["mnist", "small"], batch_size=3, augmentation=None)
     monkeypatch.setattr(digits, "recipes", lambda: {("mnist", "small"): recipe})
     monkeypatch.setitem(digits.LAYOUTS, "small", digits.Layout(((4,), (4,)), (12,)))
-    monkeypatch.setattr(common, "PRECISIONS", (0.1, 0.4, 1.0))
+    monkeypatch.setattr(digits, "PRECISIONS", (0.1, 0.4, 1.0))
 
 
 def run(*arguments):
