@@ -9,7 +9,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
 def test_readme_examples_run(capsys):
-    """The first says what it prints; the second wants data, NengoDL, and the names of the first."""
+    """The first says what it prints; the others want data, NengoDL, and the names of the first."""
     names = {}
     exec(BLOCKS[0], names)
     assert "[0.31]" in capsys.readouterr().out
@@ -19,3 +19,6 @@ def test_readme_examples_run(capsys):
     names["x_test"] = rng.uniform(-1, 1, (4, 1024))
     exec(BLOCKS[1], names)
     assert names["classes"].shape == (4,)
+    names["images"], names["labels"] = rng.random((6, 28, 28, 1)), np.arange(6)
+    exec(BLOCKS[2], names)
+    assert names["classes"].shape == (6,)
