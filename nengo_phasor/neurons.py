@@ -285,6 +285,12 @@ class AdaptiveSpikingRate(NeuronType):
         """Constants of the transfer function."""
         return self._transfer(self.amplitude / self.tau_beta)
 
+    @property
+    def parameters(self) -> dict[str, float | None]:
+        """The parameters, all but the initial state, by their names."""
+        names = ("m_f", "theta_0", "tau_gamma", "tau_eta", "tau_phi", "tau_beta", "amplitude")
+        return {name: getattr(self, name) for name in names}
+
     def at_precision(self, m_f: float):
         """Return this neuron with another m_f: theta_0 in proportion, f(1) as it is.
 
@@ -297,12 +303,12 @@ class AdaptiveSpikingRate(NeuronType):
             raise ValidationError(
                 "of 0 is in no proportion to theta_0: make new neurons instead", "m_f", self
             )
-        settings = {name: getattr(self, name) for name in ("tau_gamma", "tau_eta", "tau_phi")}
-        settings.update(tau_beta=self.tau_beta, initial_state=self.initial_state)
-        theta_0 = self.theta_0 * m_f / self.m_f
-        normal = type(self)(m_f, theta_0, **settings)
+        changes = {**self.parameters, "m_f": m_f}
+        type(self)(**changes)  # refuses what can't be an m_f
+        changes.update(theta_0=self.theta_0 * m_f / self.m_f, amplitude=None)
         at_one = float(dynamics.adaptive_transfer(np, 1.0, self.transfer))
-        return type(self)(m_f, theta_0, amplitude=at_one * normal.amplitude, **settings)
+        changes["amplitude"] = at_one * type(self)(**changes).amplitude
+        return type(self)(**changes, initial_state=self.initial_state)
 
     def gain_bias(self, max_rates, intercepts):
         """Return gain and bias that make max_rates (Hz) at 1 and the first spikes at intercepts.

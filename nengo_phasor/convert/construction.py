@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from inspect import signature
 from typing import Any
 
 import nengo
 import numpy as np
 
 from nengo_phasor.convert.keras_graph import refuse
-from nengo_phasor.neurons import AdaptiveSpikingRate
 from nengo_phasor.pooling import MaxPool, average_pool
 
 SPIKES, CURRENT, ACTIVATION = range(3)
@@ -259,8 +257,7 @@ def _lowpasses(*taus):
 
 def like(kind, neurons, **changes):
     """Return neurons of another kind with the same parameters, up to changes."""
-    names = set(signature(AdaptiveSpikingRate).parameters) - {"initial_state"}
-    parameters = {name: getattr(neurons, name) for name in names}
+    parameters = neurons.parameters
     if kind.spiking:
         parameters["initial_state"] = neurons.initial_state
     return kind(**{**parameters, **changes})

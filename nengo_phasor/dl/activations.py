@@ -44,9 +44,7 @@ class HalfSigmoid(tf.keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the neurons' parameters beside Keras' own."""
-        names = ("m_f", "theta_0", "tau_gamma", "tau_eta", "tau_phi", "tau_beta", "amplitude")
-        neurons = {name: getattr(self.neurons, name) for name in names}
-        return {**super().get_config(), "neurons": neurons}
+        return {**super().get_config(), "neurons": self.neurons.parameters}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> HalfSigmoid:
