@@ -84,12 +84,7 @@ def finest(points: Mapping[float, Mapping[str, Any]], firing_rate: float) -> flo
     return min(slow, default=max(points))
 
 
-def matching(points: Mapping[float, Mapping[str, Any]], analog: float) -> float:
-    """Return the coarsest precision that matches the analog network's accuracy."""
-    return coarsest(points, analog - MATCH)
-
-
-def affordable(points: Mapping[float, Mapping[str, Any]], analog: float) -> float:
+def affordable(points: Mapping[float, Mapping[str, Any]]) -> float:
     """Return the finest precision that fires no faster than the paper's networks.
 
     For few validation inputs, on which accuracies hardly tell precisions apart.
@@ -160,19 +155,77 @@ def fit_arousal(
     return max(found, key=lambda candidate: candidate.accuracy)
 
 
+def analog_accuracy(spiking: Spiking, x: np.ndarray, y: np.ndarray) -> float:
+    """Return the accuracy of a spiking network's analog one."""
+    from adaptive_training import logits
+
+    return float(metrics.accuracy(np.argmax(logits(spiking.converted.model, x), axis=1), y))
+
+
+class Tried(NamedTuple):
+    """Validation inputs: the analog network's accuracy; runs in spikes, and their `summary`."""
+
+    analog: float
+    runs: dict[float, Seen]
+    points: dict[float, dict[str, Any]]
+
+
+def tried(
+    spiking: Spiking,
+    validation: tuple[np.ndarray, np.ndarray],
+    folder: Path,
+    precisions: Sequence[float],
+) -> Tried:
+    """Run validation inputs at several precisions, once the conversion is verified."""
+    from adaptive_training import pixels
+
+    x, y = pixels(validation[0]), validation[1]
+    spiking.converted.verify(x[:16])
+    runs = {m_f: spiking.run(x, m_f, folder, f"validation-{m_f}")[0] for m_f in precisions}
+    points = {m_f: summary(seen, y, spiking.n_neurons) for m_f, seen in runs.items()}
+    return Tried(analog_accuracy(spiking, *validation), runs, points)
+
+
+def compare(
+    spiking: Spiking,
+    validation: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    folder: Path,
+    precisions: Sequence[float],
+) -> dict[str, Any]:
+    """Compare a spiking network with its analog one at the `affordable` precision alone.
+
+    For networks that take long to run. Parameters and result are those of `measure`, without
+    "sparse", "low" and "aroused".
+    """
+    from adaptive_training import pixels
+
+    analog, _, points = tried(spiking, validation, folder, precisions)
+    m_f = affordable(points)
+    (seen,) = spiking.run(pixels(test[0]), m_f, folder, f"test-{m_f}")
+    return {
+        "analog": {"accuracy": analog_accuracy(spiking, *test), "validation_accuracy": analog},
+        "n_neurons": spiking.n_neurons,
+        "n_validation": len(validation[1]),
+        "n_test": len(test[1]),
+        "precise": {"m_f": m_f, **summary(seen, test[1], spiking.n_neurons)},
+        "validation": {str(m_f): point for m_f, point in points.items()},
+    }
+
+
 def measure(
     spiking: Spiking,
     validation: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
     folder: Path,
     precisions: Sequence[float] = PRECISIONS,
-    choose: Callable[[Mapping[float, Mapping[str, Any]], float], float] = matching,
 ) -> dict[str, Any]:
     """Measure a spiking network beside its analog one: accuracy, firing rate, matching time.
 
     Runs at several precisions on the validation inputs choose what the test inputs are run at:
-    "precise" is what ``choose`` says, "sparse" the finest that fires at no more than `LOW_RATE`, or
-    "precise" if that does; "aroused" begins at "low" and goes on at "precise" where it has to.
+    "precise" is the lowest precision that matches the analog network, "sparse" the highest that
+    fires at no more than `LOW_RATE`, or "precise" if that does; "aroused" begins at "low" and goes
+    on at "precise" where it has to.
 
     Parameters
     ----------
@@ -184,28 +237,17 @@ def measure(
         For what is kept of the runs; see `Spiking.run`.
     precisions : sequence of float
         The m_f to choose from.
-    choose : callable
-        Chooses "precise" from the points by m_f and the analog accuracy on the validation inputs:
-        `matching` or `affordable`.
 
     Returns
     -------
     dict
         "analog", "precise", "sparse", "low", "aroused" on the test inputs, "validation" by m_f.
     """
-    from adaptive_training import logits, pixels
+    from adaptive_training import pixels
 
-    model, neurons = spiking.converted.model, spiking.n_neurons
-
-    def analog_accuracy(x, y):
-        return float(metrics.accuracy(np.argmax(logits(model, x), axis=1), y))
-
-    x, y = validation
-    spiking.converted.verify(pixels(x[:16]))
-    analog = analog_accuracy(x, y)
-    runs = {m_f: spiking.run(pixels(x), m_f, folder, f"validation-{m_f}")[0] for m_f in precisions}
-    points = {m_f: summary(seen, y, neurons) for m_f, seen in runs.items()}
-    precise = choose(points, analog)
+    neurons, y = spiking.n_neurons, validation[1]
+    analog, runs, points = tried(spiking, validation, folder, precisions)
+    precise = coarsest(points, analog - MATCH)
     slow = points[precise]["firing_rate"] <= MARGIN * LOW_RATE
     sparse = precise if slow else finest(points, MARGIN * LOW_RATE)
     fitted = fit_arousal(runs, precise, y, sum(neurons.values()), points[precise]["accuracy"])
@@ -217,7 +259,7 @@ def measure(
         seen[m_f] = spiking.run(x, m_f, folder, f"test-{m_f}")[0]
     shown = {"precise": precise, "sparse": sparse, "low": fitted.arousal.low}
     return {
-        "analog": {"accuracy": analog_accuracy(*test), "validation_accuracy": analog},
+        "analog": {"accuracy": analog_accuracy(spiking, *test), "validation_accuracy": analog},
         "n_neurons": neurons,
         "n_validation": len(validation[1]),
         "n_test": len(y),

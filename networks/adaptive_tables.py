@@ -175,7 +175,7 @@ def measure_fold(trainer: Trainer, x, y, held_out: np.ndarray, seed: int) -> dic
     learned = {m_f: _items(seen, ~held_out) for m_f, seen in everything.items()}
     points = {m_f: summary(seen, y[~held_out], spiking.n_neurons) for m_f, seen in learned.items()}
     analog = np.argmax(model(x, training=False), axis=1)
-    precise = common.affordable(points, metrics.accuracy(analog, y))
+    precise = common.affordable(points)
     sparse = common.finest(points, common.MARGIN * common.LOW_RATE)
     fitted = common.fit_arousal(
         learned, precise, y[~held_out], n_neurons, points[precise]["accuracy"]
