@@ -63,9 +63,27 @@ def add_convolved(result, starts, columns, values, kernel, shape_in, shape_out, 
                     across, off_x = divmod(x + padding[1] - b, strides[1])
                     if off_x or not 0 <= across < shape_out[1]:
                         continue
-                    pixel, source = target[down, across], kernel[a, b, channel]
-                    for j in range(len(pixel)):
-                        pixel[j] += values[k] * source[j]
+                    for j in range(shape_out[2]):
+                        target[down, across, j] += values[k] * kernel[a, b, channel, j]
+
+
+@cached
+def max_pool(x, output, rows, columns, n_columns):
+    """Write the maxima of images' windows, channels last, given each one's rows and columns."""
+    channels = output.shape[1] // (len(rows) * len(columns))
+    for k in range(len(x)):
+        image = x[k].reshape((-1, n_columns, channels))
+        pooled = output[k].reshape((len(rows), len(columns), channels))
+        for y in range(len(rows)):
+            for z in range(len(columns)):
+                top, left = rows[y, 0], columns[z, 0]
+                for j in range(channels):
+                    pooled[y, z, j] = image[top, left, j]
+                for row in rows[y]:
+                    for column in columns[z]:
+                        for j in range(channels):
+                            value = image[row, column, j]
+                            pooled[y, z, j] = value if value > pooled[y, z, j] else pooled[y, z, j]
 
 
 # -------------------------------------------------------------------------------------- filters

@@ -14,6 +14,7 @@ import numpy as np
 from nengo.synapses import LinearFilter
 
 from nengo_phasor import compat, compiled, dynamics, phases
+from nengo_phasor.pooling import MaxPool
 from nengo_phasor.synapses import (
     AssumeReference,
     FieldSparsifier,
@@ -174,6 +175,14 @@ def filtered(constants: Filter, x: np.ndarray, n_steps: int, state: np.ndarray) 
         compiled.filter_steps_of_two(*flat, *constants[:3])
     else:
         compiled.filter_steps(*flat, *constants)
+    return output
+
+
+def max_pooled(pool: MaxPool, x: np.ndarray) -> np.ndarray:
+    """Return a dense signal pooled, as `.MaxPool.pool` does."""
+    output = np.empty((*x.shape[:-1], pool.default_size_out), x.dtype)
+    flat = (np.ascontiguousarray(x).reshape(-1, x.shape[-1]), output.reshape(-1, output.shape[-1]))
+    compiled.max_pool(*flat, *pool.places, pool.input_shape[1])
     return output
 
 

@@ -60,7 +60,18 @@ class MaxPool(nengo.Process):
 
     @property
     def places(self) -> list[NDArray]:
-        """The rows and the columns in each window, (n_windows, size); some may be outside."""
+        """The rows and the columns in each window, (n_windows, size).
+
+        A place outside the image is the nearest inside, which changes no maximum.
+        """
+        return [
+            np.clip(places, 0, size - 1)
+            for places, size in zip(self.unclipped_places, self.input_shape[:2], strict=True)
+        ]
+
+    @property
+    def unclipped_places(self) -> list[NDArray]:
+        """The same; some may be outside."""
         return [
             self._places(*sizes)
             for sizes in zip(self.input_shape[:2], self.pool_size, self.strides, strict=True)
@@ -89,9 +100,7 @@ class MaxPool(nengo.Process):
         x = np.asarray(x)
         x = x.reshape(*x.shape[:-1], *self.input_shape)
         for axis, places in zip((-3, -2), self.places, strict=True):
-            # a place outside stands for the nearest inside its window, which changes no maximum
-            inside = np.clip(places, 0, x.shape[axis] - 1).T
-            x = reduce(np.maximum, (_chosen(x, index, axis) for index in inside))
+            x = reduce(np.maximum, (np.take(x, index, axis) for index in places.T))
         return x.reshape(*x.shape[:-3], -1)
 
     def make_step(self, shape_in, shape_out, dt, rng, state):
@@ -107,15 +116,6 @@ class MaxPool(nengo.Process):
         return lambda t, x: self.pool(x)
 
 
-def _chosen(x, index, axis):
-    """Return entries along an axis; where they are evenly spaced, without a copy."""
-    steps = np.unique(np.diff(index))
-    if len(steps) != 1 or steps[0] < 1:
-        return np.take(x, index, axis)
-    along = slice(index[0], index[-1] + 1, steps[0])
-    return x[(..., along, *[slice(None)] * (-axis - 1))]
-
-
 def average_pool(
     input_shape: tuple[int, int, int],
     pool_size: tuple[int, int] = (2, 2),
@@ -128,7 +128,7 @@ def average_pool(
     """
     pool = MaxPool(input_shape, pool_size, strides, padding)
     rows, columns, weights = zip(
-        *map(_average, pool.places, pool.input_shape[:2]),
+        *map(_average, pool.unclipped_places, pool.input_shape[:2]),
         (np.arange(input_shape[2]), np.arange(input_shape[2]), np.ones(input_shape[2])),
         strict=True,
     )

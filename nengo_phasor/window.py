@@ -98,7 +98,7 @@ class Window:
             return np.repeat(output[:, None], len(self.items), axis=1)
         x = self.dense(self.input(self.simulator.incoming[node], np.zeros(node.size_in)))
         if isinstance(node.output, MaxPool):
-            return node.output.pool(x)
+            return kernels.max_pooled(node.output, x)
         x = self.repeated(x, self.n_steps)
         items = [run(node, x[:, item]).astype(self.dtype) for item in range(len(self.items))]
         return np.stack(items, axis=1)

@@ -17,6 +17,7 @@ from nengo_phasor import (
     RandomSparsifier,
     ResonateAndFire,
     feedforward,
+    kernels,
     layerwise,
     metrics,
     phases,
@@ -854,6 +855,20 @@ def test_precision_is_that_of_the_simulators_building():
     again, after = sim.predict(data, 200), layerwise.Simulator(net).predict(data, 200)
     assert_array_equal(again[net.seen[0]], before[net.seen[0]])
     assert np.count_nonzero(after[net.seen[0]]) < 0.5 * np.count_nonzero(before[net.seen[0]])
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        MaxPool((6, 8, 3)),
+        MaxPool((7, 9, 2), (3, 2), (2, 3), "same"),
+        MaxPool((7, 9, 1), (3, 2), (1, 2)),
+    ],
+    ids=str,
+)
+def test_compiled_max_pool(pool):
+    x = np.random.RandomState(0).normal(size=(5, 2, pool.default_size_in))
+    assert_array_equal(kernels.max_pooled(pool, x), pool.pool(x))
 
 
 def test_max_pool():
