@@ -505,8 +505,8 @@ def test_memory_is_bounded(monkeypatch, wide):
     steps = n_steps if wide == "data" else 1
     data = {node: np.random.RandomState(0).rand(n_items, steps, node.size_out)}
     whole_window = n_items * n_steps * n * 8
-    for name in ("CHUNK_BYTES", "BLOCK_BYTES"):
-        monkeypatch.setattr(layerwise, name, chunk)
+    for size in ("CHUNK_BYTES", "BLOCK_BYTES"):
+        monkeypatch.setattr(layerwise, size, chunk)
     sim = layerwise.Simulator(net, threads=1)
     tracemalloc.start()
     sim.predict(data, n_steps)
