@@ -508,6 +508,7 @@ def test_memory_is_bounded(monkeypatch, wide):
     for size in ("CHUNK_BYTES", "BLOCK_BYTES"):
         monkeypatch.setattr(layerwise, size, chunk)
     sim = layerwise.Simulator(net, threads=1)
+    sim.predict({node: x[:1] for node, x in data.items()}, n_steps)  # compiles
     tracemalloc.start()
     sim.predict(data, n_steps)
     peak = tracemalloc.get_traced_memory()[1]
