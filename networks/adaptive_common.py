@@ -1,4 +1,4 @@
-"""What the adaptive networks share: folders of runs, choice of precision, measures and claims.
+"""What the adaptive networks share: stacks of layers, runs, choice of precision, measures, claims.
 
 `adaptive_training` trains analog networks, `adaptive_spiking` runs them in spikes, and
 `adaptive_report` draws.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +34,14 @@ MARGIN = 0.95
 """The fraction of them that is aimed at: other inputs cause more or fewer spikes."""
 
 
+@dataclass(frozen=True)
+class Layout:
+    """A network's layers: maps of 3 x 3 convolutions, with a pooling after each group; units."""
+
+    convolutions: tuple[tuple[int, ...], ...]
+    dense: tuple[int, ...]
+
+
 def open_run(folder: Path, settings: Mapping[str, Any], resume: bool) -> None:
     """Empty the folder for a new run, or check that the run in it is the one to resume.
 
@@ -52,6 +61,52 @@ def open_run(folder: Path, settings: Mapping[str, Any], resume: bool) -> None:
     for made in (*folder.glob("**/*.npz"), *folder.glob("*.json")):
         made.unlink()
     results.write(note, settings)
+
+
+def keras_model(
+    layout: Layout,
+    seed: int = 0,
+    dropout: float = 0.0,
+    map_dropout: float = 0.0,
+    shape: tuple[int, int, int] = (28, 28, 1),
+    classes: int = 10,
+):
+    """Return the analog network: an image in, logits of its classes out.
+
+    Batch normalisation and the transfer function follow every layer and the pixels themselves.
+    Normalisation has no gain, so that no activation shrinks to a size for which spikes are too
+    coarse. Pooling comes before the activation, with which it commutes: that takes fewer neurons.
+    ``dropout`` is of what dense layers get, ``map_dropout`` of convolutions without pooling.
+    """
+    import tensorflow as tf
+    from adaptive_training import Dropout
+
+    from nengo_phasor.dl.activations import HalfSigmoid
+
+    layers = tf.keras.layers
+
+    def activate(x, name, pool=False):
+        x = layers.BatchNormalization(scale=False, name=f"{name}_norm")(x)
+        if pool:
+            x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
+        return HalfSigmoid(name=name)(x)
+
+    image = layers.Input(shape, name="image")
+    x = activate(image, "pixels")
+    for j, group in enumerate(layout.convolutions):
+        for k, maps in enumerate(group):
+            name, pool = f"conv{j + 1}{'abc'[k]}", k == len(group) - 1
+            x = layers.Conv2D(maps, 3, padding="same", use_bias=False, name=f"{name}_weights")(x)
+            x = activate(x, name, pool)
+            if map_dropout and not pool:
+                x = Dropout(map_dropout, seed=seed + 10 * j + k, name=f"{name}_dropout")(x)
+    x = layers.Flatten(name="flatten")(x)
+    for k, units in enumerate(layout.dense):
+        if dropout:
+            x = Dropout(dropout, seed=seed + k, name=f"dropout{k + 1}")(x)
+        x = layers.Dense(units, use_bias=False, name=f"dense{k + 1}_weights")(x)
+        x = activate(x, f"dense{k + 1}")
+    return tf.keras.Model(image, layers.Dense(classes, name="classes")(x))
 
 
 def subset(x: np.ndarray, y: np.ndarray, n: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,22 +3,23 @@
 An analog network is trained with the neurons' transfer function, turned into adaptive spiking
 neurons, and run at several coding precisions (Zambrano et al. 2017). FashionMNIST works the same.
 
-    python networks/adaptive_digits.py train      train a network, with checkpoints
-    python networks/adaptive_digits.py evaluate   turn a trained network to spikes and measure it
-    python networks/adaptive_digits.py results    both, and the committed figures
-    nengo networks/adaptive_digits.py             Nengo GUI, from committed weights
+    python networks/adaptive_digits.py train               train a network, with checkpoints
+    python networks/adaptive_digits.py evaluate --resume   turn it to spikes, measure it, draw
+    python networks/adaptive_digits.py results --resume    the committed figures
+    nengo networks/adaptive_digits.py                      Nengo GUI, from committed weights
 
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import adaptive_common as common
 import click
 import nengo
 import numpy as np
+from adaptive_common import Layout, keras_model
 from adaptive_spiking import DT, WINDOW, Spiking
 
 import nengo_phasor
@@ -27,14 +28,6 @@ from nengo_phasor import convert, datasets, results
 DATA_SETS = {"mnist": datasets.mnist, "fashion": datasets.fashion_mnist}
 VALIDATION = 1 / 6
 """The fraction of the training set that chooses the epoch: 10,000 images."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A network's layers: maps of 3 x 3 convolutions, with a pooling after each group; units."""
-
-    convolutions: tuple[tuple[int, ...], ...]
-    dense: tuple[int, ...]
 
 
 FOLDER = Path(__file__).resolve().parent / "params"
@@ -68,54 +61,8 @@ LAYOUTS = {
 }
 
 
-def keras_model(
-    layout: Layout,
-    seed: int = 0,
-    dropout: float = 0.0,
-    map_dropout: float = 0.0,
-    shape: tuple[int, int, int] = (28, 28, 1),
-    classes: int = 10,
-):
-    """Return the analog network: an image in, logits of its classes out.
-
-    Batch normalisation and the transfer function follow every layer and the pixels themselves.
-    Normalisation has no gain, so that no activation shrinks to a size for which spikes are too
-    coarse. Pooling comes before the activation, with which it commutes: that takes fewer neurons.
-    ``dropout`` is of what dense layers get, ``map_dropout`` of convolutions without pooling.
-    """
-    import tensorflow as tf
-    from adaptive_training import Dropout
-
-    from nengo_phasor.dl.activations import HalfSigmoid
-
-    layers = tf.keras.layers
-
-    def activate(x, name, pool=False):
-        x = layers.BatchNormalization(scale=False, name=f"{name}_norm")(x)
-        if pool:
-            x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
-        return HalfSigmoid(name=name)(x)
-
-    image = layers.Input(shape, name="image")
-    x = activate(image, "pixels")
-    for j, group in enumerate(layout.convolutions):
-        for k, maps in enumerate(group):
-            name, pool = f"conv{j + 1}{'abc'[k]}", k == len(group) - 1
-            x = layers.Conv2D(maps, 3, padding="same", use_bias=False, name=f"{name}_weights")(x)
-            x = activate(x, name, pool)
-            if map_dropout and not pool:
-                x = Dropout(map_dropout, seed=seed + 10 * j + k, name=f"{name}_dropout")(x)
-    x = layers.Flatten(name="flatten")(x)
-    for k, units in enumerate(layout.dense):
-        if dropout:
-            x = Dropout(dropout, seed=seed + k, name=f"dropout{k + 1}")(x)
-        x = layers.Dense(units, use_bias=False, name=f"dense{k + 1}_weights")(x)
-        x = activate(x, f"dense{k + 1}")
-    return tf.keras.Model(image, layers.Dense(classes, name="classes")(x))
-
-
-def recipes():
-    """Return how each network is trained, by data set and layout."""
+def recipes(epochs: int | None = None):
+    """Return how each network is trained, by data set and layout; ``epochs`` if not as usual."""
     from adaptive_training import Augmentation, Recipe
 
     digits = Recipe(
@@ -128,12 +75,15 @@ def recipes():
     clothes = replace(
         digits, epochs=14, smoothing=0.0, augmentation=Augmentation(shift=2, zoom=0.1, flip=True)
     )
-    return {
+    usual = {
         ("mnist", "small"): digits,
         ("mnist", "paper"): replace(digits, epochs=8),
         ("fashion", "small"): clothes,
         ("fashion", "paper"): replace(clothes, epochs=8),
     }
+    if epochs is None:
+        return usual
+    return {key: replace(recipe, epochs=epochs) for key, recipe in usual.items()}
 
 
 def load_parts(name: str, data, seed: int):
@@ -148,9 +98,7 @@ def trained(name: str, layout: str, seed: int, folder: Path, parts, epochs, resu
     """Train, unless the folder has the result already; return the model and its history."""
     import adaptive_training as training
 
-    recipe = recipes()[name, layout]
-    if epochs is not None:
-        recipe = replace(recipe, epochs=epochs)
+    recipe = recipes(epochs)[name, layout]
     settings = {**asdict(recipe), "set": name, "layout": layout, "seed": seed}
     common.open_run(folder, settings, resume)
     weights = folder / "weights.npz"
@@ -229,7 +177,11 @@ def options(*more):
             click.option("--seed", default=0, show_default=True, help="Of weights and all else."),
             click.option("--epochs", type=int, help="Train for so many epochs."),
             click.option("--runs", default="runs/adaptive_digits", type=Path, show_default=True),
-            click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
+            click.option(
+                "--resume",
+                is_flag=True,
+                help="Go on from where an earlier run stopped, or use what it made.",
+            ),
         ):
             command = option(command)
         return command
@@ -267,7 +219,10 @@ def train(data, name, layout, seed, epochs, runs, resume):
 @main.command()
 @options(MODEL, IMAGES, TRIALS)
 def evaluate(data, name, layout, seed, epochs, runs, resume, images, trials):
-    """Turn a network to spikes (train it first, if need be), measure it, draw figures."""
+    """Turn a network to spikes, measure it, draw figures.
+
+    With --resume it is the one that was trained; without, one is trained first.
+    """
     folder = runs / f"{name}-{layout}-{seed}"
     found = evaluated(name, layout, seed, folder, data, epochs, images, trials, resume)
     for key in ("analog", "precise", "sparse", "low", "aroused"):
@@ -299,7 +254,7 @@ def make_results(data, name, layouts, seed, epochs, runs, resume, images, trials
         found[layout] = evaluated(name, layout, seed, folder, data, epochs, images, trials, resume)
         claims += common.claims(found[layout], f"{name}, {layout} network", BOUNDS[name])
     settings = {
-        "recipes": {layout: asdict(recipes()[name, layout]) for layout in layouts},
+        "recipes": {layout: asdict(recipes(epochs)[name, layout]) for layout in layouts},
         "layouts": {layout: asdict(LAYOUTS[layout]) for layout in layouts},
         "window": WINDOW * DT,
         "match": common.MATCH,

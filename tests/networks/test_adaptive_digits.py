@@ -45,8 +45,13 @@ def data(tmp_path_factory):
 @pytest.fixture
 def tiny(monkeypatch):
     """A network with few maps, at few precisions; batches small enough to learn in 2 epochs."""
-    recipe = replace(digits.recipes()["mnist", "small"], batch_size=3, augmentation=None)
-    monkeypatch.setattr(digits, "recipes", lambda: {("mnist", "small"): recipe})
+    usual = digits.recipes
+
+    def recipes(epochs):
+        recipe = usual(epochs)["mnist", "small"]
+        return {("mnist", "small"): replace(recipe, batch_size=3, augmentation=None)}
+
+    monkeypatch.setattr(digits, "recipes", recipes)
     monkeypatch.setitem(digits.LAYOUTS, "small", digits.Layout(((4,), (4,)), (12,)))
     monkeypatch.setattr(digits, "PRECISIONS", (0.1, 0.4, 1.0))
 
@@ -65,7 +70,7 @@ def test_layout_is_the_papers(layout):
         assert shapes["conv1a"] == (14, 14, 64)
         assert shapes["conv2a"] == (14, 14, 128)
         assert shapes["conv2b"] == (7, 7, 128)
-        assert shapes["dense1"], shapes["dense2"] == ((256,), (50,))
+        assert (shapes["dense1"], shapes["dense2"]) == ((256,), (50,))
     assert shapes["pixels"] == (28, 28, 1)
     assert shapes["classes"] == (10,)
 
