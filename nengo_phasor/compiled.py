@@ -11,17 +11,44 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nengo_phasor import compat, dynamics
+from nengo_phasor import compat, dynamics, neurons
 from nengo_phasor.neurons import AdaptiveSpiking, ResonateAndFire
 
 numba = compat.require("numba")
-register_jitable = compat.require("numba.extending").register_jitable
+overload = compat.require("numba.extending").overload
 
 for _equation in (dynamics.resonate, dynamics.resonate_and_fire, dynamics.adaptive_spike):
-    register_jitable(_equation)
+    numba.extending.register_jitable(_equation)
 
 cached = numba.njit(nogil=True, cache=True)
 """For loops that call nothing outside of this module: the cache sees no change there."""
+
+
+@cached
+def ordered_spikes(steps, n_steps):
+    """Return where each step's and item's spikes begin, and their columns.
+
+    ``steps``, of shape (n_cycles, n_items, n), are those of the spikes; others are out of range.
+    """
+    n_cycles, n_items, n = steps.shape
+    starts = np.zeros(n_steps * n_items + 1, np.int64)
+    for cycle in range(n_cycles):
+        for item in range(n_items):
+            for j in range(n):
+                step = steps[cycle, item, j]
+                if 0 <= step < n_steps:
+                    starts[step * n_items + item + 1] += 1
+    starts = np.cumsum(starts)
+    columns, free = np.empty(starts[-1], np.int32), starts.copy()
+    for cycle in range(n_cycles):
+        for item in range(n_items):
+            for j in range(n):
+                step = steps[cycle, item, j]
+                if 0 <= step < n_steps:
+                    row = step * n_items + item
+                    columns[free[row]] = j
+                    free[row] += 1
+    return starts, columns
 
 
 # ---------------------------------------------------------------------------------- linear maps
@@ -132,10 +159,18 @@ def filter_steps_of_two(x, output, state, A, B, C):
 # -------------------------------------------------------------------------------------- neurons
 
 
+@overload(neurons.heaviside)
+def _heaviside(x):
+    """The same of a single number, in its precision."""
+    number = np.float32 if x == numba.float32 else np.float64
+    zero, one = number(0), number(1)
+    return lambda x: one if x >= zero else zero
+
+
 @numba.njit
 def heaviside(x):
     """Return whether x >= 0, as a number."""
-    return 1.0 if x >= 0 else 0.0
+    return neurons.heaviside(x)
 
 
 def resonate_and_fire_row(J, states, fired, c):

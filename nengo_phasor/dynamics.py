@@ -88,9 +88,8 @@ def resonate_and_fire(
     output, voltage, current
     """
     new_voltage, new_current = resonate(J, voltage, current, Rotation(c.cos, c.sin), c.dt)
-    crossing = heaviside(new_current + c.lean * new_voltage) * (
-        1.0 - heaviside(current + c.lean * voltage)
-    )
+    is_up = heaviside(new_current + c.lean * new_voltage)
+    crossing = is_up - is_up * heaviside(current + c.lean * voltage)
     return crossing * heaviside(new_voltage - c.threshold) * c.height, new_voltage, new_current
 
 

@@ -51,10 +51,9 @@ def encode_constant(encoder: PhaseEncoder, phase: np.ndarray, dt: float, n_steps
         n_steps = min(n_steps, round(period))
     cycles = int(np.ceil(n_steps / period))
     steps = np.moveaxis(phases.to_steps(phase, encoder.frequency, cycles, dt), -1, 0)
-    cycle, item, neuron = np.nonzero((steps >= 0) & (steps < n_steps))
-    rows = steps[cycle, item, neuron] * n_items + item
-    values = np.full(len(rows), encoder.amplitude / dt, dtype)
-    return sparse.csr_matrix((values, (rows, neuron)), (n_steps * n_items, n))
+    starts, columns = compiled.ordered_spikes(np.ascontiguousarray(steps), n_steps)
+    values = np.full(len(columns), encoder.amplitude / dt, dtype)
+    return sparse.csr_matrix((values, columns, starts), (n_steps * n_items, n))
 
 
 def through_spikes(synapse: SpikeSynapse, x, dt: float, items: np.ndarray):

@@ -190,7 +190,10 @@ class Window:
             if self.n_rows(x) == period:
                 kernels.add(result, x, linear_map)
             else:
-                result += self.repeated(self.dense(self.total([(x, linear_map)])), period)
+                y = self.dense(self.total([(x, linear_map)]))
+                whole = period // len(y) * len(y)
+                result[:whole].reshape(-1, *y.shape)[...] += y
+                result[whole:] += y[: period - whole]
         return result
 
     def through(self, obj, x):
