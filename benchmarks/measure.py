@@ -17,6 +17,10 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 Seconds = dict[str, list[float]]
 
+SETTLE = 0.2
+"""Seconds before each call. The threads of a linear algebra library spin for a while after their
+work, on the processors that the next function is to be measured on."""
+
 
 def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int) -> Seconds:
     """Time functions in turn, so that whatever else the machine does slows all of them alike.
@@ -28,6 +32,7 @@ def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int) -> Sec
         function()
     for _ in range(repeats):
         for name, function in functions.items():
+            time.sleep(SETTLE)
             start = time.perf_counter()
             function()
             seconds[name].append(time.perf_counter() - start)
