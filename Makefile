@@ -11,9 +11,11 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 help:
 	@echo "make demo           train on FashionMNIST, turn to spikes, sparsify; opens nothing, prints where"
 	@echo "make test           lint and all tests"
-	@echo "make results        make results/local_rhythms.json again (about an hour)"
+	@echo "make results        make results/*.json of the papers' systems again (hours); MNIST and"
+	@echo "                    CIFAR-10 are wanted in the folder NENGO_PHASOR_DATA"
 	@echo "make benchmarks     make results/benchmark_*.json again"
-	@echo "make backend-tests  run NengoDL's and nengo-loihi's own tests on our compat layer"
+	@echo "make backend-tests  run NengoDL's and nengo-loihi's own tests on our compat layer, and"
+	@echo "                    Nengo's on our neurons"
 	@echo "make clean          remove the virtual environment and all that was made"
 
 # NengoDL's source package asks for an old setuptools, which Python 3.12 and later don't come with:
@@ -47,15 +49,24 @@ format: $(VENV)/installed
 
 results: data
 	$(BIN)/python networks/local_rhythms.py results --resume --output results/local_rhythms.json
+	$(BIN)/python networks/adaptive_neuron.py results
+	$(BIN)/python networks/adaptive_iris.py results
+	$(BIN)/python networks/adaptive_sonar.py results
+	$(BIN)/python networks/adaptive_digits.py results --set mnist --resume
+	$(BIN)/python networks/adaptive_digits.py results --set fashion --resume
+	$(BIN)/python networks/adaptive_cifar.py results --resume
+	$(BIN)/python networks/adaptive_resnet.py results
 
 benchmarks: data
 	$(BIN)/python benchmarks/neuron_step.py
 	$(BIN)/python benchmarks/spiking_inference.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/adaptive_inference.py
 	$(BIN)/python benchmarks/agreement.py
 
 backend-tests: $(VENV)/installed
 	$(BIN)/python tools/backend_tests.py
+	$(BIN)/python tools/nengo_tests.py
 
 clean:
 	rm -rf $(VENV) .data runs build *.egg-info
