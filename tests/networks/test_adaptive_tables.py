@@ -1,0 +1,134 @@
+import json
+import runpy
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import nengo
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nengo_phasor import datasets
+
+pytest.importorskip("nengo_dl")
+NETWORKS = Path(__file__).resolve().parents[2] / "networks"
+sys.path.insert(0, str(NETWORKS))
+import adaptive_iris as iris  # noqa: E402
+import adaptive_sonar as sonar  # noqa: E402
+import adaptive_tables as tables  # noqa: E402
+
+TABLES = {"iris": iris.TABLE, "sonar": sonar.TABLE}
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(5, 40), min_size=2, max_size=4), st.integers(2, 5), st.integers(0, 99))
+def test_folds_are_stratified(sizes, n_folds, seed):
+    """Every fold has as many of each class, and as many samples, up to one."""
+    y = np.random.RandomState(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    fold = tables.folds(y, n_folds, seed)
+    counts = np.array([[np.sum((fold == k) & (y == c)) for c in set(y)] for k in range(n_folds)])
+    assert counts.sum() == len(y)
+    assert np.all(np.ptp(counts, axis=0) <= 1)
+    assert np.ptp(counts.sum(axis=1)) <= 1
+
+
+def test_folds_follow_from_the_seed():
+    y = np.repeat([0, 1], 50)
+    first, again, other = (tables.folds(y, 10, seed) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first, again)
+    assert np.any(first != other)
+
+
+@pytest.mark.parametrize("n_folds", [1, 6])
+def test_impossible_numbers_of_folds_are_refused(n_folds):
+    with pytest.raises(click.ClickException, match="size of the smallest class"):
+        tables.folds(np.repeat([0, 1], [5, 9]), n_folds, 0)
+
+
+@pytest.fixture(scope="module")
+def trainer():
+    return tables.Trainer(replace(TABLES["iris"], hidden=(6,), epochs=25), 4)
+
+
+def test_training_follows_from_the_seed(trainer):
+    """Though the same model and optimizer are used again and again."""
+    data = datasets.iris()
+    x, y = data.x_train.astype(np.float32), data.y_train
+    runs = []
+    for seed in (1, 2, 1):
+        history = trainer.train(x, y, seed)
+        runs.append((history, trainer.model.get_weights()))
+    np.testing.assert_array_equal(runs[0][0], runs[2][0])
+    for first, again in zip(runs[0][1], runs[2][1], strict=True):
+        np.testing.assert_array_equal(first, again)
+    assert np.any(runs[0][0] != runs[1][0])
+
+
+def test_epoch_is_that_of_the_lowest_validation_loss(trainer):
+    """The loss, computed anew from the weights that were kept, on the part set aside."""
+    data = datasets.iris()
+    x, y = data.x_train.astype(np.float32), data.y_train
+    history = trainer.train(x, y, 5)
+    _, _, x_validation, y_validation = datasets.split(x, y, tables.VALIDATION, 5)
+    logits = np.asarray(trainer.model(x_validation), float)
+    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    loss = -np.mean(logits[np.arange(len(logits)), y_validation])
+    assert loss == pytest.approx(history[:, 1].min(), rel=1e-4)
+    assert history[-1, 0] < history[0, 0]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_results_command(name, tmp_path, monkeypatch):
+    """The committed figures' command on a small setting, twice: then nothing is run again."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tables, "PRECISIONS", (0.1, 0.5, 1.0))
+    monkeypatch.setattr(sys, "argv", [str(NETWORKS / f"adaptive_{name}.py"), "results"])
+    main = {"iris": iris, "sonar": sonar}[name].main
+    arguments = ["results", "--folds", "2", "--seeds", "4", "--epochs", "30", "--resume"]
+    done = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    content = json.loads(Path(f"results/adaptive_{name}.json").read_text())
+    found, data = content["figures"], datasets.load(name)
+    assert found["n_test"] == len(data.y_train)
+    assert found["n_neurons"] == {
+        "features": data.x_train.shape[1],
+        "dense1": TABLES[name].hidden[0],
+    }
+    assert found["analog"]["accuracy"] > {"iris": 0.85, "sonar": 0.6}[name]
+    assert abs(found["precise"]["accuracy"] - found["analog"]["accuracy"]) < 0.08
+    rates = [point["firing_rate"] for point in found["held_out"].values()]
+    assert rates == sorted(rates, reverse=True)
+    for way in ("precise", "sparse", "low"):
+        assert len(found["chosen"][way]) == 2
+    claims = {claim["name"].partition(": ")[2]: claim for claim in content["claims"]}
+    assert claims["firing rate"]["value"] == found["precise"]["firing_rate"]
+    lost = 100 * abs(found["analog"]["accuracy"] - found["precise"]["accuracy"])
+    assert claims["difference between spikes and analog"]["value"] == pytest.approx(lost)
+
+    held_out = [
+        datasets.load_params(Path(f"runs/adaptive_{name}/seed4-fold{k}.npz"))["held_out"]
+        for k in range(2)
+    ]
+    np.testing.assert_array_equal(np.sort(np.concatenate(held_out)), np.arange(len(data.y_train)))
+    monkeypatch.setattr(tables, "measure_fold", None)
+    CliRunner().invoke(main, arguments, catch_exceptions=False)
+    again = json.loads(Path(f"results/adaptive_{name}.json").read_text())
+    assert again["figures"] == found
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_model_opens_as_nengo_gui_opens_it(name):
+    """As a module that is not __main__; it mostly tells the samples' classes."""
+    table, data = TABLES[name], datasets.load(name)
+    if not table.params.exists():
+        pytest.skip("no committed weights")
+    model = runpy.run_path(str(NETWORKS / f"adaptive_{name}.py"), run_name="model")["model"]
+    held_out = datasets.load_params(table.params)["held_out"][:6]
+    with nengo.Simulator(model, progress_bar=False) as sim:
+        sim.run(0.5 * len(held_out), progress_bar=False)
+    told = np.argmax(sim.data[model.output][499::500], axis=1)
+    assert np.sum(told == data.y_train[held_out]) >= 5
