@@ -142,7 +142,11 @@ def evaluated(name, width, seed, epochs, folder, data, images, trials, resume) -
 
 
 def gui_model(m_f: float = 0.1) -> nengo.Network:
-    """Return the narrow network in spikes, from committed weights, shown a new image a second."""
+    """Return the narrow network in spikes, from committed weights, shown a new image a second.
+
+    They are the means of the training images of each class: the data set comes with no licence that
+    would let its own images be passed on.
+    """
     import adaptive_training as training
 
     saved = datasets.load_params(PARAMS, ["images", "width"])
@@ -254,13 +258,17 @@ def make_results(data, name, width, seed, epochs, runs, resume, images, trials, 
 @main.command()
 @options()
 def export(data, name, width, seed, epochs, runs, resume):
-    """Make a run's weights those that are committed, with a test image of each class."""
+    """Make a run's weights those that are committed, with the mean image of each class."""
     import adaptive_training as training
 
+    if name != "cifar10":
+        raise click.UsageError(f"--set {name}: only a network for cifar10 is committed")
     loaded, parts = load_parts(name, data, seed)
     model, _ = trained(name, width, seed, epochs, runs / f"{name}-{width}-{seed}", parts, True)
-    first = [int(np.flatnonzero(loaded.y_test == label)[0]) for label in range(10)]
-    images = datasets.load(name, data).x_test[first]
+    published = datasets.load(name, data)
+    images = np.stack(
+        [published.x_train[published.y_train == k].mean(axis=0) for k in range(10)]
+    ).astype(np.uint8)
     training.save_weights(PARAMS, model, "float16", images=images, width=width)
     training.load_weights(PARAMS, model)
     right = np.argmax(training.logits(model, loaded.x_test), axis=1) == loaded.y_test
