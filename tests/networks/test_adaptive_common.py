@@ -220,6 +220,7 @@ def test_claims():
         {
             "analog accuracy": 0.99,
             "accuracy lost to spikes": 1.0,
+            "difference between spikes and analog": 1.0,
             "firing rate": 20.0,
             "matching time": 0.2,
             "accuracy at low firing rate": 0.97,
