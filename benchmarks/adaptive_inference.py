@@ -27,6 +27,7 @@ from nengo_phasor.results import Claim
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "networks"))
+import adaptive_common
 import adaptive_digits
 import adaptive_training
 
@@ -40,17 +41,17 @@ class Problem:
 
     width: float = 1.0
     n_steps: int = 500
-    batch: int = 32
+    batch: int = 16
     trained: bool = False
 
     def converted(self) -> Converted:
         """Return the spiking network."""
         layout = adaptive_digits.LAYOUTS["small"]
-        layout = adaptive_digits.Layout(
+        layout = adaptive_common.Layout(
             tuple(tuple(round(self.width * n) for n in group) for group in layout.convolutions),
             tuple(round(self.width * n) for n in layout.dense),
         )
-        model = adaptive_digits.keras_model(layout, seed=SEED)
+        model = adaptive_common.keras_model(layout, seed=SEED)
         if self.trained:
             adaptive_training.load_weights(adaptive_digits.PARAMS["mnist"], model)
         return convert.to_adaptive(model, nengo_phasor.AdaptiveSpiking(M_F))
@@ -136,7 +137,7 @@ def main(argv: list[str] | None = None) -> int:
     widths, windows = (0.5, 1.0, 2.0), (125, 250, 500)
     if arguments.tiny:
         problem = replace(problem, n_steps=20, batch=2)
-        widths, windows = (0.25, 0.5), (10, 20)
+        widths, windows = (0.25,), ()
     main_figures, outputs = compare(problem, arguments.repeats)
     random = replace(problem, trained=False)
     growth = {

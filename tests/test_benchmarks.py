@@ -101,6 +101,21 @@ def test_spiking_inference(run):
         assert claim(content, f"{ours}, peak memory") == figures["peak_memory_gb"][ours]
 
 
+def test_adaptive_inference(run):
+    pytest.importorskip("nengo_dl")
+    content = run("adaptive_inference")
+    check(content, {"inference": 2})
+    figures = content["figures"]["inference"]
+    assert claim(content, "same classes in layerwise and NengoDL") == 1
+    assert figures["spikes_per_image"] > 0
+    for method in ("layerwise", "nengo_dl"):
+        assert figures["spikes_per_second"][method] == pytest.approx(
+            figures["spikes_per_image"] * figures["items_per_second"][method]
+        )
+        assert 0.1 < figures["peak_memory_gb"][method] < 8
+    assert [point["width"] for point in content["figures"]["growth"]["with_width"]] == [0.25]
+
+
 def test_training(run):
     pytest.importorskip("nengo_dl")
     content = run("training")
