@@ -29,7 +29,7 @@ def test_neurons_are_one_operator(neuron):
         special = object.__new__(cls)
         special.__setstate__(neuron.__getstate__())
         with nengo.Network() as net:
-            ensemble = nengo.Ensemble(4, 1, neuron_type=special)
+            ensemble = nengo.Ensemble(4, 1, neuron_type=special, gain=np.ones(4), bias=np.ones(4))
         model = built(net)
         (op,) = (op for op in model.operators if isinstance(op, SimNeurons))
         signals = model.sig[ensemble.neurons]
