@@ -53,7 +53,7 @@ def tiny(monkeypatch):
 
     monkeypatch.setattr(digits, "recipes", recipes)
     monkeypatch.setitem(digits.LAYOUTS, "small", digits.Layout(((4,), (4,)), (12,)))
-    monkeypatch.setattr(digits, "PRECISIONS", (0.1, 0.4, 1.0))
+    monkeypatch.setitem(digits.PRECISIONS, "mnist", (0.1, 0.4, 1.0))
 
 
 def run(*arguments):
