@@ -19,7 +19,7 @@ import adaptive_common as common
 import click
 import nengo
 import numpy as np
-from adaptive_digits import Layout, keras_model
+from adaptive_common import Layout, keras_model
 from adaptive_spiking import DT, WINDOW, Spiking
 
 import nengo_phasor
