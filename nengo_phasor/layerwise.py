@@ -170,11 +170,9 @@ class Simulator:
             If the data are of the wrong shape or type or for an object that takes none, or if
             n_steps is less than 1.
         """
-        if not data:
-            raise ValidationError("is empty; use run for a network without data", "data", self)
-        data = self._arrays(data)
+        data, n_items = self._batch(data)
         steps = max(x.shape[1] for x in data.values()) if n_steps is None else n_steps
-        return self._predict(data, steps, len(next(iter(data.values()))))[0]
+        return self._predict(data, steps, n_items)[0]
 
     def advance(
         self, data: dict, n_steps: int, state: State | None = None
@@ -199,9 +197,9 @@ class Simulator:
         nengo.exceptions.ValidationError
             As in `predict`, or if the state is of another network or of other items.
         """
-        self._check_state(state, len(next(iter(data.values()), ())))
-        data = self._arrays(data)
-        return self._predict(data, n_steps, len(next(iter(data.values()))), state, keep=True)
+        data, n_items = self._batch(data)
+        self._check_state(state, n_items)
+        return self._predict(data, n_steps, n_items, state, keep=True)
 
     def _without_kept_state(self):
         """Return an object whose state can't go on from one window to the next, if there is one."""
@@ -293,6 +291,13 @@ class Simulator:
             *(x.shape[2] for x in data.values() if x.shape[1] > 1),
         ]
         return max(widths)
+
+    def _batch(self, data):
+        """Return the data as arrays, and their number of items."""
+        if not data:
+            raise ValidationError("is empty; use run for a network without data", "data", self)
+        data = self._arrays(data)
+        return data, len(next(iter(data.values())))
 
     def _arrays(self, data):
         """Return the data as arrays, if the network can take them."""

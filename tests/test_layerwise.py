@@ -840,6 +840,8 @@ def test_states_that_can_not_go_on():
     other = filtered_network()
     with pytest.raises(ValidationError, match="of another network: it has nothing of"):
         layerwise.Simulator(other).advance({other.node: data[net.node]}, 5, state)
+    with pytest.raises(ValidationError, match="is empty"):
+        sim.advance({}, 5)
     net = fed_network()
     with pytest.raises(BuildError, match=r"state of .* is not kept; use predict"):
         layerwise.Simulator(net).advance(fed_data(net, 2, 5), 5)
