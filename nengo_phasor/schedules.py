@@ -1,0 +1,107 @@
+r"""Schedules of the sparsity weight: how much a spike costs in each epoch of training.
+
+A schedule is a function of the epoch n = 1 ... N alone, so training that is resumed goes on with
+the weights that it would have had (Allred, Spencer, Srinivasan and Roy 2020, Explicitly Trained
+Spiking Sparsity in Spiking Neural Networks with Backpropagation, equations (4) to (8)).
+`nengo_phasor.dl.callbacks.SparsitySchedule` applies them.
+"""
+
+from __future__ import annotations
+
+from nengo.exceptions import ValidationError
+from nengo.params import FrozenObject, IntParam, NumberParam
+
+
+class Schedule(FrozenObject):
+    """Base class: the weight of a spike in the loss, epoch by epoch.
+
+    Parameters
+    ----------
+    sigma_0 : float
+        The scale of the weight. 0 or more.
+    n_epochs : int
+        The number of epochs of the whole training, N. 1 or more.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If ``sigma_0`` is negative or no finite number, or ``n_epochs`` less than 1. When called: if
+        the epoch is not one of 1 to N.
+    """
+
+    sigma_0 = NumberParam("sigma_0", low=0)
+    n_epochs = IntParam("n_epochs", low=1)
+
+    def __init__(self, sigma_0: float, n_epochs: int):
+        super().__init__()
+        if sigma_0 != sigma_0 or sigma_0 == float("inf"):
+            raise ValidationError(f"must be finite, got {sigma_0}", attr="sigma_0", obj=self)
+        self.sigma_0 = sigma_0
+        self.n_epochs = n_epochs
+
+    def __call__(self, epoch: int) -> float:
+        """Return the weight in this epoch, the first being 1."""
+        if not 1 <= epoch <= self.n_epochs:
+            raise ValidationError(
+                f"of {self.n_epochs} has no epoch {epoch}: make a schedule that is as long as the "
+                "training",
+                attr="n_epochs",
+                obj=self,
+            )
+        return float(self.sigma_0 * self.shape(epoch))
+
+    def shape(self, epoch: int) -> float:
+        """Return the weight for a sigma_0 of 1."""
+        raise NotImplementedError("Schedules must provide shape")
+
+
+class Constant(Schedule):
+    r"""Equation (4): :math:`\sigma = \sigma_0`."""
+
+    def shape(self, epoch):
+        return 1.0
+
+
+class Linear(Schedule):
+    r"""Equation (5): :math:`\sigma = \sigma_0 n / N`."""
+
+    def shape(self, epoch):
+        return epoch / self.n_epochs
+
+
+class Quadratic(Schedule):
+    r"""Equation (6), as printed: :math:`\sigma = \sigma_0 n^2 / N`, up to N sigma_0."""
+
+    def shape(self, epoch):
+        return epoch**2 / self.n_epochs
+
+
+def included(epoch: int, n_epochs: int) -> bool:
+    """Return A(n): whether an alternating schedule counts spikes in this epoch.
+
+    The portion of epochs that do grows linearly, from none at the first to all at the last: it is
+    (n - 1)/(N - 1) at epoch n. Epochs are included where the sum of these portions passes a whole
+    number, so that no chance is involved.
+    """
+
+    def passed(n):
+        return n * (n - 1) // max(1, 2 * (n_epochs - 1))
+
+    return n_epochs == 1 or passed(epoch) > passed(epoch - 1)
+
+
+class Alternating(Schedule):
+    r"""Equation (7): :math:`\sigma = A(n) \sigma_0`, with A as in `included`."""
+
+    def shape(self, epoch):
+        return float(included(epoch, self.n_epochs))
+
+
+class AlternatingLinear(Schedule):
+    r"""Equation (8): :math:`\sigma = A(n) \sigma_0 n / N`, with A as in `included`."""
+
+    def shape(self, epoch):
+        return included(epoch, self.n_epochs) * epoch / self.n_epochs
+
+
+SCHEDULES = (Constant, Linear, Quadratic, Alternating, AlternatingLinear)
