@@ -17,10 +17,17 @@ from nengo_phasor import (
     metrics,
     networks,
     phases,
+    schedules,
     surrogates,
     vsa,
 )
-from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate, Phasor, ResonateAndFire
+from nengo_phasor.neurons import (
+    AdaptiveSpiking,
+    AdaptiveSpikingRate,
+    Phasor,
+    ResonateAndFire,
+    SurrogateLIF,
+)
 from nengo_phasor.synapses import (
     ArcSparsifier,
     AssumeReference,
@@ -41,6 +48,7 @@ __all__ = [
     "Phasor",
     "RandomSparsifier",
     "ResonateAndFire",
+    "SurrogateLIF",
     "arousal",
     "builders",
     "compat",
@@ -50,6 +58,7 @@ __all__ = [
     "metrics",
     "networks",
     "phases",
+    "schedules",
     "surrogates",
     "vsa",
 ]

@@ -11,13 +11,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nengo_phasor import compat, dynamics, neurons
-from nengo_phasor.neurons import AdaptiveSpiking, ResonateAndFire
+from nengo_phasor import compat, dynamics, surrogates
+from nengo_phasor.neurons import AdaptiveSpiking, ResonateAndFire, SurrogateLIF
 
 numba = compat.require("numba")
 overload = compat.require("numba.extending").overload
 
-for _equation in (dynamics.resonate, dynamics.resonate_and_fire, dynamics.adaptive_spike):
+for _equation in (
+    dynamics.resonate,
+    dynamics.resonate_and_fire,
+    dynamics.leaky_spike,
+    dynamics.adaptive_spike,
+):
     numba.extending.register_jitable(_equation)
 
 cached = numba.njit(nogil=True, cache=True)
@@ -159,7 +164,7 @@ def filter_steps_of_two(x, output, state, A, B, C):
 # -------------------------------------------------------------------------------------- neurons
 
 
-@overload(neurons.heaviside)
+@overload(surrogates.heaviside)
 def _heaviside(x):
     """The same of a single number, in its precision."""
     number = np.float32 if x == numba.float32 else np.float64
@@ -170,7 +175,7 @@ def _heaviside(x):
 @numba.njit
 def heaviside(x):
     """Return whether x >= 0, as a number."""
-    return neurons.heaviside(x)
+    return surrogates.heaviside(x)
 
 
 def resonate_and_fire_row(J, states, fired, c):
@@ -180,6 +185,14 @@ def resonate_and_fire_row(J, states, fired, c):
         spike, voltage[j], current[j] = dynamics.resonate_and_fire(
             J[j], voltage[j], current[j], c, heaviside
         )
+        fired[j] = spike != 0
+
+
+def leaky_spike_row(J, states, fired, c):
+    """Advance a row of leaky integrate-and-fire neurons."""
+    voltage = states[0]
+    for j in range(len(J)):
+        spike, voltage[j] = dynamics.leaky_spike(J[j], voltage[j], c, heaviside, heaviside)
         fired[j] = spike != 0
 
 
@@ -227,6 +240,7 @@ def window_of(advance_row: Callable) -> Callable:
 
 WINDOWS = {
     ResonateAndFire: window_of(resonate_and_fire_row),
+    SurrogateLIF: window_of(leaky_spike_row),
     AdaptiveSpiking: window_of(adaptive_spike_row),
 }
 """Neuron types that are compiled; Nengo's own run step by step."""

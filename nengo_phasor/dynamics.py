@@ -93,6 +93,58 @@ def resonate_and_fire(
     return crossing * heaviside(new_voltage - c.threshold) * c.height, new_voltage, new_current
 
 
+class LeakyConstants(NamedTuple):
+    """Constants of `leaky_spike`: what a step keeps of the voltage, and takes of the input.
+
+    ``to_zero`` is 1 where a spike resets to zero, and 0 where it subtracts the threshold;
+    ``height`` is a spike's, amplitude/dt.
+    """
+
+    keep: Array
+    take: Array
+    to_zero: Array
+    height: Array
+
+
+def leaky_constants(
+    tau: float | None, to_zero: bool, amplitude: float, dt: float
+) -> LeakyConstants:
+    """Return the constants of a step: tau dv/dt = J - v, or dv/dt = J where tau is None."""
+    keep = 1.0 if tau is None else np.exp(-dt / tau)
+    return LeakyConstants(keep, dt if tau is None else 1.0 - keep, float(to_zero), amplitude / dt)
+
+
+def leaky_spike(J: Array, voltage: Array, c: LeakyConstants, heaviside: Callable, reset: Callable):
+    """Advance an integrate-and-fire neuron, leaky or not; spike where v >= 1, and reset.
+
+    ``heaviside`` is the step function with whatever derivative training needs; ``reset`` is the
+    same without one: no gradient takes the way through the reset (Zenke and Vogels 2021).
+
+    Returns
+    -------
+    output, voltage
+    """
+    voltage = c.keep * voltage + c.take * J
+    over = voltage - 1.0
+    return heaviside(over) * c.height, voltage - reset(over) * (1.0 + c.to_zero * over)
+
+
+def leaky_rate(xp, J: Array, tau: float | None):
+    """Return the rate (Hz) of `leaky_spike` at a constant input, for short steps.
+
+    1 / (tau log(1 + 1/(J - 1))) for J > 1, and J > 0 itself where tau is None.
+    """
+    if tau is None:
+        return xp.maximum(J, 0.0)
+    over = xp.maximum(J - 1.0, 1e-30)
+    return xp.where(J > 1.0, 1.0 / (tau * xp.log1p(1.0 / over)), 0.0)
+
+
+def leaky_rate_inverse(xp, rate: Array, tau: float | None):
+    """Return the input J for which `leaky_rate` is rate > 0."""
+    return rate if tau is None else 1.0 + 1.0 / xp.expm1(1.0 / (tau * rate))
+
+
 class AdaptiveConstants(NamedTuple):
     """Constants of `adaptive_spike`: what decays keep in a step; ``height`` is amplitude/dt."""
 

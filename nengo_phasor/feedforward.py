@@ -14,20 +14,17 @@ from nengo.transforms import NoTransform
 
 from nengo_phasor import compat
 from nengo_phasor.kernels import convolution
-from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate, Phasor, ResonateAndFire
+from nengo_phasor.neurons import NEURON_TYPES
 from nengo_phasor.synapses import SpikeSynapse
 
 sparse = compat.require("scipy.sparse")
 
 ELEMENTWISE_NEURONS = (
-    AdaptiveSpiking,
-    AdaptiveSpikingRate,
+    *NEURON_TYPES,
     nengo.LIF,
     nengo.LIFRate,
     nengo.RectifiedLinear,
     nengo.SpikingRectifiedLinear,
-    Phasor,
-    ResonateAndFire,
 )
 """Neuron types whose step treats each item of a batch by itself."""
 

@@ -6,22 +6,12 @@ import numpy as np
 from nengo.dists import Choice
 from nengo.exceptions import BuildError, ValidationError
 from nengo.neurons import NeuronType
-from nengo.params import NumberParam, Parameter
+from nengo.params import EnumParam, NumberParam
 
 from nengo_phasor import dynamics
+from nengo_phasor.adaptive import AdaptiveSpiking, AdaptiveSpikingRate
 from nengo_phasor.phases import STEP_TOLERANCE, steps_per_cycle
-from nengo_phasor.surrogates import Surrogate
-
-
-class SurrogateParam(Parameter):
-    """A parameter that holds a `.Surrogate`."""
-
-    equatable = True
-
-    def coerce(self, instance, value):
-        if value is not None:
-            self.check_type(instance, value, Surrogate)
-        return super().coerce(instance, value)
+from nengo_phasor.surrogates import PiecewiseLinear, Surrogate, SurrogateParam, heaviside
 
 
 class PhaseCoding(NeuronType):
@@ -189,229 +179,105 @@ class Phasor(PhaseCoding):
         )
 
 
-class AdaptiveSpikingRate(NeuronType):
-    r"""The transfer function of `AdaptiveSpiking`: its mean output at a constant activation.
+class SurrogateLIF(NeuronType):
+    r"""A leaky integrate-and-fire neuron that NengoDL trains through time.
 
-    .. math:: f(S) = \max\left(0, \frac{h}{\exp\frac{c_1 S + c_2}{c_3 S + c_4} - 1}
-              - c_0 + \frac{h}{2}\right)
+    .. math:: \tau_{rc} \frac{dv}{dt} = J - v
 
-    The constants are made of the parameters (`.dynamics.transfer_constants`). It is the rate twin
-    that networks are trained with, and has all the parameters of the neuron, so that either can be
-    put in the other's place.
+    or dv/dt = J where there is no leak, integrated exactly for an input that is constant over a
+    step. There is a spike, at most one in a step, where v reaches 1; then v is reset. Spikes are
+    exact forwards and have the surrogate's derivative backwards; no gradient takes the way through
+    the reset. There is no refractory time.
 
     Parameters
     ----------
-    m_f : float
-        By how much of itself a spike raises the threshold. Coding precision: the smaller, the more
-        spikes stand for the same value.
-    theta_0 : float, optional
-        The threshold at rest. By default m_f.
-    tau_gamma, tau_eta : float
-        Time constants of the threshold's adaptation and of the refractory response, in seconds.
-    tau_phi : float or None
-        Time constant of the membrane's filter, in seconds. None: no filter, where the input was
-        filtered already.
-    tau_beta : float
-        Time constant of the post-synaptic current, in seconds: of the `nengo.Lowpass` on the
-        connections from these neurons. The less it is like tau_eta, the less the transfer function
-        fits: it was derived for tau_beta = tau_eta.
-    amplitude : float, optional
-        A spike is an output of amplitude/dt for one step. In the paper's terms it is h tau_beta. By
-        default such that f(1) = 1.
+    tau_rc : float or None
+        Time constant of the membrane in seconds. None: no leak, which makes it an
+        integrate-and-fire neuron with a rate of J Hz.
+    reset : "subtract" or "zero"
+        What a spike does to the voltage: 1 is subtracted, so that what is above threshold is kept,
+        or it is set to zero, and that is lost.
+    surrogate : `.Surrogate`
+        The derivative of a spike by the voltage.
+    amplitude : float
+        A spike is an output of amplitude/dt for one step.
     initial_state : {str: Distribution or array_like}
-        Of the spiking neuron: initial "voltage", "refraction" and "adaptation". By default zero.
+        Initial "voltage". By default zero.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If theta_0, amplitude or a time constant is not greater than 0, or m_f is less than 0; if
-        m_f is 0 and no theta_0 is given; if theta_0 is 2 or more, so that an activation of 1 makes
-        no spike, and no amplitude is given.
+        If tau_rc or amplitude is not greater than 0, reset is neither, or surrogate none. Where it
+        finds gains and biases: if a rate is not greater than 0 or an intercept not less than 1.
 
     References
     ----------
-    Zambrano, Nusselder, Scholte and Bohte (2017), Efficient Computation in Adaptive Artificial
-    Spiking Neural Networks, equations (4) to (11).
+    Neftci, Mostafa and Zenke (2019), Surrogate Gradient Learning in Spiking Neural Networks.
     """
 
     negative = False
-    spiking = False
+    spiking = True
+    state = {"voltage": Choice([0])}  # noqa: RUF012
 
-    m_f = NumberParam("m_f", low=0)
-    theta_0 = NumberParam("theta_0", low=0, low_open=True)
-    tau_gamma = NumberParam("tau_gamma", low=0, low_open=True)
-    tau_eta = NumberParam("tau_eta", low=0, low_open=True)
-    tau_phi = NumberParam("tau_phi", low=0, low_open=True, optional=True)
-    tau_beta = NumberParam("tau_beta", low=0, low_open=True)
+    tau_rc = NumberParam("tau_rc", low=0, low_open=True, optional=True)
+    reset = EnumParam("reset", values=("subtract", "zero"))
+    surrogate = SurrogateParam("surrogate")
     amplitude = NumberParam("amplitude", low=0, low_open=True)
 
     def __init__(
         self,
-        m_f: float = 0.1,
-        theta_0: float | None = None,
-        tau_gamma: float = 0.015,
-        tau_eta: float = 0.05,
-        tau_phi: float | None = 0.0025,
-        tau_beta: float = 0.05,
-        amplitude: float | None = None,
+        tau_rc: float | None = 0.02,
+        reset: str = "subtract",
+        surrogate: Surrogate | None = None,
+        amplitude: float = 1.0,
         initial_state=None,
     ):
         super().__init__(initial_state)
-        self.m_f = m_f
-        if theta_0 is None and not m_f:
-            raise ValidationError("must be given where m_f is 0", attr="theta_0", obj=self)
-        self.theta_0 = m_f if theta_0 is None else theta_0
-        self.tau_gamma = tau_gamma
-        self.tau_eta = tau_eta
-        self.tau_phi = tau_phi
-        self.tau_beta = tau_beta
-        if amplitude is None:
-            if self.theta_0 >= 2:
-                raise ValidationError(
-                    f"must be less than 2 for an activation of 1 to make spikes, got "
-                    f"{self.theta_0}; or give an amplitude",
-                    attr="theta_0",
-                    obj=self,
-                )
-            amplitude = self._transfer().height * tau_beta
+        self.tau_rc = tau_rc
+        self.reset = reset
+        self.surrogate = PiecewiseLinear() if surrogate is None else surrogate
         self.amplitude = amplitude
 
-    def _transfer(self, height: float | None = None) -> dynamics.TransferConstants:
-        times = (self.tau_gamma, self.tau_eta, self.tau_beta)
-        return dynamics.transfer_constants(self.m_f, self.theta_0, *times, height)
-
-    @property
-    def transfer(self) -> dynamics.TransferConstants:
-        """Constants of the transfer function."""
-        return self._transfer(self.amplitude / self.tau_beta)
-
-    @property
-    def parameters(self) -> dict[str, float | None]:
-        """The parameters, all but the initial state, by their names."""
-        names = ("m_f", "theta_0", "tau_gamma", "tau_eta", "tau_phi", "tau_beta", "amplitude")
-        return {name: getattr(self, name) for name in names}
-
-    def at_precision(self, m_f: float):
-        """Return this neuron with another m_f: theta_0 in proportion, f(1) as it is.
-
-        Raises
-        ------
-        nengo.exceptions.ValidationError
-            If this m_f is 0, so that there is no proportion, or the new one is not possible.
-        """
-        if not self.m_f:
-            raise ValidationError(
-                "of 0 is in no proportion to theta_0: make new neurons instead", "m_f", self
-            )
-        changes = {**self.parameters, "m_f": m_f}
-        type(self)(**changes)  # refuses what can't be an m_f
-        changes.update(theta_0=self.theta_0 * m_f / self.m_f, amplitude=None)
-        at_one = float(dynamics.adaptive_transfer(np, 1.0, self.transfer))
-        changes["amplitude"] = at_one * type(self)(**changes).amplitude
-        return type(self)(**changes, initial_state=self.initial_state)
+    def constants(self, dt: float) -> dynamics.LeakyConstants:
+        """Return the constants of a step of ``dt`` seconds."""
+        return dynamics.leaky_constants(self.tau_rc, self.reset == "zero", self.amplitude, dt)
 
     def gain_bias(self, max_rates, intercepts):
-        """Return gain and bias that make max_rates (Hz) at 1 and the first spikes at intercepts.
-
-        Raises
-        ------
-        nengo.exceptions.ValidationError
-            If a rate is not between that at theta_0/2, where firing begins, and that of an infinite
-            activation, or an intercept is 1 or more.
-        """
+        """Return gain and bias that make max_rates (Hz) at 1 and the first spikes at intercepts."""
         max_rates = np.atleast_1d(np.asarray(max_rates, dtype=float))
         intercepts = np.atleast_1d(np.asarray(intercepts, dtype=float))
-        c = self.transfer
-        least = 0.5 * c.height / self.amplitude
-        top = (c.height / np.expm1(c.ratio * c.c_1 / c.c_3) - c.offset) if c.c_1 else np.inf
-        most = (top + 0.5 * c.height) / self.amplitude
-        if np.any(max_rates <= least) or np.any(max_rates >= most):
-            raise ValidationError(
-                f"must be between {least:.4g} and {most:.4g} Hz, got {max_rates.min():.4g} to "
-                f"{max_rates.max():.4g}; with a smaller m_f neurons fire faster",
-                attr="max_rates",
-                obj=self,
-            )
+        if np.any(max_rates <= 0):
+            raise ValidationError(f"must be > 0 Hz, got {max_rates.min():.4g}", "max_rates", self)
         if np.any(intercepts >= 1):
             raise ValidationError(
                 f"must be less than 1, where the rate is the highest, got {intercepts.max():.4g}",
                 attr="intercepts",
                 obj=self,
             )
-        highest = dynamics.adaptive_transfer_inverse(np, max_rates * self.amplitude, c)
-        gain = (highest - 0.5 * self.theta_0) / (1.0 - intercepts)
+        highest = dynamics.leaky_rate_inverse(np, max_rates, self.tau_rc)
+        gain = (highest - self._rheobase) / (1.0 - intercepts)
         return gain, highest - gain
 
     def max_rates_intercepts(self, gain, bias):
         """Return the rates (Hz) at 1 and the intercepts, where firing begins."""
         gain, bias = np.asarray(gain, dtype=float), np.asarray(bias, dtype=float)
-        max_rates = dynamics.adaptive_transfer(np, gain + bias, self.transfer) / self.amplitude
-        return max_rates, (0.5 * self.theta_0 - bias) / gain
+        max_rates = dynamics.leaky_rate(np, gain + bias, self.tau_rc)
+        return max_rates, (self._rheobase - bias) / gain
+
+    @property
+    def _rheobase(self) -> float:
+        return 0.0 if self.tau_rc is None else 1.0
 
     def rates(self, x, gain, bias):
-        """Return the mean output, f(gain x + bias)."""
-        return dynamics.adaptive_transfer(np, self.current(x, gain, bias), self.transfer)
+        """Return the mean output for short steps; see `.dynamics.leaky_rate`."""
+        J = self.current(x, gain, bias)
+        return self.amplitude * dynamics.leaky_rate(np, J, self.tau_rc)
 
-    def step(self, dt, J, output):
-        """Apply the transfer function; see `.dynamics.adaptive_transfer`."""
-        output[...] = dynamics.adaptive_transfer(np, J, self.transfer)
-
-
-class AdaptiveSpiking(AdaptiveSpikingRate):
-    r"""A neuron whose threshold adapts, so that few spikes stand for a wide range of values.
-
-    .. math::
-
-        S(t) &= (\phi * J)(t) \qquad \text{spike where } S - \hat{S} > \theta / 2 \\
-        \hat{S}(t) &= \sum_j \theta(t_j) \, e^{-(t - t_j)/\tau_\eta} \\
-        \theta(t) &= \theta_0 + \sum_j m_f \, \theta(t_j) \, e^{-(t - t_j)/\tau_\gamma}
-
-    The refractory response Shat tracks the activation S to within half the threshold. Every spike
-    has the same height; its mean effect is `AdaptiveSpikingRate`, with which NengoDL trains.
-    Connect it through ``nengo.Lowpass(tau_beta)``, which gives back S without a lag: the spikes
-    lead by tau_eta. Where they are not to, as in recurrent networks whose dynamics are to be the
-    synapse's, let tau_phi be tau_eta. Parameters and errors are that class's.
-
-    References
-    ----------
-    Zambrano, Nusselder, Scholte and Bohte (2017), Efficient Computation in Adaptive Artificial
-    Spiking Neural Networks, equations (4) to (7).
-    """
-
-    spiking = True
-    state = {  # noqa: RUF012
-        "voltage": Choice([0]),
-        "refraction": Choice([0]),
-        "adaptation": Choice([0]),
-    }
-
-    def constants(self, dt: float) -> dynamics.AdaptiveConstants:
-        """Return the constants of a step of ``dt`` seconds."""
-        keep_phi = 0.0 if self.tau_phi is None else np.exp(-dt / self.tau_phi)
-        return dynamics.AdaptiveConstants(
-            keep_phi,
-            np.exp(-dt / self.tau_eta),
-            np.exp(-dt / self.tau_gamma),
-            self.m_f,
-            self.theta_0,
-            self.amplitude / dt,
-        )
-
-    def rates(self, x, gain, bias):
-        """Return the mean output: f(gain x + bias), and 0 up to theta_0/2, where f is not."""
-        mean = super().rates(x, gain, bias)
-        return np.where(0.5 * self.theta_0 < self.current(x, gain, bias), mean, 0.0)
-
-    def step(self, dt, J, output, voltage, refraction, adaptation):
-        """Advance one step; see `.dynamics.adaptive_spike`."""
-        output[...], voltage[...], refraction[...], adaptation[...] = dynamics.adaptive_spike(
-            J, voltage, refraction, adaptation, self.constants(dt), heaviside
+    def step(self, dt, J, output, voltage):
+        """Advance one step; see `.dynamics.leaky_spike`."""
+        output[...], voltage[...] = dynamics.leaky_spike(
+            J, voltage, self.constants(dt), heaviside, heaviside
         )
 
 
-def heaviside(x):
-    """Return whether x >= 0, as a number."""
-    return (x >= 0).astype(x.dtype)
-
-
-NEURON_TYPES = (ResonateAndFire, Phasor, AdaptiveSpiking, AdaptiveSpikingRate)
+NEURON_TYPES = (ResonateAndFire, Phasor, SurrogateLIF, AdaptiveSpiking, AdaptiveSpikingRate)

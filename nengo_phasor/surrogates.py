@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nengo.params import FrozenObject, NumberParam
+from nengo.params import FrozenObject, NumberParam, Parameter
 
 Array = Any
 
@@ -69,3 +69,19 @@ class Arctangent(Surrogate):
 
 
 SURROGATES = (PiecewiseLinear, FastSigmoid, Exponential, Arctangent)
+
+
+class SurrogateParam(Parameter):
+    """A parameter that holds a `Surrogate`."""
+
+    equatable = True
+
+    def coerce(self, instance, value):
+        if value is not None:
+            self.check_type(instance, value, Surrogate)
+        return super().coerce(instance, value)
+
+
+def heaviside(x):
+    """Return whether x >= 0, as a number: the spike itself, of NumPy arrays."""
+    return (x >= 0).astype(x.dtype)

@@ -17,6 +17,7 @@ from nengo_phasor import (
     Phasor,
     RandomSparsifier,
     ResonateAndFire,
+    SurrogateLIF,
     phases,
     surrogates,
 )
@@ -29,7 +30,12 @@ NEURONS = (
     ResonateAndFire(surrogate=surrogates.FastSigmoid(0.5)),
     Phasor(),
     Phasor(floor=0.7),
+    SurrogateLIF(),
+    SurrogateLIF(reset="zero", surrogate=surrogates.Exponential(0.3)),
+    SurrogateLIF(tau_rc=None, amplitude=2.5),
+    SurrogateLIF(tau_rc=None, reset="zero", initial_state={"voltage": Uniform(-1, 1)}),
     AdaptiveSpiking(),
+    AdaptiveSpiking(surrogate=surrogates.Arctangent()),
     AdaptiveSpiking(m_f=0.03),
     AdaptiveSpiking(m_f=0.45, tau_phi=None),
     AdaptiveSpiking(m_f=0, theta_0=0.2, tau_phi=0.005, amplitude=1.5),
@@ -67,6 +73,7 @@ ADAPTIVE = {
     **dict.fromkeys(("theta_0", "tau_gamma", "tau_eta", "tau_phi", "tau_beta"), POSITIVE),
     "amplitude": POSITIVE,
     "initial_state": ({"charge": Choice([0])},),
+    "surrogate": (1.0, surrogates.FastSigmoid),
 }
 
 # type: (arguments it needs, {parameter: values it refuses})
@@ -83,6 +90,16 @@ RANGES = {
         },
     ),
     Phasor: ({}, {"floor": POSITIVE}),
+    SurrogateLIF: (
+        {},
+        {
+            "tau_rc": POSITIVE,
+            "reset": ("half", 1, None),
+            "amplitude": POSITIVE,
+            "surrogate": (1.0, surrogates.FastSigmoid),
+            "initial_state": ({"charge": Choice([0])},),
+        },
+    ),
     AdaptiveSpiking: ({}, ADAPTIVE),
     AdaptiveSpikingRate: ({}, ADAPTIVE),
     ArcSparsifier: ({"arc": 0.5}, {"arc": FRACTION, "frequency": POSITIVE}),
@@ -111,14 +128,15 @@ def name(obj):
 def inputs(obj, n_steps, dt=0.001, seed=0):
     """Return a signal of shape (n_steps, N) that makes the neurons or the synapse do things.
 
-    Resonators get currents with a rhythm that is not quite theirs, adaptive neurons noisy currents
-    that change their level, synapses get spikes that are neither quite periodic nor quite regular,
+    Resonators get currents with a rhythm that is not quite theirs, neurons that integrate noisy
+    currents that change their level, synapses get spikes that are neither quite periodic nor quite regular,
     or phases that change.
     """
     rng = np.random.RandomState(seed)
-    if isinstance(obj, AdaptiveSpikingRate):
+    if isinstance(obj, (AdaptiveSpikingRate, SurrogateLIF)):
+        scale = {SurrogateLIF: 4 if getattr(obj, "tau_rc", None) else 100}.get(type(obj), 1)
         levels = np.repeat(rng.normal(0.5, 1, (-(-n_steps // 60), N)), 60, axis=0)[:n_steps]
-        return levels + rng.normal(0, 0.2, (n_steps, N))
+        return scale * (levels + rng.normal(0, 0.2, (n_steps, N)))
     if isinstance(obj, PhaseEncoder):
         return np.repeat(rng.uniform(-1, 1, (-(-n_steps // 150), N)), 150, axis=0)[:n_steps]
     frequency = 0.97 * getattr(obj, "frequency", 10.0)

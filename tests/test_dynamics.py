@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nengo_phasor import AdaptiveSpiking, dynamics, phases
-from nengo_phasor.neurons import heaviside
+from nengo_phasor.surrogates import heaviside
 
 few = settings(deadline=None, max_examples=40)
 

@@ -108,10 +108,11 @@ def test_nengo_dl_and_layerwise_for_every_item(runs, entry):
     assert not np.array_equal(a[0], a[1])
 
 
-def test_a_surrogate_changes_no_spike(runs):
+@pytest.mark.parametrize("cls", [nengo_phasor.ResonateAndFire, nengo_phasor.AdaptiveSpiking])
+def test_a_surrogate_changes_no_spike(runs, cls):
     """The neuron with a surrogate gets the same input as the one without."""
-    plain = name(nengo_phasor.ResonateAndFire())
-    (other,) = (k for k, v in ENTRIES.items() if getattr(v, "surrogate", None) is not None)
+    plain = name(cls())
+    (other,) = (k for k, v in ENTRIES.items() if type(v) is cls and v.surrogate is not None)
     for substrate in ("nengo", "nengo_dl", "layerwise"):
         assert_array_equal(runs[substrate][other][0], runs[substrate][plain][0])
 

@@ -13,7 +13,12 @@ from nengo_dl.process_builders import SimProcessBuilder
 
 from nengo_phasor import dynamics
 from nengo_phasor.builders import SimPhasor
-from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate, ResonateAndFire
+from nengo_phasor.neurons import (
+    AdaptiveSpiking,
+    AdaptiveSpikingRate,
+    ResonateAndFire,
+    SurrogateLIF,
+)
 from nengo_phasor.synapses import SpikeSynapse, Tick
 
 
@@ -42,6 +47,21 @@ class ResonateAndFireBuilder(TFNeuronBuilder):
         return dynamics.resonate_and_fire(J, voltage, current, self.constants, self.heaviside)
 
 
+class SurrogateLIFBuilder(TFNeuronBuilder):
+    """Runs `.dynamics.leaky_spike`, in training too: through time."""
+
+    def build_pre(self, signals, config):
+        """Compute the constants; merged operators have equal neuron types."""
+        super().build_pre(signals, config)
+        neurons = self.ops[0].neurons
+        self.constants = neurons.constants(signals.dt_val)
+        self.heaviside = heaviside(neurons.surrogate)
+
+    def step(self, J, dt, voltage):
+        """Return the output and the new state."""
+        return dynamics.leaky_spike(J, voltage, self.constants, self.heaviside, heaviside())
+
+
 class AdaptiveSpikingRateBuilder(TFNeuronBuilder):
     """Runs `.dynamics.adaptive_transfer`."""
 
@@ -56,19 +76,21 @@ class AdaptiveSpikingRateBuilder(TFNeuronBuilder):
 
 
 class AdaptiveSpikingBuilder(AdaptiveSpikingRateBuilder):
-    """Runs `.dynamics.adaptive_spike`; trains with the transfer function."""
-
-    spiking = True
+    """Runs `.dynamics.adaptive_spike`; trains through time, or with the transfer function."""
 
     def build_pre(self, signals, config):
         """Compute the constants; merged operators have equal neuron types."""
         super().build_pre(signals, config)
-        self.constants = self.ops[0].neurons.constants(signals.dt_val)
+        neurons = self.ops[0].neurons
+        self.constants = neurons.constants(signals.dt_val)
+        self.heaviside = heaviside(neurons.surrogate)
+        # What NengoDL calls spiking trains with `training_step`.
+        self.spiking = neurons.surrogate is None
 
     def step(self, J, dt, voltage, refraction, adaptation):
         """Return the output and the new states."""
         return dynamics.adaptive_spike(
-            J, voltage, refraction, adaptation, self.constants, heaviside()
+            J, voltage, refraction, adaptation, self.constants, self.heaviside
         )
 
     def training_step(self, J, dt, **state):
@@ -138,6 +160,7 @@ def merge(builder, attribute, ours, if_equal):
 
 NEURON_BUILDERS = {
     ResonateAndFire: ResonateAndFireBuilder,
+    SurrogateLIF: SurrogateLIFBuilder,
     AdaptiveSpiking: AdaptiveSpikingBuilder,
     AdaptiveSpikingRate: AdaptiveSpikingRateBuilder,
 }

@@ -1,0 +1,240 @@
+"""Neurons whose threshold adapts, and their rate twin: validated parameters and a step each."""
+
+from __future__ import annotations
+
+import numpy as np
+from nengo.dists import Choice
+from nengo.exceptions import ValidationError
+from nengo.neurons import NeuronType
+from nengo.params import NumberParam
+
+from nengo_phasor import dynamics
+from nengo_phasor.surrogates import Surrogate, SurrogateParam, heaviside
+
+
+class AdaptiveSpikingRate(NeuronType):
+    r"""The transfer function of `AdaptiveSpiking`: its mean output at a constant activation.
+
+    .. math:: f(S) = \max\left(0, \frac{h}{\exp\frac{c_1 S + c_2}{c_3 S + c_4} - 1}
+              - c_0 + \frac{h}{2}\right)
+
+    The constants are made of the parameters (`.dynamics.transfer_constants`). It is the rate twin
+    that networks are trained with, and has all the parameters of the neuron, so that either can be
+    put in the other's place.
+
+    Parameters
+    ----------
+    m_f : float
+        By how much of itself a spike raises the threshold. Coding precision: the smaller, the more
+        spikes stand for the same value.
+    theta_0 : float, optional
+        The threshold at rest. By default m_f.
+    tau_gamma, tau_eta : float
+        Time constants of the threshold's adaptation and of the refractory response, in seconds.
+    tau_phi : float or None
+        Time constant of the membrane's filter, in seconds. None: no filter, where the input was
+        filtered already.
+    tau_beta : float
+        Time constant of the post-synaptic current, in seconds: of the `nengo.Lowpass` on the
+        connections from these neurons. The less it is like tau_eta, the less the transfer function
+        fits: it was derived for tau_beta = tau_eta.
+    amplitude : float, optional
+        A spike is an output of amplitude/dt for one step. In the paper's terms it is h tau_beta. By
+        default such that f(1) = 1.
+    initial_state : {str: Distribution or array_like}
+        Of the spiking neuron: initial "voltage", "refraction" and "adaptation". By default zero.
+    surrogate : `.Surrogate`, optional
+        Of the spiking neuron: if given, NengoDL trains it through time: exact spikes forwards, this
+        derivative backwards. Without, it trains with the transfer function.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If theta_0, amplitude or a time constant is not greater than 0, or m_f is less than 0; if
+        m_f is 0 and no theta_0 is given; if theta_0 is 2 or more, so that an activation of 1 makes
+        no spike, and no amplitude is given.
+
+    References
+    ----------
+    Zambrano, Nusselder, Scholte and Bohte (2017), Efficient Computation in Adaptive Artificial
+    Spiking Neural Networks, equations (4) to (11).
+    """
+
+    negative = False
+    spiking = False
+
+    m_f = NumberParam("m_f", low=0)
+    theta_0 = NumberParam("theta_0", low=0, low_open=True)
+    tau_gamma = NumberParam("tau_gamma", low=0, low_open=True)
+    tau_eta = NumberParam("tau_eta", low=0, low_open=True)
+    tau_phi = NumberParam("tau_phi", low=0, low_open=True, optional=True)
+    tau_beta = NumberParam("tau_beta", low=0, low_open=True)
+    amplitude = NumberParam("amplitude", low=0, low_open=True)
+    surrogate = SurrogateParam("surrogate", optional=True)
+
+    def __init__(
+        self,
+        m_f: float = 0.1,
+        theta_0: float | None = None,
+        tau_gamma: float = 0.015,
+        tau_eta: float = 0.05,
+        tau_phi: float | None = 0.0025,
+        tau_beta: float = 0.05,
+        amplitude: float | None = None,
+        initial_state=None,
+        surrogate: Surrogate | None = None,
+    ):
+        super().__init__(initial_state)
+        self.surrogate = surrogate
+        self.m_f = m_f
+        if theta_0 is None and not m_f:
+            raise ValidationError("must be given where m_f is 0", attr="theta_0", obj=self)
+        self.theta_0 = m_f if theta_0 is None else theta_0
+        self.tau_gamma = tau_gamma
+        self.tau_eta = tau_eta
+        self.tau_phi = tau_phi
+        self.tau_beta = tau_beta
+        if amplitude is None:
+            if self.theta_0 >= 2:
+                raise ValidationError(
+                    f"must be less than 2 for an activation of 1 to make spikes, got "
+                    f"{self.theta_0}; or give an amplitude",
+                    attr="theta_0",
+                    obj=self,
+                )
+            amplitude = self._transfer().height * tau_beta
+        self.amplitude = amplitude
+
+    def _transfer(self, height: float | None = None) -> dynamics.TransferConstants:
+        times = (self.tau_gamma, self.tau_eta, self.tau_beta)
+        return dynamics.transfer_constants(self.m_f, self.theta_0, *times, height)
+
+    @property
+    def transfer(self) -> dynamics.TransferConstants:
+        """Constants of the transfer function."""
+        return self._transfer(self.amplitude / self.tau_beta)
+
+    @property
+    def parameters(self) -> dict[str, float | Surrogate | None]:
+        """The parameters, all but the initial state, by their names."""
+        times = ("tau_gamma", "tau_eta", "tau_phi", "tau_beta")
+        names = ("m_f", "theta_0", *times, "amplitude", "surrogate")
+        return {name: getattr(self, name) for name in names}
+
+    def at_precision(self, m_f: float):
+        """Return this neuron with another m_f: theta_0 in proportion, f(1) as it is.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If this m_f is 0, so that there is no proportion, or the new one is not possible.
+        """
+        if not self.m_f:
+            raise ValidationError(
+                "of 0 is in no proportion to theta_0: make new neurons instead", "m_f", self
+            )
+        changes = {**self.parameters, "m_f": m_f}
+        type(self)(**changes)  # refuses what can't be an m_f
+        changes.update(theta_0=self.theta_0 * m_f / self.m_f, amplitude=None)
+        at_one = float(dynamics.adaptive_transfer(np, 1.0, self.transfer))
+        changes["amplitude"] = at_one * type(self)(**changes).amplitude
+        return type(self)(**changes, initial_state=self.initial_state)
+
+    def gain_bias(self, max_rates, intercepts):
+        """Return gain and bias that make max_rates (Hz) at 1 and the first spikes at intercepts.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If a rate is not between that at theta_0/2, where firing begins, and that of an infinite
+            activation, or an intercept is 1 or more.
+        """
+        max_rates = np.atleast_1d(np.asarray(max_rates, dtype=float))
+        intercepts = np.atleast_1d(np.asarray(intercepts, dtype=float))
+        c = self.transfer
+        least = 0.5 * c.height / self.amplitude
+        top = (c.height / np.expm1(c.ratio * c.c_1 / c.c_3) - c.offset) if c.c_1 else np.inf
+        most = (top + 0.5 * c.height) / self.amplitude
+        if np.any(max_rates <= least) or np.any(max_rates >= most):
+            raise ValidationError(
+                f"must be between {least:.4g} and {most:.4g} Hz, got {max_rates.min():.4g} to "
+                f"{max_rates.max():.4g}; with a smaller m_f neurons fire faster",
+                attr="max_rates",
+                obj=self,
+            )
+        if np.any(intercepts >= 1):
+            raise ValidationError(
+                f"must be less than 1, where the rate is the highest, got {intercepts.max():.4g}",
+                attr="intercepts",
+                obj=self,
+            )
+        highest = dynamics.adaptive_transfer_inverse(np, max_rates * self.amplitude, c)
+        gain = (highest - 0.5 * self.theta_0) / (1.0 - intercepts)
+        return gain, highest - gain
+
+    def max_rates_intercepts(self, gain, bias):
+        """Return the rates (Hz) at 1 and the intercepts, where firing begins."""
+        gain, bias = np.asarray(gain, dtype=float), np.asarray(bias, dtype=float)
+        max_rates = dynamics.adaptive_transfer(np, gain + bias, self.transfer) / self.amplitude
+        return max_rates, (0.5 * self.theta_0 - bias) / gain
+
+    def rates(self, x, gain, bias):
+        """Return the mean output, f(gain x + bias)."""
+        return dynamics.adaptive_transfer(np, self.current(x, gain, bias), self.transfer)
+
+    def step(self, dt, J, output):
+        """Apply the transfer function; see `.dynamics.adaptive_transfer`."""
+        output[...] = dynamics.adaptive_transfer(np, J, self.transfer)
+
+
+class AdaptiveSpiking(AdaptiveSpikingRate):
+    r"""A neuron whose threshold adapts, so that few spikes stand for a wide range of values.
+
+    .. math::
+
+        S(t) &= (\phi * J)(t) \qquad \text{spike where } S - \hat{S} > \theta / 2 \\
+        \hat{S}(t) &= \sum_j \theta(t_j) \, e^{-(t - t_j)/\tau_\eta} \\
+        \theta(t) &= \theta_0 + \sum_j m_f \, \theta(t_j) \, e^{-(t - t_j)/\tau_\gamma}
+
+    The refractory response Shat tracks the activation S to within half the threshold. Every spike
+    has the same height; its mean effect is `AdaptiveSpikingRate`, with which NengoDL trains, unless
+    there is a surrogate to train through time with.
+    Connect it through ``nengo.Lowpass(tau_beta)``, which gives back S without a lag: the spikes
+    lead by tau_eta. Where they are not to, as in recurrent networks whose dynamics are to be the
+    synapse's, let tau_phi be tau_eta. Parameters and errors are that class's.
+
+    References
+    ----------
+    Zambrano, Nusselder, Scholte and Bohte (2017), Efficient Computation in Adaptive Artificial
+    Spiking Neural Networks, equations (4) to (7).
+    """
+
+    spiking = True
+    state = {  # noqa: RUF012
+        "voltage": Choice([0]),
+        "refraction": Choice([0]),
+        "adaptation": Choice([0]),
+    }
+
+    def constants(self, dt: float) -> dynamics.AdaptiveConstants:
+        """Return the constants of a step of ``dt`` seconds."""
+        keep_phi = 0.0 if self.tau_phi is None else np.exp(-dt / self.tau_phi)
+        return dynamics.AdaptiveConstants(
+            keep_phi,
+            np.exp(-dt / self.tau_eta),
+            np.exp(-dt / self.tau_gamma),
+            self.m_f,
+            self.theta_0,
+            self.amplitude / dt,
+        )
+
+    def rates(self, x, gain, bias):
+        """Return the mean output: f(gain x + bias), and 0 up to theta_0/2, where f is not."""
+        mean = super().rates(x, gain, bias)
+        return np.where(0.5 * self.theta_0 < self.current(x, gain, bias), mean, 0.0)
+
+    def step(self, dt, J, output, voltage, refraction, adaptation):
+        """Advance one step; see `.dynamics.adaptive_spike`."""
+        output[...], voltage[...], refraction[...], adaptation[...] = dynamics.adaptive_spike(
+            J, voltage, refraction, adaptation, self.constants(dt), heaviside
+        )
