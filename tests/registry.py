@@ -129,8 +129,8 @@ def inputs(obj, n_steps, dt=0.001, seed=0):
     """Return a signal of shape (n_steps, N) that makes the neurons or the synapse do things.
 
     Resonators get currents with a rhythm that is not quite theirs, neurons that integrate noisy
-    currents that change their level, synapses get spikes that are neither quite periodic nor quite regular,
-    or phases that change.
+    currents that change their level, synapses get spikes that are neither quite periodic nor quite
+    regular, or phases that change.
     """
     rng = np.random.RandomState(seed)
     if isinstance(obj, (AdaptiveSpikingRate, SurrogateLIF)):
