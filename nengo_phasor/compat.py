@@ -36,6 +36,7 @@ EXTRAS = {
     "nengo_spa": "spa",
     "scipy": "layerwise",
     "numba": "layerwise",
+    "sklearn": "factorize",
     "matplotlib": "plot",
     "click": "cli",
     "tqdm": "cli",
