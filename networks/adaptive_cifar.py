@@ -13,14 +13,16 @@ transfer function and turned into adaptive spiking neurons (Zambrano et al. 2017
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import adaptive_common as common
+import adaptive_runs as runs
 import click
 import nengo
 import numpy as np
 from adaptive_common import Layout, keras_model
-from adaptive_spiking import DT, WINDOW, Spiking
+from adaptive_spiking import DT, WINDOW
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, results
@@ -99,46 +101,35 @@ def load_parts(name: str, data, seed: int):
     return loaded, Parts(*datasets.split(loaded.x_train, loaded.y_train, VALIDATION, seed))
 
 
-def trained(name: str, width: float, seed: int, epochs: int, folder: Path, parts, resume: bool):
-    """Train, unless the folder has the result already; return the model and its history."""
-    import adaptive_training as training
-
-    how = recipe(epochs)
-    settings = {**asdict(how), "set": name, "width": width, "seed": seed, "n": len(parts.x_train)}
-    common.open_run(folder, settings, resume)
-    weights = folder / "weights.npz"
-    if not weights.exists():
-        best, history = training.train(
-            lambda seed: model_of(name, width, seed, dropout=True),
-            how,
-            seed,
-            parts,
-            folder,
-            resume,
-        )
-        training.save_weights(weights, best, **history)
-    model = model_of(name, width)
-    return model, training.load_weights(weights, model)
+def trained(name: str, width: float, seed: int, epochs: int, folder: Path, data, resume: bool):
+    """Train, unless the folder has the result already; return an `adaptive_runs.Trained`."""
+    loaded, parts = load_parts(name, data, seed)
+    return runs.trained(
+        loaded,
+        parts,
+        lambda dropout: model_of(name, width, seed, dropout),
+        recipe(epochs),
+        seed,
+        folder,
+        resume,
+        set=name,
+        width=width,
+        n=len(parts.x_train),
+    )
 
 
 def evaluated(name, width, seed, epochs, folder, data, images, trials, resume) -> dict:
-    """Train, turn to spikes and measure; what the folder has already is not done again."""
-    import adaptive_training as training
-
-    loaded, parts = load_parts(name, data, seed)
-    model, history = trained(name, width, seed, epochs, folder, parts, resume)
-    tried = common.subset(parts.x_validation, parts.y_validation, trials, seed)
-    shown = common.subset(loaded.x_test, loaded.y_test, images, seed)
-    spiking = Spiking(convert.to_adaptive(model))
-    kept = folder / f"spiking-{len(shown[0])}-{len(tried[0])}"
-    found = common.compare(spiking, tried, shown, kept, PRECISIONS)
-    right = np.argmax(training.logits(model, loaded.x_test), axis=1) == loaded.y_test
-    found["analog"] |= {
-        "accuracy_on_whole_test_set": float(right.mean()),
-        "history": {key: values.tolist() for key, values in history.items()},
-    }
-    results.write(folder / "metrics.json", found)
-    return found
+    """Train, turn to spikes, measure and draw; what the folder has already is not done again."""
+    return runs.evaluated(
+        trained(name, width, seed, epochs, folder, data, resume),
+        common.compare,
+        PRECISIONS,
+        images,
+        trials,
+        seed,
+        folder,
+        f"Adaptive spiking neurons: {name} at {width} of the paper's width",
+    )
 
 
 def gui_model(m_f: float = 0.1) -> nengo.Network:
@@ -167,112 +158,72 @@ def main():
     """Run the networks for CIFAR."""
 
 
-def options(*more):
-    """Return a decorator that adds the options which all commands share, and more."""
-
-    def decorate(command):
-        for option in (
-            *more,
-            click.option("--data", type=click.Path(), help="Folder with the data set."),
-            click.option(
-                "--set",
-                "name",
-                default="cifar10",
-                show_default=True,
-                type=click.Choice(list(STACKS)),
-                help="Data set.",
-            ),
-            click.option(
-                "--width",
-                default=0.125,
-                show_default=True,
-                type=click.FloatRange(0, min_open=True),
-                help="Fraction of the paper's maps and units.",
-            ),
-            click.option("--seed", default=0, show_default=True, help="Of weights and all else."),
-            click.option("--epochs", default=10, show_default=True, help="Train for so many."),
-            click.option("--runs", default="runs/adaptive_cifar", type=Path, show_default=True),
-            click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
-        ):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-SHOWN = (
-    click.option("--images", type=int, help="Show only so many test images, at random."),
+options = partial(
+    runs.options,
     click.option(
-        "--trials",
-        default=200,
+        "--width",
+        default=0.125,
         show_default=True,
-        help="Find the precision with so many validation images.",
+        type=click.FloatRange(0, min_open=True),
+        help="Fraction of the paper's maps and units.",
     ),
+    sets=STACKS,
+    runs="runs/adaptive_cifar",
+    epochs=10,
 )
+SHOWN = runs.shown(None, 200)
 
 
 @main.command()
 @options()
-def train(data, name, width, seed, epochs, runs, resume):
+def train(data, name, width, seed, epochs, folders, resume):
     """Train the analog network; a checkpoint is written after every epoch."""
-    _, parts = load_parts(name, data, seed)
-    _, history = trained(name, width, seed, epochs, runs / f"{name}-{width}-{seed}", parts, resume)
-    click.echo(f"best validation accuracy {max(history['validation_accuracy']):.2%}")
+    run = trained(name, width, seed, epochs, folders / f"{name}-{width}-{seed}", data, resume)
+    click.echo(f"best validation accuracy {max(run.history['validation_accuracy']):.2%}")
 
 
 @main.command()
 @options(*SHOWN)
-def evaluate(data, name, width, seed, epochs, runs, resume, images, trials):
-    """Turn a network to spikes (train it first, if need be), measure it."""
-    folder = runs / f"{name}-{width}-{seed}"
+def evaluate(data, name, width, seed, epochs, folders, resume, images, trials):
+    """Turn a network to spikes (train it first, if need be), measure it, draw figures."""
+    folder = folders / f"{name}-{width}-{seed}"
     found = evaluated(name, width, seed, epochs, folder, data, images, trials, resume)
-    click.echo(f"analog  {found['analog']['accuracy']:.2%}")
-    point = found["precise"]
-    click.echo(f"spikes  {point['accuracy']:.2%} at {point['firing_rate']:.2f} Hz")
+    runs.echo_accuracies(found)
 
 
 @main.command("results")
 @options(
     *SHOWN, click.option("--output", type=Path, help="By default results/adaptive_cifar.json.")
 )
-def make_results(data, name, width, seed, epochs, runs, resume, images, trials, output):
+def make_results(data, name, width, seed, epochs, folders, resume, images, trials, output):
     """Train and measure; write the figures that are quoted, beside what was promised."""
-    folder = runs / f"{name}-{width}-{seed}"
+    folder = folders / f"{name}-{width}-{seed}"
     found = evaluated(name, width, seed, epochs, folder, data, images, trials, resume)
     claims = common.claims(found, f"{name} at {width} of the paper's width", BOUNDS)
     settings = {
         "recipe": asdict(recipe(epochs)),
         "layout": asdict(layout(name, width)),
         "width": width,
+        "test_images": found["n_test"],
         "window": WINDOW * DT,
         "precisions": PRECISIONS,
         "dropout": {"maps": width * MAP_DROPOUT, "dense": width * DROPOUT},
     }
     path = output or Path("results/adaptive_cifar.json")
     results.write(path, results.report(settings, [seed], found, claims))
-    for claim in claims:
-        verdict = "holds" if claim.holds else "FAILS"
-        click.echo(f"{verdict}  {claim.name}: {claim.value:.4f} {claim.unit} {claim.bound}")
+    runs.echo_claims(claims)
 
 
 @main.command()
 @options()
-def export(data, name, width, seed, epochs, runs, resume):
+def export(data, name, width, seed, epochs, folders, resume):
     """Make a run's weights those that are committed, with the mean image of each class."""
-    import adaptive_training as training
-
     if name != "cifar10":
         raise click.UsageError(f"--set {name}: only a network for cifar10 is committed")
-    loaded, parts = load_parts(name, data, seed)
-    model, _ = trained(name, width, seed, epochs, runs / f"{name}-{width}-{seed}", parts, True)
+    run = trained(name, width, seed, epochs, folders / f"{name}-{width}-{seed}", data, True)
     published = datasets.load(name, data)
-    images = np.stack(
-        [published.x_train[published.y_train == k].mean(axis=0) for k in range(10)]
-    ).astype(np.uint8)
-    training.save_weights(PARAMS, model, "float16", images=images, width=width)
-    training.load_weights(PARAMS, model)
-    right = np.argmax(training.logits(model, loaded.x_test), axis=1) == loaded.y_test
-    click.echo(f"wrote {PARAMS}: {right.mean():.2%} of the test images right")
+    images = [published.x_train[published.y_train == k].mean(axis=0) for k in range(10)]
+    runs.export(run, PARAMS, "float16", images=np.stack(images).astype(np.uint8), width=width)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,33 +33,16 @@ MARGIN = 0.95
 """The fraction of them that is aimed at: other inputs cause more or fewer spikes."""
 
 
+WAYS = ("precise", "sparse", "low", "aroused")
+"""In which a network is run: see `measure`."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """A network's layers: maps of 3 x 3 convolutions, with a pooling after each group; units."""
 
     convolutions: tuple[tuple[int, ...], ...]
     dense: tuple[int, ...]
-
-
-def open_run(folder: Path, settings: Mapping[str, Any], resume: bool) -> None:
-    """Empty the folder for a new run, or check that the run in it is the one to resume.
-
-    Raises
-    ------
-    click.ClickException
-        If the run in it has other settings.
-    """
-    note = folder / "settings.json"
-    if resume and note.exists():
-        if json.loads(note.read_text()) != json.loads(json.dumps(settings)):
-            raise click.ClickException(
-                f"{note} is of a run with other settings; give another folder, or leave "
-                "out --resume to start anew"
-            )
-        return
-    for made in (*folder.glob("**/*.npz"), *folder.glob("*.json")):
-        made.unlink()
-    results.write(note, settings)
 
 
 def keras_model(
@@ -218,9 +200,13 @@ def analog_accuracy(spiking: Spiking, x: np.ndarray, y: np.ndarray) -> float:
 
 
 class Tried(NamedTuple):
-    """Validation inputs: the analog network's accuracy; runs in spikes, and their `summary`."""
+    """Validation inputs: the analog network's accuracy; runs in spikes, and their `summary`.
+
+    ``difference`` is the converted network's, with rates, from the analog one.
+    """
 
     analog: float
+    difference: float
     runs: dict[float, Seen]
     points: dict[float, dict[str, Any]]
 
@@ -235,10 +221,10 @@ def tried(
     from adaptive_training import pixels
 
     x, y = pixels(validation[0]), validation[1]
-    spiking.converted.verify(x[:16])
+    difference = spiking.converted.verify(x[:16])
     runs = {m_f: spiking.run(x, m_f, folder, f"validation-{m_f}")[0] for m_f in precisions}
     points = {m_f: summary(seen, y, spiking.n_neurons) for m_f, seen in runs.items()}
-    return Tried(analog_accuracy(spiking, *validation), runs, points)
+    return Tried(analog_accuracy(spiking, *validation), difference, runs, points)
 
 
 def compare(
@@ -255,11 +241,12 @@ def compare(
     """
     from adaptive_training import pixels
 
-    analog, _, points = tried(spiking, validation, folder, precisions)
+    analog, difference, _, points = tried(spiking, validation, folder, precisions)
     m_f = affordable(points)
     (seen,) = spiking.run(pixels(test[0]), m_f, folder, f"test-{m_f}")
     return {
         "analog": {"accuracy": analog_accuracy(spiking, *test), "validation_accuracy": analog},
+        "rate_network_differs_by": difference,
         "n_neurons": spiking.n_neurons,
         "n_validation": len(validation[1]),
         "n_test": len(test[1]),
@@ -301,26 +288,29 @@ def measure(
     from adaptive_training import pixels
 
     neurons, y = spiking.n_neurons, validation[1]
-    analog, runs, points = tried(spiking, validation, folder, precisions)
+    analog, difference, runs, points = tried(spiking, validation, folder, precisions)
     precise = coarsest(points, analog - MATCH)
     slow = points[precise]["firing_rate"] <= MARGIN * LOW_RATE
     sparse = precise if slow else finest(points, MARGIN * LOW_RATE)
     fitted = fit_arousal(runs, precise, y, sum(neurons.values()), points[precise]["accuracy"])
 
     x, y = pixels(test[0]), test[1]
-    low, aroused = spiking.run(x, fitted.arousal, folder, "test-aroused")
-    seen = {fitted.arousal.low: low}
+    how = fitted.arousal
+    name = f"test-aroused-{how.low}-{how.high}-{how.wait}-{how.duration}-{how.threshold:.6g}"
+    low, aroused = spiking.run(x, how, folder, name)
+    seen = {how.low: low}
     for m_f in {precise, sparse} - set(seen):
         seen[m_f] = spiking.run(x, m_f, folder, f"test-{m_f}")[0]
-    shown = {"precise": precise, "sparse": sparse, "low": fitted.arousal.low}
+    shown = {"precise": precise, "sparse": sparse, "low": how.low}
     return {
         "analog": {"accuracy": analog_accuracy(spiking, *test), "validation_accuracy": analog},
+        "rate_network_differs_by": difference,
         "n_neurons": neurons,
         "n_validation": len(validation[1]),
         "n_test": len(y),
         **{key: {"m_f": m_f, **summary(seen[m_f], y, neurons)} for key, m_f in shown.items()},
         "aroused": {
-            **{key: getattr(fitted.arousal, key) for key in ("wait", "duration", "threshold")},
+            **{key: getattr(how, key) for key in ("wait", "duration", "threshold")},
             "foretold_firing_rate": fitted.firing_rate,
             "foretold_accuracy": fitted.accuracy,
             **summary(aroused, y, neurons),

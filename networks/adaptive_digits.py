@@ -13,14 +13,16 @@ neurons, and run at several coding precisions (Zambrano et al. 2017). FashionMNI
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import adaptive_common as common
+import adaptive_runs as runs
 import click
 import nengo
 import numpy as np
 from adaptive_common import Layout, keras_model
-from adaptive_spiking import DT, WINDOW, Spiking
+from adaptive_spiking import DT, WINDOW
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, results
@@ -59,6 +61,8 @@ LAYOUTS = {
     "small": Layout(((16,), (32, 32)), (64,)),
     "paper": Layout(((64,), (128, 128)), (256, 50)),
 }
+IMAGES = {"small": None, "paper": 2000}
+"""How many test images are shown, chosen at random; None is all. The large network takes long."""
 
 
 def recipes(epochs: int | None = None):
@@ -72,9 +76,7 @@ def recipes(epochs: int | None = None):
         activity=0.3,
         augmentation=Augmentation(shift=2, angle=10, zoom=0.1),
     )
-    clothes = replace(
-        digits, epochs=14, smoothing=0.0, augmentation=Augmentation(shift=2, zoom=0.1, flip=True)
-    )
+    clothes = replace(digits, activity=2.0, augmentation=Augmentation(shift=2, zoom=0.1, flip=True))
     usual = {
         ("mnist", "small"): digits,
         ("mnist", "paper"): replace(digits, epochs=8),
@@ -94,45 +96,32 @@ def load_parts(name: str, data, seed: int):
     return loaded, Parts(*datasets.split(loaded.x_train, loaded.y_train, VALIDATION, seed))
 
 
-def trained(name: str, layout: str, seed: int, folder: Path, parts, epochs, resume: bool):
-    """Train, unless the folder has the result already; return the model and its history."""
-    import adaptive_training as training
-
-    recipe = recipes(epochs)[name, layout]
-    settings = {**asdict(recipe), "set": name, "layout": layout, "seed": seed}
-    common.open_run(folder, settings, resume)
-    weights = folder / "weights.npz"
-    model = keras_model(LAYOUTS[layout])
-    if not weights.exists():
-        best, history = training.train(
-            lambda seed: keras_model(LAYOUTS[layout]), recipe, seed, parts, folder, resume
-        )
-        training.save_weights(weights, best, **history)
-    return model, training.load_weights(weights, model)
+def trained(name: str, layout: str, seed: int, folder: Path, data, epochs, resume: bool):
+    """Train, unless the folder has the result already; return an `adaptive_runs.Trained`."""
+    return runs.trained(
+        *load_parts(name, data, seed),
+        lambda dropout: keras_model(LAYOUTS[layout]),
+        recipes(epochs)[name, layout],
+        seed,
+        folder,
+        resume,
+        set=name,
+        layout=layout,
+    )
 
 
 def evaluated(name, layout, seed, folder, data, epochs, images, trials, resume) -> dict:
     """Train, turn to spikes, measure and draw; what the folder has already is not done again."""
-    import adaptive_report as report
-    import adaptive_training as training
-
-    loaded, parts = load_parts(name, data, seed)
-    model, history = trained(name, layout, seed, folder, parts, epochs, resume)
-    tried = common.subset(parts.x_validation, parts.y_validation, trials, seed)
-    shown = common.subset(loaded.x_test, loaded.y_test, images, seed)
-    spiking = Spiking(convert.to_adaptive(model))
-    kept = folder / f"spiking-{len(shown[0])}-{len(tried[0])}"
-    found = common.measure(spiking, tried, shown, kept, PRECISIONS[name])
-    right = np.argmax(training.logits(model, loaded.x_test), axis=1) == loaded.y_test
-    found["analog"] |= {
-        "accuracy_on_whole_test_set": float(right.mean()),
-        "history": {key: values.tolist() for key, values in history.items()},
-    }
-    results.write(folder / "metrics.json", found)
-    title = f"Adaptive spiking neurons: {name}, {layout} network"
-    page = report.write(found, spiking, training.pixels(shown[0][:1]), folder, title)
-    click.echo(f"Look at {page}")
-    return found
+    return runs.evaluated(
+        trained(name, layout, seed, folder, data, epochs, resume),
+        common.measure,
+        PRECISIONS[name],
+        images or IMAGES[layout],
+        trials,
+        seed,
+        folder,
+        f"Adaptive spiking neurons: {name}, {layout} network",
+    )
 
 
 def gui_model(name: str = "mnist", m_f: float = 0.3) -> nengo.Network:
@@ -159,36 +148,7 @@ def main():
     """Run the networks for digits."""
 
 
-def options(*more):
-    """Return a decorator that adds the options which all commands share, and more."""
-
-    def decorate(command):
-        for option in (
-            *more,
-            click.option("--data", type=click.Path(), help="Folder with the data set."),
-            click.option(
-                "--set",
-                "name",
-                default="mnist",
-                show_default=True,
-                type=click.Choice(list(DATA_SETS)),
-                help="Data set.",
-            ),
-            click.option("--seed", default=0, show_default=True, help="Of weights and all else."),
-            click.option("--epochs", type=int, help="Train for so many epochs."),
-            click.option("--runs", default="runs/adaptive_digits", type=Path, show_default=True),
-            click.option(
-                "--resume",
-                is_flag=True,
-                help="Go on from where an earlier run stopped, or use what it made.",
-            ),
-        ):
-            command = option(command)
-        return command
-
-    return decorate
-
-
+options = partial(runs.options, sets=DATA_SETS, runs="runs/adaptive_digits")
 MODEL = click.option(
     "--model",
     "layout",
@@ -197,44 +157,32 @@ MODEL = click.option(
     type=click.Choice(list(LAYOUTS)),
     help="The paper's network or a small one.",
 )
-IMAGES = click.option("--images", type=int, help="Show only so many test images, at random.")
-TRIALS = click.option(
-    "--trials",
-    default=1000,
-    show_default=True,
-    help="Find precision and arousal with so many validation images.",
-)
+SHOWN = runs.shown(None, 1000)
 
 
 @main.command()
 @options(MODEL)
-def train(data, name, layout, seed, epochs, runs, resume):
+def train(data, name, layout, seed, epochs, folders, resume):
     """Train the analog network; a checkpoint is written after every epoch."""
-    _, parts = load_parts(name, data, seed)
-    folder = runs / f"{name}-{layout}-{seed}"
-    _, history = trained(name, layout, seed, folder, parts, epochs, resume)
-    click.echo(f"best validation accuracy {max(history['validation_accuracy']):.2%}")
+    run = trained(name, layout, seed, folders / f"{name}-{layout}-{seed}", data, epochs, resume)
+    click.echo(f"best validation accuracy {max(run.history['validation_accuracy']):.2%}")
 
 
 @main.command()
-@options(MODEL, IMAGES, TRIALS)
-def evaluate(data, name, layout, seed, epochs, runs, resume, images, trials):
+@options(MODEL, *SHOWN)
+def evaluate(data, name, layout, seed, epochs, folders, resume, images, trials):
     """Turn a network to spikes, measure it, draw figures.
 
     With --resume it is the one that was trained; without, one is trained first.
     """
-    folder = runs / f"{name}-{layout}-{seed}"
+    folder = folders / f"{name}-{layout}-{seed}"
     found = evaluated(name, layout, seed, folder, data, epochs, images, trials, resume)
-    for key in ("analog", "precise", "sparse", "low", "aroused"):
-        point = found[key]
-        rate = f"{point['firing_rate']:8.2f} Hz" if "firing_rate" in point else ""
-        click.echo(f"{key:10s} {point['accuracy']:.2%}{rate}")
+    runs.echo_accuracies(found)
 
 
 @main.command("results")
 @options(
-    IMAGES,
-    TRIALS,
+    *SHOWN,
     click.option(
         "--model",
         "layouts",
@@ -246,42 +194,35 @@ def evaluate(data, name, layout, seed, epochs, runs, resume, images, trials):
     ),
     click.option("--output", type=Path, help="By default results/adaptive_SET.json."),
 )
-def make_results(data, name, layouts, seed, epochs, runs, resume, images, trials, output):
+def make_results(data, name, layouts, seed, epochs, folders, resume, images, trials, output):
     """Train and measure; write the figures that are quoted, beside what was promised."""
     found, claims = {}, []
     for layout in layouts:
-        folder = runs / f"{name}-{layout}-{seed}"
+        folder = folders / f"{name}-{layout}-{seed}"
         found[layout] = evaluated(name, layout, seed, folder, data, epochs, images, trials, resume)
         claims += common.claims(found[layout], f"{name}, {layout} network", BOUNDS[name])
     settings = {
         "recipes": {layout: asdict(recipes(epochs)[name, layout]) for layout in layouts},
         "layouts": {layout: asdict(LAYOUTS[layout]) for layout in layouts},
+        "test_images": {layout: found[layout]["n_test"] for layout in layouts},
         "window": WINDOW * DT,
         "match": common.MATCH,
         "precisions": PRECISIONS[name],
     }
     path = output or Path(f"results/adaptive_{name}.json")
     results.write(path, results.report(settings, [seed], found, claims))
-    for claim in claims:
-        verdict = "holds" if claim.holds else "FAILS"
-        click.echo(f"{verdict}  {claim.name}: {claim.value:.4f} {claim.unit} {claim.bound}")
+    runs.echo_claims(claims)
 
 
 @main.command()
 @options()
 @click.option("--dtype", default="float16", show_default=True, help="Of the weights.")
-def export(data, name, seed, epochs, runs, resume, dtype):
+def export(data, name, seed, epochs, folders, resume, dtype):
     """Make a run's weights those that are committed, with a test image of each class."""
-    import adaptive_training as training
-
-    loaded, parts = load_parts(name, data, seed)
-    folder = runs / f"{name}-small-{seed}"
-    model, _ = trained(name, "small", seed, folder, parts, epochs, resume=True)
-    first = [int(np.flatnonzero(loaded.y_test == label)[0]) for label in range(10)]
-    training.save_weights(PARAMS[name], model, dtype, images=loaded.x_test[first])
-    training.load_weights(PARAMS[name], model)
-    right = np.argmax(training.logits(model, loaded.x_test), axis=1) == loaded.y_test
-    click.echo(f"wrote {PARAMS[name]}: {right.mean():.2%} of the test images right")
+    folder = folders / f"{name}-small-{seed}"
+    run = trained(name, "small", seed, folder, data, epochs, resume=True)
+    first = [int(np.flatnonzero(run.data.y_test == label)[0]) for label in range(10)]
+    runs.export(run, PARAMS[name], dtype, images=run.data.x_test[first])
 
 
 if __name__ == "__main__":

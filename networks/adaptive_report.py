@@ -2,78 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nengo
 import numpy as np
+from adaptive_common import WAYS
 from adaptive_spiking import BIN, DT, Spiking
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nengo_phasor import plots, results
 
 STORY = """An analog network learned with the transfer function of adaptive spiking neurons, which
 then took the place of its units. The larger m_f, the coarser they code, and the fewer spikes they
-send. With arousal only inputs that are hard to tell apart are coded precisely."""
+send."""
 
-CAPTIONS = {
-    "accuracy_over_time.png": "Accuracy on test images from their onset; dashed, the analog "
-    "network.",
-    "accuracy_against_rate.png": "Accuracy against firing rate at several precisions m_f: dots are "
-    "validation images, crosses test images; dashed, the analog network on test images.",
-    "arousal.png": "Arousal beside its two precisions, and the firing rate in each layer.",
-    "neuron.png": "A neuron: its activation S, and the response Shat to its own spikes, which "
-    "follows it to within half the threshold.",
-}
+NAMES = dict(zip(WAYS, ("precise", "few spikes", "low precision", "arousal"), strict=True))
 
-NAMES = {
-    "precise": "precise",
-    "sparse": "few spikes",
-    "low": "low precision",
-    "aroused": "arousal",
-}
+SERIES = {"validation": "validation", "held_out": "held out"}
+"""Under which names a measured network has points at several precisions, and of which inputs."""
 
 
-def accuracy_over_time(found: Mapping[str, Any], ax: Axes) -> None:
-    """Plot the accuracy on test images over time."""
-    for key, name in NAMES.items():
+def accuracy_over_time(found: Mapping[str, Any], figure: Figure) -> None:
+    """Plot the accuracy on test inputs over time."""
+    ax = figure.add_subplot()
+    for key in _ways(found):
         course = found[key]["accuracy_over_time"]
-        ax.plot(BIN * DT * 1e3 * np.arange(1, len(course) + 1), course, label=name)
+        ax.plot(BIN * DT * 1e3 * np.arange(1, len(course) + 1), course, label=NAMES[key])
     ax.axhline(found["analog"]["accuracy"], color="0.5", linestyle="--")
     ax.set(xlabel="time (ms)", ylabel="accuracy", ylim=(0, 1.02))
     ax.legend()
 
 
-def accuracy_against_rate(found: Mapping[str, Any], ax: Axes) -> None:
+def accuracy_against_rate(found: Mapping[str, Any], figure: Figure) -> None:
     """Plot accuracy against firing rate, a point for each precision."""
-    points = found["validation"]
-    rates = [point["firing_rate"] for point in points.values()]
-    ax.plot(rates, [point["accuracy"] for point in points.values()], "o-", label="validation")
-    for m_f, rate in zip(points, rates, strict=True):
-        ax.annotate(m_f, (rate, points[m_f]["accuracy"]), (4, -10), textcoords="offset points")
-    for key, name in NAMES.items():
-        ax.plot(found[key]["firing_rate"], found[key]["accuracy"], "x", label=f"test, {name}")
+    ax = figure.add_subplot()
+    for points, name in ((found[key], SERIES[key]) for key in SERIES if key in found):
+        rates = [point["firing_rate"] for point in points.values()]
+        ax.plot(rates, [point["accuracy"] for point in points.values()], "o-", label=name)
+        for m_f, rate in zip(points, rates, strict=True):
+            ax.annotate(m_f, (rate, points[m_f]["accuracy"]), (4, -10), textcoords="offset points")
+    for key in _ways(found):
+        point = found[key]
+        ax.plot(point["firing_rate"], point["accuracy"], "x", label=f"test, {NAMES[key]}")
     ax.axhline(found["analog"]["accuracy"], color="0.5", linestyle="--")
     ax.set(xlabel="firing rate (Hz)", ylabel="accuracy", xscale="log")
     ax.legend(fontsize="small")
 
 
-def arousal(found: Mapping[str, Any], axes: tuple[Axes, Axes]) -> None:
-    """Plot accuracy against firing rate of arousal and its precisions; and the layers' rates."""
+def layers(found: Mapping[str, Any], figure: Figure) -> None:
+    """Plot the firing rate of each layer."""
+    ax = figure.add_subplot()
+    for key in _ways(found):
+        ax.plot(list(found[key]["firing_rates"].values()), "o-", label=NAMES[key])
+    names = list(found["n_neurons"])
+    ax.set_xticks(range(len(names)), names, rotation=90 if len(names) > 8 else 45)
+    ax.set(ylabel="firing rate (Hz)", ylim=(0, None))
+    ax.legend()
+
+
+def arousal(found: Mapping[str, Any], figure: Figure) -> None:
+    """Plot accuracy against firing rate of arousal and its two precisions."""
+    ax = figure.add_subplot()
     for key in ("low", "aroused", "precise"):
-        point = found[key]
-        axes[0].plot(point["firing_rate"], point["accuracy"], "o", label=NAMES[key])
-        axes[1].plot(list(point["firing_rates"].values()), "o-", label=NAMES[key])
+        ax.plot(found[key]["firing_rate"], found[key]["accuracy"], "o", label=NAMES[key])
     share = found["aroused"]["selectivity"]
-    axes[0].set(
-        xlabel="firing rate (Hz)", ylabel="accuracy", title=f"{share:.1%} of the images highlighted"
+    ax.set(
+        xlabel="firing rate (Hz)", ylabel="accuracy", title=f"{share:.1%} of the inputs highlighted"
     )
-    axes[0].legend()
-    layers = list(found["n_neurons"])
-    axes[1].set_xticks(range(len(layers)), layers, rotation=45)
-    axes[1].set(ylabel="firing rate (Hz)")
+    ax.legend()
+
+
+def neuron(found: Mapping[str, Any], figure: Figure) -> None:
+    """Plot a neuron's states and spikes over time."""
+    plots.adaptive_neuron(*found["neuron"], DT, figure.add_subplot())
+
+
+def _ways(found):
+    return [key for key in NAMES if key in found]
+
+
+class Picture(NamedTuple):
+    """A figure: how it is drawn, what it shows, and what there has to be for it."""
+
+    draw: Callable[[Mapping[str, Any], Figure], None]
+    caption: str
+    needs: tuple[str, ...] = ("precise",)
+
+
+PICTURES = {
+    "accuracy_over_time.png": Picture(
+        accuracy_over_time,
+        "Accuracy on test inputs from their onset; dashed, the analog network.",
+    ),
+    "accuracy_against_rate.png": Picture(
+        accuracy_against_rate,
+        "Accuracy against firing rate: dots at several precisions m_f, crosses at those that were "
+        "chosen; dashed, the analog network on test inputs.",
+    ),
+    "layers.png": Picture(layers, "The firing rate in each layer."),
+    "arousal.png": Picture(
+        arousal,
+        "Arousal beside its two precisions: only inputs that are hard to tell apart are coded "
+        "precisely.",
+        ("low", "aroused"),
+    ),
+    "neuron.png": Picture(
+        neuron,
+        "A neuron: its activation S, and the response Shat to its own spikes, which follows it to "
+        "within half the threshold.",
+        ("neuron",),
+    ),
+}
 
 
 def neuron_course(spiking: Spiking, x: np.ndarray, m_f: float, n_steps: int = 300):
@@ -103,24 +144,39 @@ def neuron_course(spiking: Spiking, x: np.ndarray, m_f: float, n_steps: int = 30
     return voltage, refraction, adaptation + layer.neuron_type.theta_0, spikes[:, busy]
 
 
-def draw(found: Mapping[str, Any], spiking: Spiking, x: np.ndarray, folder: Path) -> list[str]:
-    """Draw the figures into the folder; return their files' names. ``x`` is one input."""
-    figures = {name: Figure(figsize=(6.4, 4), layout="constrained") for name in CAPTIONS}
-    accuracy_over_time(found, figures["accuracy_over_time.png"].add_subplot())
-    accuracy_against_rate(found, figures["accuracy_against_rate.png"].add_subplot())
-    arousal(found, figures["arousal.png"].subplots(1, 2))
-    course = neuron_course(spiking, x, found["precise"]["m_f"])
-    plots.adaptive_neuron(*course, DT, figures["neuron.png"].add_subplot())
-    for name, figure in figures.items():
-        figure.savefig(folder / name, dpi=120)
-    return list(figures)
+def write(
+    found: Mapping[str, Any],
+    spiking: Spiking,
+    x: np.ndarray,
+    m_f: float,
+    folder: Path,
+    title: str,
+) -> Path:
+    """Draw the figures and write the page that shows them; return its path.
 
-
-def write(found: Mapping[str, Any], spiking: Spiking, x: np.ndarray, folder: Path, title: str):
-    """Draw the figures and write the page that shows them; return its path."""
-    names = draw(found, spiking, x, folder)
+    Parameters
+    ----------
+    found : dict
+        What `adaptive_common.measure` returns. Ways that are missing are not drawn.
+    spiking : `Spiking`
+        The network.
+    x, m_f : ndarray, float
+        An input, and the precision at which one neuron's course is shown.
+    folder, title : path, str
+        Of the page.
+    """
+    shown = {**found, "neuron": neuron_course(spiking, x, m_f)}
+    captions = {}
+    for name, picture in PICTURES.items():
+        if all(key in shown for key in picture.needs):
+            figure = Figure(figsize=(6.4, 4), layout="constrained")
+            picture.draw(shown, figure)
+            figure.savefig(folder / name, dpi=120)
+            captions[name] = picture.caption
     numbers = {"accuracy, analog": found["analog"]["accuracy"]}
-    for key, name in NAMES.items():
-        numbers[f"accuracy, {name}, {found[key]['firing_rate']:.1f} Hz"] = found[key]["accuracy"]
-    numbers["highlighted by arousal"] = found["aroused"]["selectivity"]
-    return results.write_page(folder, title, STORY, numbers, {n: CAPTIONS[n] for n in names})
+    for key in _ways(found):
+        point = found[key]
+        numbers[f"accuracy, {NAMES[key]}, {point['firing_rate']:.1f} Hz"] = point["accuracy"]
+    if "aroused" in found:
+        numbers["highlighted by arousal"] = found["aroused"]["selectivity"]
+    return results.write_page(folder, title, STORY, numbers, captions)

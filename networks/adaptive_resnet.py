@@ -12,16 +12,15 @@ spikes (Zambrano et al. 2017).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import adaptive_common as common
+import adaptive_runs as runs
 import click
 import numpy as np
-from adaptive_spiking import DT, WINDOW, Spiking
+from adaptive_spiking import DT, WINDOW
 
-from nengo_phasor import AdaptiveSpiking, convert, datasets, energy, metrics, results
+from nengo_phasor import AdaptiveSpiking, datasets, energy, results
 from nengo_phasor.convert import keras_graph
 
 MAPS = (64, 128, 256, 512)
@@ -213,41 +212,27 @@ def _size(layer: Any) -> int:
 # ------------------------------------------------------------------------------------- training
 
 
-def measured(name, data, width, images, epochs, shown, trials, seed, folder, resume) -> dict:
-    """Train on a part of a data set, turn to spikes, measure; see `adaptive_common.compare`."""
+def measured(name, data, width, n, epochs, images, trials, seed, folder, resume) -> dict:
+    """Train on ``n`` images of a data set, turn to spikes, measure and draw."""
     import adaptive_training as training
 
     loaded = datasets.load(name, data)
-    x, y = common.subset(loaded.x_train, loaded.y_train, images, seed)
-    parts = training.Parts(*datasets.split(x, y, VALIDATION, seed))
-    recipe = training.Recipe(epochs, learning_rate=5e-3, activity=0.3)
-    settings = {**asdict(recipe), "set": name, "width": width, "images": len(x), "seed": seed}
-    common.open_run(folder, settings, resume)
-
-    def model_function(seed):
-        return keras_model(training.pixels(x[:1]).shape[1:], len(loaded.classes), width)
-
-    weights = folder / "weights.npz"
-    if not weights.exists():
-        best, history = training.train(model_function, recipe, seed, parts, folder, resume)
-        training.save_weights(weights, best, **history)
-    model = model_function(seed)
-    history = training.load_weights(weights, model)
-    spiking = Spiking(convert.to_adaptive(model))
-    difference = spiking.converted.verify(training.pixels(parts.x_validation[:4]))
-    found = common.compare(
-        spiking,
-        common.subset(parts.x_validation, parts.y_validation, trials, seed),
-        common.subset(loaded.x_test, loaded.y_test, shown, seed),
-        folder / f"spiking-{shown}-{trials}",
-        PRECISIONS,
+    x, y = common.subset(loaded.x_train, loaded.y_train, n, seed)
+    shape = training.pixels(x[:1]).shape[1:]
+    run = runs.trained(
+        loaded,
+        training.Parts(*datasets.split(x, y, VALIDATION, seed)),
+        lambda dropout: keras_model(shape, len(loaded.classes), width),
+        training.Recipe(epochs, learning_rate=5e-3, activity=0.3),
+        seed,
+        folder,
+        resume,
+        set=name,
+        width=width,
+        images=len(x),
     )
-    right = np.argmax(training.logits(model, loaded.x_test), axis=1)
-    found["analog"] |= {
-        "accuracy_on_whole_test_set": float(metrics.accuracy(right, loaded.y_test)),
-        "history": {key: values.tolist() for key, values in history.items()},
-    }
-    return {**found, "rate_network_differs_by": difference}
+    title = f"Adaptive spiking neurons: {name}, ResNet-18 at {width} of its width"
+    return runs.evaluated(run, common.compare, PRECISIONS, images, trials, seed, folder, title)
 
 
 # --------------------------------------------------------------------------------- command line
@@ -279,34 +264,33 @@ def show_estimate(size, channels, classes, width):
 
 
 @main.command("results")
-@click.option("--set", "name", default="fashion_mnist", type=click.Choice(SETS), show_default=True)
-@click.option("--data", type=click.Path(), help="Folder with the data set.")
-@click.option("--width", default=0.125, show_default=True, help="Fraction of ResNet-18's maps.")
-@click.option("--training", "images", default=10000, show_default=True, help="Images, at random.")
-@click.option("--epochs", default=5, show_default=True)
-@click.option("--images", "shown", default=500, show_default=True, help="Test images, at random.")
-@click.option("--trials", default=200, show_default=True, help="Validation images in spikes.")
-@click.option("--seed", default=0, show_default=True, help="Of weights and all else.")
-@click.option("--runs", default="runs/adaptive_resnet", type=Path, show_default=True)
-@click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped.")
-@click.option("--output", default="results/adaptive_resnet.json", show_default=True)
-def make_results(name, data, width, images, epochs, shown, trials, seed, runs, resume, output):
+@runs.options(
+    *runs.shown(500, 200),
+    click.option("--width", default=0.125, show_default=True, help="Fraction of ResNet-18's maps."),
+    click.option("--training", default=10000, show_default=True, help="Images, at random."),
+    click.option("--output", default="results/adaptive_resnet.json", show_default=True),
+    sets=SETS,
+    runs="runs/adaptive_resnet",
+    epochs=5,
+)
+def make_results(
+    name, data, width, training, epochs, images, trials, seed, folders, resume, output
+):
     """Train on small data and measure; estimate ImageNet's size; write the quoted figures."""
-    folder = runs / f"{name}-{width}-{seed}"
-    found = measured(name, data, width, images, epochs, shown, trials, seed, folder, resume)
+    folder = folders / f"{name}-{width}-{seed}"
+    found = measured(name, data, width, training, epochs, images, trials, seed, folder, resume)
     settings = {
         "set": name,
         "width": width,
-        "training_images": images,
+        "training_images": training,
+        "test_images": found["n_test"],
         "epochs": epochs,
         "window": WINDOW * DT,
         "precisions": PRECISIONS,
     }
     figures = {name: found, "imagenet_estimate": estimate(keras_model((224, 224, 3), 1000))}
     results.write(output, results.report(settings, [seed], figures, []))
-    click.echo(f"analog  {found['analog']['accuracy']:.2%}")
-    point = found["precise"]
-    click.echo(f"spikes  {point['accuracy']:.2%} at {point['firing_rate']:.2f} Hz")
+    runs.echo_accuracies(found)
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ class Spiking:
             The precision m_f, or when to change it.
         folder : path
             Of the kept chunks. They are taken for those of the same network and inputs: see
-            `open_run`.
+            `run_folder.open_run`.
         name : str
             Of this run, within the folder.
         n_steps : int

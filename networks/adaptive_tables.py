@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import adaptive_common as common
+import adaptive_runs
 import click
 import nengo
 import numpy as np
 from adaptive_spiking import DT, WINDOW, Seen, Spiking, summary
+from run_folder import open_run
 from tqdm import tqdm
 
 import nengo_phasor
@@ -32,8 +34,6 @@ BOUNDS = {
     "difference between spikes and analog": ("<= 0.5", "0, Table 1"),
     "firing rate": ("<= 68", "all between 24 and 68 Hz"),
 }
-
-WAYS = ("precise", "sparse", "low", "aroused")
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ def pooled(kept: list[Mapping[str, np.ndarray]], y: np.ndarray) -> dict[str, Any
         parts = [[fold[f"{way}.{name}"] for name in Seen._fields] for fold in kept]
         return Seen(*map(np.concatenate, zip(*parts, strict=True)))
 
-    by_way = {way: seen(way) for way in WAYS}
+    by_way = {way: seen(way) for way in common.WAYS}
     return {
         "analog": {"accuracy": float(metrics.accuracy(analog, labels))},
         "n_neurons": neurons,
@@ -240,7 +240,7 @@ def cross_validate(
     """
     data = datasets.load(table.name)
     x, y = data.x_train.astype(np.float32), data.y_train
-    common.open_run(folder, {**asdict(table), "folds": n_folds}, resume)
+    open_run(folder, {**asdict(table), "folds": n_folds}, resume)
     trainer = Trainer(table, x.shape[1])
     kept = {seed: [] for seed in seeds}
     todo = [(seed, fold) for seed in seeds for fold in range(n_folds)]
@@ -260,12 +260,28 @@ def cross_validate(
             str(seed): {
                 "analog": found["analog"],
                 "differing_decisions": found["differing_decisions"],
-                **{way: {key: found[way][key] for key in shown} for way in WAYS},
+                **{way: {key: found[way][key] for key in shown} for way in common.WAYS},
             }
             for seed, found in by_seed.items()
         },
-        "chosen": {way: [float(fold[f"m_f.{way}"]) for fold in everything] for way in WAYS[:3]},
+        "chosen": {
+            way: [float(fold[f"m_f.{way}"]) for fold in everything] for way in common.WAYS[:3]
+        },
     }
+
+
+def draw(table: Table, found: Mapping[str, Any], folder: Path, seed: int) -> Path:
+    """Draw what was found, and a neuron of the first fold's network; return the page's path."""
+    import adaptive_report as report
+    from adaptive_training import load_weights
+
+    rows = datasets.load(table.name).x_train.astype(np.float32)
+    model = keras_model(table, rows.shape[1])
+    kept = load_weights(folder / f"seed{seed}-fold0.npz", model)
+    spiking = Spiking(convert.to_adaptive(model))
+    row, m_f = rows[kept["held_out"][0]], float(kept["m_f.precise"])
+    title = f"Adaptive spiking neurons: {table.name}"
+    return report.write(found, spiking, row, m_f, folder, title)
 
 
 # --------------------------------------------------------------------------------- Nengo GUI, CLI
@@ -318,12 +334,9 @@ def command_line(table: Table, about: str) -> click.Group:
             "precisions": PRECISIONS,
         }
         results.write(output, results.report(settings, seeds, found, claims))
-        for key in ("analog", *WAYS):
-            rate = f"{found[key]['firing_rate']:8.2f} Hz" if key in WAYS else ""
-            click.echo(f"{key:10s} {found[key]['accuracy']:.2%}{rate}")
-        for claim in claims:
-            verdict = "holds" if claim.holds else "FAILS"
-            click.echo(f"{verdict}  {claim.name}: {claim.value:.4f} {claim.unit} {claim.bound}")
+        adaptive_runs.echo_accuracies(found)
+        adaptive_runs.echo_claims(claims)
+        click.echo(f"Look at {draw(used, found, runs, seeds[0])}")
 
     @main.command()
     @runs

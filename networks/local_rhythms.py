@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 import nengo
 import numpy as np
+from run_folder import open_run
 from tqdm import tqdm
 
 import nengo_phasor
@@ -285,25 +286,10 @@ def accuracy_at(curve: list[dict], removed: float) -> float:
     return float(np.interp(removed, *zip(*points, strict=True)))
 
 
-def prepare_folder(folder: Path, settings: dict, resume: bool) -> None:
-    """Empty the folder for a new run, or check that the run in it is the one to resume."""
-    note = folder / "settings.json"
-    if resume and note.exists():
-        if json.loads(note.read_text()) != json.loads(json.dumps(settings)):
-            raise click.ClickException(
-                f"{note} is of a run with other settings; give another folder, or leave "
-                "out --resume to start anew"
-            )
-        return
-    for name in ("checkpoint.npz", "params.npz", "scores.json"):
-        (folder / name).unlink(missing_ok=True)
-    results.write(note, settings)
-
-
 def evaluate(recipe: Recipe, seed: int, folder: Path, data, strengths: dict, resume: bool) -> dict:
     """Train and score; if asked to, go on from what an earlier run left in the folder."""
     settings = {**asdict(recipe), "seed": seed, "images": len(data.x_test), "strengths": strengths}
-    prepare_folder(folder, settings, resume)
+    open_run(folder, settings, resume)
     params_file, scores_file = folder / "params.npz", folder / "scores.json"
     if scores_file.exists():
         return json.loads(scores_file.read_text())

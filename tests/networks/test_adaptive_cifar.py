@@ -116,6 +116,11 @@ def test_commands(data, tiny, tmp_path):
     assert claims["difference between spikes and analog"] == pytest.approx(lost)
     assert claims["firing rate"] == found["precise"]["firing_rate"]
 
+    page = (tmp_path / "runs" / "adaptive_cifar" / "cifar10-0.125-0" / "index.html").read_text()
+    for picture in ("accuracy_over_time", "accuracy_against_rate", "layers", "neuron"):
+        assert f"{picture}.png" in page
+    assert "arousal" not in page, "nothing was measured with it"
+
     again = run("evaluate", *common, "--images", 20, "--trials", 10)
     assert "epoch" not in again.output
     assert f"{found['precise']['accuracy']:.2%}" in again.output

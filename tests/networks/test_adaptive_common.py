@@ -1,4 +1,3 @@
-import json
 import sys
 from pathlib import Path
 
@@ -192,18 +191,6 @@ def test_subset():
     np.testing.assert_array_equal(classes, 2 * some)
     assert not np.array_equal(some, common.subset(x, y, 7, seed=2)[0])
     np.testing.assert_array_equal(common.subset(x, y, None, seed=1)[0], x)
-
-
-def test_open_run(tmp_path):
-    common.open_run(tmp_path, {"a": (1, 2)}, resume=True)
-    (tmp_path / "weights.npz").touch()
-    common.open_run(tmp_path, {"a": (1, 2)}, resume=True)
-    assert (tmp_path / "weights.npz").exists()
-    with pytest.raises(click.ClickException, match="other settings"):
-        common.open_run(tmp_path, {"a": (1, 3)}, resume=True)
-    common.open_run(tmp_path, {"a": (1, 3)}, resume=False)
-    assert not (tmp_path / "weights.npz").exists()
-    assert json.loads((tmp_path / "settings.json").read_text()) == {"a": [1, 3]}
 
 
 def test_claims():

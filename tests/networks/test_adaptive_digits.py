@@ -16,6 +16,7 @@ pytest.importorskip("nengo_dl")
 NETWORKS = Path(__file__).resolve().parents[2] / "networks"
 sys.path.insert(0, str(NETWORKS))
 import adaptive_digits as digits  # noqa: E402
+import adaptive_report as report  # noqa: E402
 import adaptive_spiking  # noqa: E402
 
 KEYS = ("analog", "precise", "sparse", "low", "aroused")
@@ -111,9 +112,10 @@ def test_results_command(data, tiny, tmp_path, monkeypatch):
 
     folder = tmp_path / "runs" / "adaptive_digits" / "mnist-small-0"
     page = (folder / "index.html").read_text()
-    for picture in folder.glob("*.png"):
-        assert picture.name in page
-    assert len(list(folder.glob("*.png"))) == 4
+    assert f"Look at {folder.relative_to(tmp_path) / 'index.html'}" in done.output
+    assert {picture.name for picture in folder.glob("*.png")} == {*report.PICTURES}
+    assert all(picture in page for picture in report.PICTURES)
+    assert content["settings"]["test_images"] == {"small": 30}
 
     # once more: nothing is trained or run again
     for file in folder.glob("spiking-*/*.npz"):

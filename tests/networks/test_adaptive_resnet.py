@@ -119,6 +119,9 @@ def test_commands(tmp_path, monkeypatch):
     found = content["figures"]["mnist"]
     assert found["n_test"] == 10
     assert found["rate_network_differs_by"] < 1e-3
+    page = Path("runs/adaptive_resnet/mnist-0.05-0/index.html")
+    assert f"Look at {page}" in done.output
+    assert "neuron.png" in page.read_text()
     assert content["figures"]["imagenet_estimate"]["image"] == [224, 224, 3]
     done = CliRunner().invoke(resnet.main, ["estimate", "--size", "32", "--width", "0.125"])
     assert "neurons" in done.output

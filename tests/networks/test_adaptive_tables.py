@@ -18,6 +18,7 @@ pytest.importorskip("nengo_dl")
 NETWORKS = Path(__file__).resolve().parents[2] / "networks"
 sys.path.insert(0, str(NETWORKS))
 import adaptive_iris as iris  # noqa: E402
+import adaptive_report as report  # noqa: E402
 import adaptive_sonar as sonar  # noqa: E402
 import adaptive_tables as tables  # noqa: E402
 
@@ -108,6 +109,12 @@ def test_results_command(name, tmp_path, monkeypatch):
     assert claims["firing rate"]["value"] == found["precise"]["firing_rate"]
     lost = 100 * abs(found["analog"]["accuracy"] - found["precise"]["accuracy"])
     assert claims["difference between spikes and analog"]["value"] == pytest.approx(lost)
+
+    page = Path(f"runs/adaptive_{name}/index.html")
+    assert f"Look at {page}" in done.output
+    pictures = {picture.name for picture in page.parent.glob("*.png")}
+    assert pictures == {*report.PICTURES}
+    assert all(picture in page.read_text() for picture in pictures)
 
     held_out = [
         datasets.load_params(Path(f"runs/adaptive_{name}/seed4-fold{k}.npz"))["held_out"]
