@@ -1,9 +1,9 @@
-"""Training and running in NengoDL: builders for our types, activations, losses."""
+"""Training and running in NengoDL: builders for our types, activations, losses, callbacks."""
 
 from nengo_phasor import compat
 
 compat.require("nengo_dl")
 
-from nengo_phasor.dl import activations, builders, losses, pooling  # noqa: E402
+from nengo_phasor.dl import activations, builders, callbacks, losses, pooling  # noqa: E402
 
-__all__ = ["activations", "builders", "losses", "pooling"]
+__all__ = ["activations", "builders", "callbacks", "losses", "pooling"]

@@ -1,8 +1,18 @@
-"""Losses on phasors, for Keras: outputs of 2n values, read as shape (2, n) like `.Phasor`'s."""
+"""Losses for Keras: on phasors, and on numbers of spikes.
+
+Phasors are outputs of 2n values, read as shape (2, n) like `.Phasor`'s.
+"""
 
 from __future__ import annotations
 
+import nengo
+import numpy as np
 import tensorflow as tf
+from nengo.ensemble import Neurons
+from nengo.exceptions import ValidationError
+from numpy.typing import ArrayLike
+
+from nengo_phasor.neurons import ResonateAndFire
 
 
 class PhaseCosine(tf.keras.losses.Loss):
@@ -64,3 +74,103 @@ class ReferenceDistance(tf.keras.losses.Loss):
         """Return the distance of each item and time step."""
         cosine = tf.split(y_pred, 2, axis=-1)[0]
         return tf.reduce_mean(tf.sqrt(1.0 + self.smoothing - cosine), axis=-1)
+
+
+class SpikeCount(tf.keras.losses.Loss):
+    r"""The cost of a layer's spikes: how far each neuron's number of them is outside a band.
+
+    .. math:: \sigma \, w \sum_i \max(0, n_i - \text{high}, \text{low} - n_i)
+
+    With a band from 0 to 0, which is the default, it is :math:`\sigma w` times the number of
+    spikes (Allred et al. 2020, equation 3). A target is a band that is one number. The weight sigma
+    is a variable, for `.callbacks.SparsitySchedule`; it begins as 1.
+
+    Parameters
+    ----------
+    probe : nengo.Probe
+        The probe that the loss is for: of the spikes of neurons, in every step.
+    dt : float
+        The simulator's time step, in seconds.
+    weight : float
+        The weight of this layer, w.
+    low, high : float or (n,) array_like
+        The band, in spikes of a neuron in the whole window.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the probe is not of spikes, filtered, of some steps only, or of neurons that training has
+        no derivative for; if dt is not greater than 0, the weight negative, low negative or greater
+        than high, or neither one number nor one for each neuron.
+    """
+
+    def __init__(
+        self,
+        probe: nengo.Probe,
+        dt: float = 0.001,
+        weight: float = 1.0,
+        low: ArrayLike = 0.0,
+        high: ArrayLike = 0.0,
+        name: str = "spike_count",
+    ):
+        super().__init__(name=name)
+        neurons = _spiking_neurons(probe)
+        low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
+        for attr, band in (("low", low), ("high", high)):
+            if band.shape not in ((), (probe.size_in,)):
+                raise ValidationError(
+                    f"must be one number or {probe.size_in}, got an array of shape {band.shape}",
+                    attr=attr,
+                    obj=self,
+                )
+        checks = {
+            "dt": (dt > 0, f"must be greater than 0, got {dt}"),
+            "weight": (weight >= 0, f"must be 0 or more, got {weight}"),
+            "low": (np.all((low >= 0) & (low <= high)), f"must be from 0 to high, got {low}"),
+        }
+        for attr, (fine, message) in checks.items():
+            if not fine:
+                raise ValidationError(message, attr=attr, obj=self)
+        self.height = getattr(neurons, "amplitude", 1.0) / dt
+        self.weight, self.low, self.high = weight, low, high
+        self.sigma = tf.Variable(1.0, trainable=False, name="sigma")
+
+    def counts(self, y_pred: tf.Tensor) -> tf.Tensor:
+        """Return the number of spikes of each item and neuron, from (n_items, n_steps, n)."""
+        return tf.reduce_sum(y_pred, axis=1) / tf.cast(self.height, y_pred.dtype)
+
+    def spikes(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Return the mean number of the layer's spikes in an item: a metric for Keras."""
+        return tf.reduce_mean(tf.reduce_sum(self.counts(y_pred), axis=-1))
+
+    def call(self, y_true, y_pred):
+        """Return the cost of each item; the targets don't matter, so give any."""
+        counts = self.counts(y_pred)
+        low, high, weight = (
+            tf.cast(value, counts.dtype)
+            for value in (self.low, self.high, self.sigma * self.weight)
+        )
+        outside = tf.maximum(tf.maximum(counts - high, low - counts), 0.0)
+        return weight * tf.reduce_sum(outside, axis=-1)
+
+
+def _spiking_neurons(probe: nengo.Probe) -> nengo.neurons.NeuronType:
+    """Return the type of the spiking neurons that a probe counts, or say what is wrong with it."""
+
+    def refuse(why):
+        raise ValidationError(f"{probe} {why}", attr="probe")
+
+    if not isinstance(probe, nengo.Probe):
+        refuse("is no probe: give the nengo.Probe of an ensemble's `neurons`")
+    if not isinstance(probe.obj, Neurons) or probe.attr not in ("output", "spikes"):
+        refuse(f"is of {probe.obj}'s {probe.attr}: probe an ensemble's `neurons`")
+    neurons = probe.obj.ensemble.neuron_type
+    if not neurons.spiking:
+        refuse(
+            f"is of {type(neurons).__name__} neurons, which don't spike: there is nothing to count"
+        )
+    if isinstance(neurons, ResonateAndFire) and neurons.surrogate is None:
+        refuse(f"is of {neurons}, whose spikes have no derivative: give them a surrogate")
+    if probe.synapse is not None or probe.sample_every is not None:
+        refuse("misses spikes: give it neither a synapse nor sample_every")
+    return neurons

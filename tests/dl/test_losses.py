@@ -1,8 +1,10 @@
+import nengo
 import numpy as np
 import pytest
+from nengo.exceptions import ValidationError
 
-import nengo_phasor  # noqa: F401
-from nengo_phasor import phases
+import nengo_phasor
+from nengo_phasor import phases, surrogates
 
 pytest.importorskip("nengo_dl")
 tf = pytest.importorskip("tensorflow")
@@ -82,3 +84,115 @@ def test_gradients(loss, outputs):
         down[place] -= h
         difference = (loss(wanted, tf.constant(up)) - loss(wanted, tf.constant(down))) / (2 * h)
         assert exact[place] == pytest.approx(difference.numpy(), abs=1e-8)
+
+
+# --- numbers of spikes ----------------------------------------------------------------------------
+
+N, N_STEPS, DT = 5, 12, 0.002
+
+
+def spiking_probe(neuron_type=None, **kwargs):
+    with nengo.Network():
+        ensemble = nengo.Ensemble(N, 1, neuron_type=neuron_type or nengo_phasor.SurrogateLIF())
+        return nengo.Probe(ensemble.neurons, **kwargs)
+
+
+def raster(seed=0):
+    return (np.random.RandomState(seed).rand(4, N_STEPS, N) < 0.4).astype(float)
+
+
+@pytest.mark.parametrize("amplitude", [1.0, 0.3])
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 0), (2, 3), (4, 4), (np.arange(N), np.arange(N) + 1)]
+)
+def test_spike_count(amplitude, low, high):
+    """Against loops over items and neurons."""
+    probe = spiking_probe(nengo_phasor.SurrogateLIF(amplitude=amplitude))
+    loss = losses.SpikeCount(probe, DT, 0.7, low, high)
+    loss.sigma.assign(0.5)
+    x, lows, highs = raster(), np.broadcast_to(low, N), np.broadcast_to(high, N)
+    cost, total = [], 0
+    for item in x:
+        cost.append(0.0)
+        for i in range(N):
+            n = np.count_nonzero(item[:, i])
+            total += n
+            cost[-1] += n - highs[i] if n > highs[i] else lows[i] - n if n < lows[i] else 0
+    y = tf.constant(x * amplitude / DT)
+    assert loss(np.zeros((4, 1, 1)), y).numpy() == pytest.approx(0.35 * np.mean(cost))
+    assert loss.spikes(None, y).numpy() == pytest.approx(total / 4)
+    assert np.mean(cost) > 0
+
+
+def test_the_gradient_of_a_spike_count():
+    """Each spike costs the same, wherever it is; below the band, one less costs.
+
+    On the band's borders the gradient is that of outside: a silent neuron is kept from spiking.
+    """
+    loss = losses.SpikeCount(spiking_probe(), DT, 2.0, 4, 6)
+    y = tf.constant(raster() / DT)
+    with tf.GradientTape() as tape:
+        tape.watch(y)
+        total = loss(None, y)
+    counts = raster().sum(axis=1)
+    sign = np.where(counts >= 6, 1, np.where(counts <= 4, -1, 0))
+    assert {4, 5, 6} <= set(counts.ravel())
+    expected = np.broadcast_to(2.0 * DT / 4 * sign[:, None], y.shape)
+    np.testing.assert_allclose(tape.gradient(total, y), expected)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: 3, "3 is no probe: give the nengo.Probe"),
+        (lambda: spiking_probe(nengo.LIFRate()), "LIFRate neurons, which don't spike"),
+        (lambda: spiking_probe(nengo_phasor.Phasor()), "Phasor neurons, which don't spike"),
+        (lambda: spiking_probe(nengo_phasor.ResonateAndFire()), "no derivative: give them a surr"),
+        (lambda: spiking_probe(synapse=0.01), "misses spikes: give it neither a synapse"),
+        (lambda: spiking_probe(sample_every=0.1), "misses spikes: give it neither a synapse"),
+        (lambda: spiking_probe(attr="voltage"), "'s voltage: probe an ensemble's `neurons`"),
+    ],
+)
+def test_probes_that_do_not_count_spikes(make, message):
+    with pytest.raises(ValidationError, match=message):
+        losses.SpikeCount(make())
+
+
+def test_a_decoded_value_is_no_spikes():
+    with nengo.Network():
+        probe = nengo.Probe(nengo.Ensemble(N, 1))
+    with pytest.raises(ValidationError, match="probe an ensemble's `neurons`"):
+        losses.SpikeCount(probe)
+
+
+@pytest.mark.parametrize(
+    ("attr", "value"),
+    [
+        ("dt", 0),
+        ("weight", -1),
+        ("low", -1),
+        ("low", 3),
+        ("low", np.ones(N)),
+        ("high", np.ones(N + 1)),
+    ],
+)
+def test_numbers_of_a_spike_count(attr, value):
+    with pytest.raises(ValidationError, match=rf"SpikeCount\.{attr}: must be"):
+        losses.SpikeCount(spiking_probe(), **{attr: value})
+
+
+@pytest.mark.parametrize(
+    "neuron_type",
+    [
+        nengo.LIF(),
+        nengo.SpikingRectifiedLinear(),
+        nengo_phasor.AdaptiveSpiking(),
+        nengo_phasor.AdaptiveSpiking(surrogate=surrogates.FastSigmoid()),
+        nengo_phasor.ResonateAndFire(surrogate=surrogates.FastSigmoid()),
+    ],
+)
+def test_spikes_of_other_neurons_can_be_counted(neuron_type):
+    probe = spiking_probe(neuron_type)
+    y = tf.constant(raster() * getattr(neuron_type, "amplitude", 1.0) / DT)
+    expected = raster().sum() / 4
+    assert losses.SpikeCount(probe, DT)(None, y).numpy() == pytest.approx(expected)

@@ -1,0 +1,58 @@
+"""Keras callbacks: what changes from epoch to epoch of training."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from nengo.exceptions import ValidationError
+
+from nengo_phasor.schedules import Schedule
+
+
+class SparsitySchedule(tf.keras.callbacks.Callback):
+    """Sets, before each epoch, what spikes cost in it; logs it as "sigma".
+
+    Keras counts the epochs from ``initial_epoch``, so training that goes on with
+    ``fit(..., initial_epoch=done)`` goes on in the schedule.
+
+    Parameters
+    ----------
+    schedule : `nengo_phasor.schedules.Schedule`
+        The weight by epoch.
+    *losses : losses with a weight ``sigma``
+        Those that it weights, such as `.losses.SpikeCount`.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the schedule is none, or there is no loss, or one without ``sigma``. When training
+        begins: if it is to last for more epochs than the schedule.
+    """
+
+    def __init__(self, schedule: Schedule, *losses: tf.keras.losses.Loss):
+        super().__init__()
+        if not isinstance(schedule, Schedule):
+            raise ValidationError(
+                f"must be one of nengo_phasor.schedules, got {schedule!r}", "schedule", self
+            )
+        wrong = [loss for loss in losses if not hasattr(loss, "sigma")]
+        if wrong or not losses:
+            raise ValidationError(
+                f"must be losses that have a weight `sigma`, such as SpikeCount, got {wrong}",
+                attr="losses",
+                obj=self,
+            )
+        self.schedule, self.losses = schedule, losses
+
+    def on_train_begin(self, logs=None):
+        """Refuse to train for longer than the schedule."""
+        self.schedule(self.params["epochs"])
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Set the weight; Keras' first epoch is 0."""
+        for loss in self.losses:
+            loss.sigma.assign(self.schedule(epoch + 1))
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Log the weight."""
+        if logs is not None:
+            logs["sigma"] = self.schedule(epoch + 1)
