@@ -76,6 +76,57 @@ class ReferenceDistance(tf.keras.losses.Loss):
         return tf.reduce_mean(tf.sqrt(1.0 + self.smoothing - cosine), axis=-1)
 
 
+class SpikesOutsideArc(tf.keras.losses.Loss):
+    r"""About the share of a layer's spikes that an arc lets through, whatever the targets.
+
+    .. math:: \frac{\sigma}{n} \sum_k s\left(\frac{r_k - 1}{\text{width}}\right), \quad
+              r_k = \frac{\sin(\pi |p_k| / 2)}{\sin(\pi \, \text{arc} / 2)}
+
+    with the logistic function s. For small phases r is abs(p)/arc: so every unit outside the arc
+    costs about the same, and only those near its border are moved in. The weight sigma is a
+    variable, for `.callbacks.SparsitySchedule`; it begins as 1.
+
+    Parameters
+    ----------
+    arc : float
+        As of `nengo_phasor.ArcSparsifier`, between 0 and 1.
+    width : float
+        Of the border, as a fraction of the arc: the smaller, the nearer to the exact share, and the
+        fewer units that have a gradient.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If arc is not between 0 and 1, or width not greater than 0.
+    """
+
+    smoothing = 1e-6
+    """Added to the squared distance from the reference: keeps the gradient finite at phase 0."""
+
+    def __init__(self, arc: float, width: float = 0.3, name: str = "spikes_outside_arc"):
+        super().__init__(name=name)
+        if not 0 < arc < 1:
+            raise ValidationError(
+                f"must be between 0 and 1, got {arc}: no other arc sorts spikes", "arc", self
+            )
+        if not 0 < width < np.inf:
+            raise ValidationError(f"must be greater than 0 and finite, got {width}", "width", self)
+        self.arc, self.width = arc, width
+        self.sigma = tf.Variable(1.0, trainable=False, name="sigma")
+
+    def share(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Return about which share of each item's spikes is sent, at each time step."""
+        cosine = tf.split(y_pred, 2, axis=-1)[0]
+        border = np.sqrt(1.0 - np.cos(np.pi * self.arc))
+        ratio = tf.sqrt(1.0 - cosine + self.smoothing) / border
+        return tf.reduce_mean(tf.sigmoid((ratio - 1.0) / self.width), axis=-1)
+
+    def call(self, y_true, y_pred):
+        """Return the cost of each item and time step."""
+        share = self.share(y_true, y_pred)
+        return tf.cast(self.sigma, share.dtype) * share
+
+
 class SpikeCount(tf.keras.losses.Loss):
     r"""The cost of a layer's spikes: how far each neuron's number of them is outside a band.
 

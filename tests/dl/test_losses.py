@@ -70,8 +70,52 @@ def test_reference_distance(outputs, smoothing):
     assert np.isfinite(gradient(loss, targets, 0 * got)).all()
 
 
+@pytest.mark.parametrize(("arc", "width"), [(0.1, 0.3), (0.4, 0.05)])
+def test_spikes_outside_arc(outputs, arc, width):
+    got, targets, _ = outputs
+    ratio = np.sin(np.pi * np.abs(got) / 2) / np.sin(np.pi * arc / 2)
+    expected = np.mean(1 / (1 + np.exp(-(ratio - 1) / width)))
+    loss = losses.SpikesOutsideArc(arc, width)
+    for any_targets in (targets, 0 * targets):
+        assert value(loss, any_targets, got) == pytest.approx(expected, rel=1e-4)
+    loss.sigma.assign(0.25)
+    assert value(loss, targets, got) == pytest.approx(expected / 4, rel=1e-4)
+    share = loss.share(None, tf.constant(phases.to_rows(got))).numpy()
+    assert share.shape == got.shape[:2]
+    assert share.mean() == pytest.approx(expected, rel=1e-4)
+    assert np.isfinite(gradient(loss, targets, 0 * got)).all()
+
+
+def test_a_narrow_border_counts_what_the_arc_lets_through():
+    """Against the sparsifier itself, on the spikes of such phases."""
+    arc, frequency, dt = 0.2, 10.0, 0.001
+    got = (np.arange(100) + 0.5) / 50 - 1
+    raster = phases.to_raster(got, frequency, 1, dt)
+    sent = nengo_phasor.ArcSparsifier(arc, frequency).filt(raster, dt=dt)
+    loss = losses.SpikesOutsideArc(arc, 1e-3)
+    assert value(loss, 0 * got, got) == pytest.approx(np.count_nonzero(sent) / 100, abs=1e-4)
+
+
 @pytest.mark.parametrize(
-    "loss", [losses.PhaseCosine(), losses.QuadratureCrossentropy(), losses.ReferenceDistance()]
+    ("arguments", "attr"),
+    [
+        *(({"arc": arc}, "arc") for arc in (0.0, 1.0, -0.1, np.nan)),
+        *(({"arc": 0.1, "width": width}, "width") for width in (0.0, -1.0, np.nan, np.inf)),
+    ],
+)
+def test_numbers_of_spikes_outside_arc(arguments, attr):
+    with pytest.raises(ValidationError, match=f"SpikesOutsideArc.{attr}: must be"):
+        losses.SpikesOutsideArc(**arguments)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.PhaseCosine(),
+        losses.QuadratureCrossentropy(),
+        losses.ReferenceDistance(),
+        losses.SpikesOutsideArc(0.3),
+    ],
 )
 def test_gradients(loss, outputs):
     """Against differences, in double precision."""
