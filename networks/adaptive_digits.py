@@ -62,7 +62,9 @@ LAYOUTS = {
     "paper": Layout(((64,), (128, 128)), (256, 50)),
 }
 IMAGES = {"small": None, "paper": 2000}
-"""How many test images are shown, chosen at random; None is all. The large network takes long."""
+TRIALS = {"small": 1000, "paper": 500}
+"""How many test and validation images are shown, chosen at random; None is all. The large network
+takes long."""
 
 
 def recipes(epochs: int | None = None):
@@ -117,7 +119,7 @@ def evaluated(name, layout, seed, folder, data, epochs, images, trials, resume) 
         common.measure,
         PRECISIONS[name],
         images or IMAGES[layout],
-        trials,
+        trials or TRIALS[layout],
         seed,
         folder,
         f"Adaptive spiking neurons: {name}, {layout} network",
@@ -157,7 +159,7 @@ MODEL = click.option(
     type=click.Choice(list(LAYOUTS)),
     help="The paper's network or a small one.",
 )
-SHOWN = runs.shown(None, 1000)
+SHOWN = runs.shown(None, None)
 
 
 @main.command()

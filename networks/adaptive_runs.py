@@ -183,8 +183,8 @@ def options(
     return decorate
 
 
-def shown(images: int | None, trials: int) -> tuple[Callable, Callable]:
-    """Return options for the numbers of images that are run in spikes; None is all there are."""
+def shown(images: int | None, trials: int | None) -> tuple[Callable, Callable]:
+    """Return options: how many images are run in spikes, None if the network has its own number."""
     return (
         click.option(
             "--images",
@@ -196,6 +196,7 @@ def shown(images: int | None, trials: int) -> tuple[Callable, Callable]:
         click.option(
             "--trials",
             default=trials,
+            type=int,
             show_default=True,
             help="Find precision and arousal with so many validation images.",
         ),
