@@ -12,13 +12,13 @@ in three ways: by arc, by the layer's own field, at random (Olin-Ammentorp 2023)
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
 import nengo
 import numpy as np
+import phasor_training
 from run_folder import open_run
 from tqdm import tqdm
 
@@ -107,7 +107,7 @@ def phase_network(params: dict | None = None, gain: float = 1.0, seed: int = 0) 
     return net
 
 
-def gui_model(params: dict) -> nengo.Network:
+def gui_model(params: dict, arc: float = 0.1) -> nengo.Network:
     """Return the spiking network behind its random projection, shown a garment a second."""
     pixels = params["images"].reshape(-1, PIXELS) / 255
     with nengo.Network(label="local rhythms") as net:
@@ -119,7 +119,7 @@ def gui_model(params: dict) -> nengo.Network:
     return convert.to_spiking(
         net,
         nengo_phasor.ResonateAndFire(FREQUENCY),
-        nengo_phasor.ArcSparsifier(0.1, FREQUENCY),
+        nengo_phasor.ArcSparsifier(arc, FREQUENCY),
         assume_reference=True,
     )[0]
 
@@ -148,66 +148,15 @@ def encode(images: np.ndarray, seed: int, spread: float) -> np.ndarray:
 
 
 def train(recipe: Recipe, seed: int, x: np.ndarray, y: np.ndarray, folder: Path) -> dict:
-    """Train in NengoDL; return the parameters. A checkpoint is written after every epoch.
-
-    ``x`` are phases, ``y`` labels. The same seed gives the same order of batches, however often
-    training is interrupted and resumed.
-    """
-    import nengo_dl
-    import tensorflow as tf
-
+    """Train in NengoDL; return the parameters. ``x`` are phases, ``y`` labels."""
     from nengo_phasor.dl import losses
 
     net = phase_network(gain=recipe.gain, seed=seed)
-    with net:
-        nengo_dl.configure_settings(trainable=None, stateful=False, keep_history=False)
-        net.config[nengo.Ensemble].trainable = False
-    learning_rate = recipe.learning_rate
-    if recipe.decay:
-        learning_rate = tf.keras.optimizers.schedules.CosineDecay(learning_rate, recipe.batches)
-    optimizer = getattr(tf.keras.optimizers, recipe.optimizer)(learning_rate)
-    targets = phases.to_rows(
-        np.where(np.arange(SIZES[-1]) == np.arange(SIZES[-1])[:, None], 0.5, 0)
+    loss = {net.output: losses.PhaseCosine(), net.hidden: losses.ReferenceDistance()}
+    weights = {net.output: 1.0, net.hidden: recipe.pull}
+    phasor_training.fit(
+        net, recipe, seed, lambda items, _: phases.to_rows(x[items]), y, loss, folder, weights
     )
-    checkpoint = folder / "checkpoint.npz"
-    with nengo_dl.Simulator(
-        net, minibatch_size=recipe.batch_size, seed=seed, progress_bar=False
-    ) as sim:
-        loss = {net.output: losses.PhaseCosine(), net.hidden: losses.ReferenceDistance()}
-        sim.compile(optimizer, loss=loss, loss_weights={net.output: 1.0, net.hidden: recipe.pull})
-        optimizer.build(sim.keras_model.trainable_variables)
-        variables = [*sim.keras_model.trainable_variables, *optimizer.variables]
-        done, history = 0, []
-        if checkpoint.exists():
-            saved = datasets.load_params(checkpoint)
-            done, history = int(saved["done"]), list(saved["history"])
-            for k, variable in enumerate(variables):
-                variable.assign(saved[f"variable_{k}"])
-            print(f"resumed after {done} of {recipe.batches} batches")
-        while done < recipe.batches:
-            epoch = len(history)
-            order = np.random.RandomState((seed, epoch)).permutation(len(x))
-            n_batches = min(len(x) // recipe.batch_size, recipe.batches - done)
-            order = order[: n_batches * recipe.batch_size]
-            print(f"epoch {epoch + 1}, batch {done + n_batches} of {recipe.batches}")
-            fitted = sim.fit(
-                {net.input: phases.to_rows(x[order]).astype(np.float32)[:, None]},
-                {
-                    net.output: targets[y[order]][:, None],
-                    net.hidden: np.zeros((len(order), 1, 2 * SIZES[1]), np.float32),
-                },
-                shuffle=False,
-                verbose=1 if sys.stdout.isatty() else 2,
-            )
-            done += n_batches
-            history.append(fitted.history["loss"][0])
-            datasets.save_params(
-                checkpoint,
-                done=np.array(done),
-                history=np.array(history),
-                **{f"variable_{k}": v.numpy() for k, v in enumerate(variables)},
-            )
-        sim.freeze_params(net)
     return layer_params(net)
 
 
@@ -229,7 +178,7 @@ def sweep_network(params: dict, points: list[tuple[str, str, float]]) -> nengo.N
 
     They share the hidden layer, whose spikes do not depend on what is left out after it. ``input``
     takes phases, ``outputs`` and ``counts`` are lists of probes: of the spikes that are sent by
-    each output layer, and of the numbers sent by hidden and output layer together.
+    each output layer, and of the numbers sent by hidden and output layer.
     """
     old = phase_network(params)
     twin, new = convert.to_spiking(old, nengo_phasor.ResonateAndFire(FREQUENCY))
@@ -245,11 +194,11 @@ def sweep_network(params: dict, points: list[tuple[str, str, float]]) -> nengo.N
             units = nengo.Ensemble(SIZES[2], 1, neuron_type=nengo_phasor.ResonateAndFire(FREQUENCY))
             nengo.Connection(received, units.neurons, transform=weights, synapse=None)
             nengo.Connection(bias.pre, units.neurons, transform=bias.transform, synapse=None)
-            decided, count = nengo.Node(size_in=SIZES[2]), nengo.Node(size_in=1)
+            decided, count = nengo.Node(size_in=SIZES[2]), nengo.Node(size_in=2)
             nengo.Connection(units.neurons, decided, synapse=sparsifier)
-            for layer in (sent, decided):
+            for k, layer in enumerate((sent, decided)):
                 nengo.Connection(
-                    layer, count, transform=np.full((1, layer.size_in), DT), synapse=None
+                    layer, count[k], transform=np.full((1, layer.size_in), DT), synapse=None
                 )
             twin.outputs.append(nengo.Probe(decided))
             twin.counts.append(nengo.Probe(count))
@@ -257,10 +206,13 @@ def sweep_network(params: dict, points: list[tuple[str, str, float]]) -> nengo.N
 
 
 def sweep(params, x, y, points: list[tuple[str, str, float]], chunk: int = 250) -> list[dict]:
-    """Return accuracy and spikes an image for each (receiver, sparsifier, strength)."""
+    """Return accuracy and spikes an image for each (receiver, sparsifier, strength).
+
+    Spikes of both layers count; those of the hidden layer are counted by themselves, too.
+    """
     net = sweep_network(params, points)
     n_steps = round(CYCLES / (FREQUENCY * DT))
-    right, spikes = np.zeros((len(points), CYCLES)), np.zeros(len(points))
+    right, spikes = np.zeros((len(points), CYCLES)), np.zeros((len(points), 2))
     with nengo_phasor.layerwise.Simulator(net, dt=DT, dtype="float32") as sim:
         for start in tqdm(range(0, len(x), chunk), desc="images", unit=f"{chunk} images"):
             labels = y[start : start + chunk]
@@ -268,13 +220,14 @@ def sweep(params, x, y, points: list[tuple[str, str, float]], chunk: int = 250) 
             for k, (output, count) in enumerate(zip(net.outputs, net.counts, strict=True)):
                 decoded = phases.from_raster(seen[output], FREQUENCY, DT, CYCLES)
                 right[k] += metrics.accuracy(metrics.phase_class(decoded), labels) * len(labels)
-                spikes[k] += seen[count].sum()
+                spikes[k] += seen[count].sum(axis=(0, 1))
     return [
         {
             "strength": strength,
             "accuracy": float(right[k, CYCLE] / len(x)),
             "accuracy_per_cycle": (right[k] / len(x)).tolist(),
-            "spikes": float(spikes[k] / len(x)),
+            "spikes": float(spikes[k].sum() / len(x)),
+            "hidden_spikes": float(spikes[k, 0] / len(x)),
         }
         for k, (_, _, strength) in enumerate(points)
     ]
