@@ -21,7 +21,6 @@ from nengo_phasor import (
     layerwise,
     metrics,
     phases,
-    surrogates,
 )
 from nengo_phasor.builders import SimPhasor
 from nengo_phasor.networks import PhasorClassifier
@@ -67,100 +66,6 @@ def test_others_are_merged_as_before():
     assert mergeable(SimNeuronsBuilder, "neurons", nengo.LIF(), nengo.LIF(tau_rc=0.1))
     assert not mergeable(SimNeuronsBuilder, "neurons", nengo.LIF(), nengo.LIFRate())
     assert mergeable(SimProcessBuilder, "process", nengo.Lowpass(0.1), nengo.Lowpass(0.2))
-
-
-# --- through time ---------------------------------------------------------------------------------
-
-
-class Loop:
-    """A layer of resonate-and-fire neurons and its gradient, one step and one formula at a time."""
-
-    def __init__(self, neuron, dt):
-        self.neuron, self.dt = neuron, dt
-        factor = np.exp((-1 / neuron.tau + 2j * np.pi * neuron.frequency) * dt)
-        self.cos, self.sin = factor.real, factor.imag
-        self.height = neuron.amplitude / dt
-        self.lean = np.tan(2 * np.pi * neuron.frequency * dt * 1e-4)
-
-    def forward(self, J):
-        voltage, current = np.zeros((2, len(J) + 1, J.shape[1]))
-        for t in range(len(J)):
-            voltage[t + 1] = self.cos * voltage[t] - self.sin * current[t] + J[t] * self.dt
-            current[t + 1] = self.sin * voltage[t] + self.cos * current[t]
-        self.distance, self.angle = voltage[1:] - self.neuron.threshold, current
-        self.angle += self.lean * voltage
-        self.steps = self.distance >= 0, self.angle[1:] >= 0, self.angle[:-1] < 0
-        return np.prod(self.steps, axis=0) * self.height
-
-    def backward(self, d_output):
-        """dL/dJ: dL/dV and dL/dI flow back from the next step and in through the surrogates."""
-        high, up, was_down = self.steps
-        derivative = lambda x: self.neuron.surrogate.derivative(np, x)  # noqa: E731
-        d_output = d_output * self.height
-        by_voltage = d_output * up * was_down * derivative(self.distance)
-        by_current = d_output * high * was_down * derivative(self.angle[1:])
-        by_earlier = -d_output * high * up * derivative(self.angle[:-1])
-        d_J, dV, dI = np.zeros_like(d_output), 0.0, 0.0
-        for t in reversed(range(len(d_output))):
-            dV, dI = dV + by_voltage[t] + self.lean * by_current[t], dI + by_current[t]
-            d_J[t] = dV * self.dt
-            dV, dI = self.cos * dV + self.sin * dI, -self.sin * dV + self.cos * dI
-            dV, dI = dV + self.lean * by_earlier[t], dI + by_earlier[t]
-        return d_J
-
-
-def test_gradients_through_time():
-    """Two equal layers in parallel that differ in their surrogates, and a third behind one.
-
-    One step of gradient descent in NengoDL on sum_t g_t y_t, against the loops.
-    """
-    dt, n_steps, rng = 0.002, 60, np.random.RandomState(3)
-    rhythm = {"frequency": 50, "tau": 0.05, "threshold": 0.3}
-    kinds = (
-        ResonateAndFire(**rhythm, surrogate=surrogates.PiecewiseLinear(0.8)),
-        ResonateAndFire(**rhythm, surrogate=surrogates.FastSigmoid(0.5)),
-        ResonateAndFire(40, 0.1, 0.2, 0.7, surrogate=surrogates.Arctangent(1.5)),
-    )
-    x = (rng.rand(2, n_steps, 5) < 0.15) / dt
-    w = [rng.normal(0, 0.6, (4, 5)), rng.normal(0, 0.6, (4, 5)), rng.normal(0, 0.6, (3, 4))]
-    g = [rng.normal(size=(2, n_steps, n)) for n in (4, 4, 3)]
-    with nengo.Network() as net:
-        nengo_dl.configure_settings(dtype="float64", keep_history=True, stateful=False)
-        node = nengo.Node(np.zeros(5))
-        layers = [
-            nengo.Ensemble(len(a), 1, neuron_type=kind).neurons
-            for a, kind in zip(w, kinds, strict=True)
-        ]
-        pres = node, node, layers[0]
-        connections = [
-            nengo.Connection(pre, post, transform=a, synapse=None)
-            for pre, post, a in zip(pres, layers, w, strict=True)
-        ]
-        probes = [nengo.Probe(layer) for layer in layers]
-
-    d_w, loss = [np.zeros_like(a) for a in w], 0.0
-    for item in range(2):
-        loops = [Loop(kind, dt) for kind in kinds]
-        y = [loops[0].forward(x[item] @ w[0].T), loops[1].forward(x[item] @ w[1].T)]
-        y.append(loops[2].forward(y[0] @ w[2].T))
-        assert all(np.count_nonzero(a) > 5 for a in y)
-        loss += sum(np.sum(a * b[item]) for a, b in zip(y, g, strict=True)) / 2
-        d_J = loops[2].backward(g[2][item])
-        d_w[2] += d_J.T @ y[0] / 2
-        d_w[1] += loops[1].backward(g[1][item]).T @ x[item] / 2
-        d_w[0] += loops[0].backward(g[0][item] + d_J @ w[2]).T @ x[item] / 2
-
-    def product(y_true, y_pred):
-        return tf.reduce_sum(y_true * y_pred, axis=(1, 2))
-
-    with nengo_dl.Simulator(net, dt=dt, minibatch_size=2, progress_bar=False) as sim:
-        sim.compile(tf.keras.optimizers.SGD(1.0), loss=dict.fromkeys(probes, product))
-        history = sim.fit({node: x}, dict(zip(probes, g, strict=True)), epochs=1, verbose=0)
-        trained = [sim.data[connection].weights for connection in connections]
-    assert history.history["loss"][0] == pytest.approx(loss)
-    for new, old, gradient in zip(trained, w, d_w, strict=True):
-        assert np.abs(gradient).min() > 0
-        assert_allclose(old - new, gradient, rtol=1e-7, atol=1e-9 * np.abs(gradient).max())
 
 
 # --- adaptive neurons -----------------------------------------------------------------------------

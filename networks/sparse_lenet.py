@@ -1,0 +1,319 @@
+"""Training that pays for spikes: the paper's LeNet, its five schedules and its two tables.
+
+A spiking LeNet learns CIFAR-10 or FashionMNIST through time, with the number of its spikes in the
+loss. How much a spike costs is searched for on validation images, for each schedule (Allred et al.
+2020).
+
+    python networks/sparse_lenet.py train               one run, with checkpoints
+    python networks/sparse_lenet.py results --resume    the search and the committed figures
+    nengo networks/sparse_lenet.py                      Nengo GUI, from committed weights
+
+The search runs on this machine, or on any dask cluster by its address: its workers must see the
+same folders, and find this one's modules.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import nengo
+import numpy as np
+from run_folder import open_run
+from sparse_training import SCHEDULES, Parts, Run, finished, lenet, load, measure, train, work
+from tqdm import tqdm
+
+from nengo_phasor import datasets, results
+
+SETS = ("cifar10", "fashion_mnist")
+SIGMAS = {
+    "constant": (3e-5, 1e-4, 3e-4),
+    "linear": (6e-5, 2e-4, 6e-4),
+    "quadratic": (6e-6, 2e-5, 6e-5),
+    "alternating": (6e-5, 2e-4, 6e-4),
+    "alternating linear": (1e-4, 3e-4, 1e-3),
+}
+"""The sigma_0 that are tried of each schedule."""
+
+TABLES = {"table 1": 0.0, "table 2": 0.01}
+"""By how much the validation accuracy may be lower than the baseline's, in the paper's tables."""
+
+PROMISED = {
+    "table 1": ("no validation accuracy lost", ">= 0.70", "70.1 %, Table 1"),
+    "table 2": ("less than 1 point of it lost", ">= 0.75", "73.3 %, abstract"),
+}
+BASELINE = "baseline"
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+"""For processes that share a machine: two of one thread do more than one of two."""
+
+PARAMS = Path(__file__).resolve().parent / "params" / "sparse_lenet.npz"
+
+
+# --------------------------------------------------------------------------------------- search
+
+
+def search(
+    runs: Sequence[Run], folder: Path, data: str | None, address: str | None, workers: int
+) -> dict[Run, list[dict]]:
+    """Do all runs in dask's processes; return their histories.
+
+    Runs that the folder has finished are not done again, and others go on from their last epoch:
+    kill the search at any time.
+    """
+    from dask.distributed import Client, LocalCluster, as_completed
+
+    cluster = address or LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        dashboard_address=None,
+        memory_limit=0,
+        env=ONE_THREAD,
+    )
+    with Client(cluster) as client:
+        futures = [
+            client.submit(work, run, str(folder.resolve()), data, pure=False) for run in runs
+        ]
+        for future in tqdm(as_completed(futures), total=len(runs), desc="runs", unit="run"):
+            future.result()
+    if not address:
+        cluster.close()
+    return {run: finished(folder / run.name) for run in runs}
+
+
+def points(histories: Mapping[Run, list[dict]]) -> list[dict[str, Any]]:
+    """Return every epoch of every run: what the search chooses from."""
+    return [
+        {"run": run, "epoch": k + 1, **epoch}
+        for run, history in histories.items()
+        for k, epoch in enumerate(history)
+    ]
+
+
+def fewest_spikes(found: Iterable[dict[str, Any]], accuracy: float) -> dict[str, Any]:
+    """Return the point with the fewest spikes of those that are this accurate on validation.
+
+    If none is, the most accurate.
+    """
+    found = list(found)
+    good = [point for point in found if point["accuracy"] >= accuracy]
+    if good:
+        return min(good, key=lambda point: point["spikes"])
+    return max(found, key=lambda point: point["accuracy"])
+
+
+def name_of(run: Run) -> str:
+    """Return the name of a run's loss in the tables."""
+    return run.schedule if run.sigma_0 else BASELINE
+
+
+def chosen(found: list[dict[str, Any]], allowance: float) -> dict[str, dict[str, Any]]:
+    """Return the point of each loss with the fewest spikes, for what accuracy may be lost.
+
+    ``found`` are the `points` of one seed.
+    """
+    by_name: dict[str, list] = {}
+    for point in found:
+        by_name.setdefault(name_of(point["run"]), []).append(point)
+    best = max(point["accuracy"] for point in by_name[BASELINE])
+    return {name: fewest_spikes(some, best - allowance) for name, some in by_name.items()}
+
+
+def tested(point: dict[str, Any], parts: Parts, folder: Path) -> dict[str, Any]:
+    """Return a table's row: the point, and the same network measured on the test set."""
+    run, epoch = point["run"], point["epoch"]
+    kept = folder / run.name / f"test-{epoch}-{len(parts.x_test)}.json"
+    if not kept.exists():
+        weights = datasets.load_params(folder / run.name / f"weights-{epoch}.npz")
+        shape = parts.x_test.shape[1:]
+        results.write(kept, measure(shape, weights, parts.x_test, parts.y_test, run.steps))
+    return {
+        "sigma_0": run.sigma_0,
+        "epoch": epoch,
+        "seed": run.seed,
+        "validation_accuracy": point["accuracy"],
+        "validation_spikes": point["spikes"],
+        **json.loads(kept.read_text()),
+    }
+
+
+def table(
+    found: list[dict[str, Any]], allowance: float, parts: Parts, folder: Path
+) -> dict[str, dict[str, Any]]:
+    """Return one of the paper's tables: a row for each loss, for one seed."""
+    rows = {name: tested(point, parts, folder) for name, point in chosen(found, allowance).items()}
+    for row in rows.values():
+        row["fewer_spikes"] = 1 - row["spikes"] / rows[BASELINE]["spikes"]
+        row["accuracy_lost"] = rows[BASELINE]["accuracy"] - row["accuracy"]
+    return rows
+
+
+def experiment(
+    base: Run, seeds: Sequence[int], folder: Path, data, images, address, workers, resume
+) -> dict[str, Any]:
+    """Search with the first seed; repeat baseline and best with the others; return the figures.
+
+    ``images`` of the test set are shown, all if it is None.
+    """
+    first = replace(base, seed=seeds[0])
+    runs = [first] + [
+        replace(first, schedule=schedule, sigma_0=sigma_0)
+        for schedule in SCHEDULES
+        for sigma_0 in SIGMAS[schedule]
+    ]
+    parts = load(base.data, data, base.images)
+    parts = parts._replace(x_test=parts.x_test[:images], y_test=parts.y_test[:images])
+    histories: dict[Run, list[dict]] = {}
+
+    def do(wanted):
+        for run in wanted:
+            open_run(folder / run.name, asdict(run), resume)
+        histories.update(search(wanted, folder, data, address, workers))
+
+    do(runs)
+    found = points(histories)
+    picked = {name: chosen(found, allowance) for name, allowance in TABLES.items()}
+    best = {
+        name: min(set(some) - {BASELINE}, key=lambda key: some[key]["spikes"])
+        for name, some in picked.items()
+    }
+    repeated = [first, *(picked[name][best[name]]["run"] for name in TABLES)]
+    do([replace(run, seed=seed) for seed in seeds[1:] for run in dict.fromkeys(repeated)])
+
+    def pair(name, seed):
+        runs = (replace(run, seed=seed) for run in (first, picked[name][best[name]]["run"]))
+        return table(points({run: histories[run] for run in runs}), TABLES[name], parts, folder)
+
+    return {
+        "tables": {name: table(found, TABLES[name], parts, folder) for name in TABLES},
+        "best": best,
+        "seeds": {name: [pair(name, seed) for seed in seeds] for name in TABLES},
+        "histories": {
+            run.name: {"loss": name_of(run), "sigma_0": run.sigma_0, "epochs": history}
+            for run, history in histories.items()
+        },
+        "test_images": len(parts.x_test),
+    }
+
+
+def claims(found: Mapping[str, Any], title: str) -> list[results.Claim]:
+    """Return what was promised of one data set: means over the seeds."""
+    made = []
+    for name, (words, bound, paper) in PROMISED.items():
+        best = found["best"][name]
+        fewer = float(np.mean([rows[best]["fewer_spikes"] for rows in found["seeds"][name]]))
+        what = f"{title}: part of the spikes saved on the test set, {words}, {best} schedule"
+        made.append(results.Claim(what, fewer, "", bound, paper))
+    return made
+
+
+def gui_model() -> nengo.Network:
+    """Return the network with committed weights, shown a new image ten times a second."""
+    params = datasets.load_params(PARAMS)
+    images = params.pop("images")
+    net = lenet(images.shape[1:], {name: w.astype(np.float32) for name, w in params.items()})
+    net.image.output = nengo.processes.PresentInput(images.reshape(len(images), -1), 0.1)
+    return net
+
+
+# --------------------------------------------------------------------------------- command line
+
+
+@click.group(help=__doc__)
+def main():
+    """Run the paper's experiment."""
+
+
+def options(command):
+    """Add the options that the commands share."""
+    for option in (
+        click.option("--data", type=click.Path(), help="Folder with the data set."),
+        click.option("--images", default=10000, show_default=True, help="Training images used."),
+        click.option("--steps", default=10, show_default=True, help="Time steps an image."),
+        click.option("--epochs", default=10, show_default=True, help="Epochs of a run."),
+        click.option("--runs", default="runs/sparse_lenet", type=Path, show_default=True),
+        click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
+    ):
+        command = option(command)
+    return command
+
+
+@main.command("train")
+@click.option("--set", "name", default=SETS[0], type=click.Choice(SETS), show_default=True)
+@click.option("--schedule", default="constant", type=click.Choice(SCHEDULES), show_default=True)
+@click.option("--sigma", "sigma_0", default=0.0, show_default=True, help="sigma_0")
+@click.option("--seed", default=0, show_default=True)
+@options
+def train_one(name, schedule, sigma_0, seed, data, images, steps, epochs, runs, resume):
+    """Train one network; print its accuracy and spikes on validation images after each epoch."""
+    run = Run(name, images, steps, epochs, schedule, sigma_0, seed)
+    open_run(runs / run.name, asdict(run), resume)
+    for k, epoch in enumerate(train(run, load(name, data, images), runs / run.name)):
+        click.echo(f"{k + 1:3d}  {epoch['accuracy']:.2%}  {epoch['spikes']:9.1f} spikes")
+
+
+@main.command("results")
+@click.option(
+    "--set", "names", multiple=True, default=SETS, type=click.Choice(SETS), show_default=True
+)
+@click.option("--seeds", default="0,1,2", show_default=True, help="The first is searched with.")
+@click.option("--test-images", type=int, help="Show only so many test images.")
+@click.option("--cluster", help="Address of a dask scheduler; by default on this machine.")
+@click.option("--workers", default=2, show_default=True, help="Processes on this machine.")
+@click.option("--output", default="results/sparse_lenet.json", type=Path, show_default=True)
+@options
+def make_results(
+    names,
+    seeds,
+    test_images,
+    cluster,
+    workers,
+    output,
+    data,
+    images,
+    steps,
+    epochs,
+    runs,
+    resume,
+):
+    """Search, make the tables, draw; write the figures that are quoted, beside the promises."""
+    import sparse_lenet_report as report
+
+    seeds = [int(seed) for seed in seeds.split(",")]
+    found, made = {}, []
+    for name in names:
+        base = Run(name, images, steps, epochs)
+        found[name] = experiment(base, seeds, runs, data, test_images, cluster, workers, resume)
+        made += claims(found[name], name)
+        click.echo(f"Look at {report.write(found[name], name, runs / f'{name}-report')}")
+    settings = {**asdict(base), "sigmas": SIGMAS, "validation": "a fifth of the images"}
+    for key in ("data", "schedule", "sigma_0", "seed"):
+        del settings[key]
+    results.write(output, results.report(settings, seeds, found, made))
+    for claim in made:
+        verdict = "holds" if claim.holds else "FAILS"
+        click.echo(f"{verdict}  {claim.name}: {claim.value:.4f} {claim.bound}")
+
+
+@main.command()
+@click.option("--run", "folder", required=True, type=Path, help="A run's folder.")
+@click.option("--epoch", required=True, type=int)
+@click.option("--data", type=click.Path(), help="Folder with the data set.")
+def export(folder, epoch, data):
+    """Make a run's weights those that Nengo GUI opens with, with a test image of each class."""
+    settings = json.loads((folder / "settings.json").read_text())
+    parts = load(settings["data"], data, settings["images"])
+    first = [int(np.flatnonzero(parts.y_test == label)[0]) for label in range(10)]
+    weights = datasets.load_params(folder / f"weights-{epoch}.npz")
+    small = {name: values.astype(np.float16) for name, values in weights.items()}
+    datasets.save_params(PARAMS, **small, images=parts.x_test[first].astype(np.float16))
+    click.echo(f"wrote {PARAMS}")
+
+
+if __name__ == "__main__":
+    main()
+elif PARAMS.exists():
+    model = gui_model()

@@ -1,0 +1,103 @@
+"""The figures of `sparse_lenet`: accuracy against spikes, spikes and loss over the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from nengo_phasor import results
+
+TITLE = "Training that pays for spikes: {name}"
+
+STORY = """A spiking LeNet was trained for accuracy alone, and with the number of its spikes in the
+loss, which five schedules weight in their ways. Most spikes turn out not to be needed. Numbers are
+of the test set; epoch and weight were chosen on validation images."""
+
+CAPTIONS = {
+    "pareto.png": "Accuracy on validation against spikes: every epoch of every run. Rings: chosen.",
+    "layers.png": "Spikes per layer over the epochs, without and with the cost of spikes.",
+    "loss.png": "The two parts of the loss over the epochs, of the best schedule.",
+}
+
+
+def by_loss(histories: Mapping[str, Any]) -> dict[str, list[dict]]:
+    """Return the runs' histories by the name of their loss."""
+    found: dict[str, list[dict]] = {}
+    for history in histories.values():
+        found.setdefault(history["loss"], []).append(history)
+    return found
+
+
+def pareto(found: Mapping[str, Any], figure: Figure) -> None:
+    """Draw every epoch's accuracy against its spikes, and the tables' choices."""
+    ax = figure.add_subplot()
+    for k, (name, runs) in enumerate(by_loss(found["histories"]).items()):
+        epochs = [epoch for run in runs for epoch in run["epochs"]]
+        x, y = ([epoch[key] for epoch in epochs] for key in ("spikes", "accuracy"))
+        ax.scatter(x, y, s=9, color=f"C{k}", label=name)
+        for rows in found["tables"].values():
+            row = rows[name]
+            ax.scatter(
+                row["validation_spikes"],
+                row["validation_accuracy"],
+                s=60,
+                facecolors="none",
+                edgecolors=f"C{k}",
+            )
+    ax.set(xscale="log", xlabel="spikes per image", ylabel="validation accuracy")
+    ax.legend()
+
+
+def layers(found: Mapping[str, Any], figure: Figure) -> None:
+    """Draw each layer's spikes over the epochs, of the baseline and of the best run."""
+    axes = figure.subplots(1, 2, sharey=True)
+    for ax, (title, history) in zip(axes, _shown(found).items(), strict=True):
+        epochs = history["epochs"]
+        for name in epochs[0]["spikes_by_layer"]:
+            spikes = [epoch["spikes_by_layer"][name] for epoch in epochs]
+            ax.plot(range(1, len(epochs) + 1), spikes, label=name)
+        ax.set(title=title, xlabel="epoch", yscale="symlog", ylim=0)
+    axes[0].set_ylabel("spikes per image")
+    axes[0].legend()
+
+
+def loss(found: Mapping[str, Any], figure: Figure) -> None:
+    """Draw cross-entropy and the cost of spikes over the epochs, of the best run."""
+    ax = figure.add_subplot()
+    *_, history = _shown(found).values()
+    epochs, x = history["epochs"], range(1, len(history["epochs"]) + 1)
+    ax.plot(x, [epoch["crossentropy"] for epoch in epochs], label="cross-entropy")
+    ax.plot(x, [epoch["loss"] - epoch["crossentropy"] for epoch in epochs], label="spikes")
+    ax.set(xlabel="epoch", ylabel="training loss", ylim=0)
+    ax.legend()
+
+
+def _shown(found):
+    """Return the histories of the first seed's baseline and best run, by what they are."""
+    best = found["best"]["table 1"]
+    row = found["tables"]["table 1"][best]
+    runs = by_loss(found["histories"])
+    chosen = next(run for run in runs[best] if run["sigma_0"] == row["sigma_0"])
+    return {"accuracy alone": runs["baseline"][0], f"{best} schedule": chosen}
+
+
+DRAW = {"pareto.png": pareto, "layers.png": layers, "loss.png": loss}
+
+
+def write(found: Mapping[str, Any], name: str, folder: Path) -> Path:
+    """Draw all into the folder; write and return its page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, draw in DRAW.items():
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        draw(found, figure)
+        figure.savefig(folder / file, dpi=120)
+    numbers = {
+        f"{table}, {loss}: {words}": row[key]
+        for table, rows in found["tables"].items()
+        for loss, row in rows.items()
+        for words, key in (("test accuracy", "accuracy"), ("spikes saved", "fewer_spikes"))
+    }
+    return results.write_page(folder, TITLE.format(name=name), STORY, numbers, CAPTIONS)

@@ -1,0 +1,317 @@
+"""One training run of the spiking LeNet: cross-entropy plus what spikes cost, through time.
+
+A run is told by its `Run`, keeps all it makes in a folder, and goes on from there after a kill.
+Importing this module does not import TensorFlow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import nengo
+import numpy as np
+
+import nengo_phasor
+from nengo_phasor import datasets, layerwise, pooling, results, schedules
+
+DT = 0.001
+TAU = 0.005
+MAPS, UNITS, CLASSES = (6, 16), (120, 84), 10
+SCHEDULES = {
+    "constant": schedules.Constant,
+    "linear": schedules.Linear,
+    "quadratic": schedules.Quadratic,
+    "alternating": schedules.Alternating,
+    "alternating linear": schedules.AlternatingLinear,
+}
+"""The losses of the paper's tables by name; the baseline is constant, of weight 0."""
+
+HISTORY = "history.json"
+GAIN = 2.0
+"""The standard deviation of the initial weights, times the square root of their number."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run depends on: data, training and sparsity.
+
+    ``images`` of the training set are used, a fifth of them for validation. An image is shown for
+    ``steps`` time steps. ``schedule`` is a name in `SCHEDULES`, ``sigma_0`` its scale, for a spike
+    of an image.
+    """
+
+    data: str
+    images: int
+    steps: int
+    epochs: int
+    schedule: str = "constant"
+    sigma_0: float = 0.0
+    seed: int = 0
+    batch_size: int = 50
+    learning_rate: float = 2e-3
+
+    @property
+    def name(self) -> str:
+        """The name of the run's folder."""
+        return f"{self.data}-{self.schedule.replace(' ', '-')}-{self.sigma_0:g}-{self.seed}"
+
+
+class Parts(NamedTuple):
+    """Images as currents, (n, height, width, channels), and their classes."""
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_validation: np.ndarray
+    y_validation: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+
+
+# ----------------------------------------------------------------------------------------- data
+
+
+def load(name: str, folder: str | os.PathLike | None, images: int) -> Parts:
+    """Return a data set: a random part of the training images, a fifth of it for validation.
+
+    Which images these are depends on no run's seed. Channels are scaled to mean 0 and standard
+    deviation 1.
+    """
+    loaded = datasets.load(name, folder)
+    chosen = np.random.RandomState(0).permutation(len(loaded.x_train))[:images]
+    parts = datasets.split(loaded.x_train[chosen], loaded.y_train[chosen], 0.2, 0)
+    pixels = [
+        np.reshape(x, (*x.shape[:3], -1)).astype(np.float32) / 255
+        for x in (parts[0], parts[2], loaded.x_test)
+    ]
+    mean, scale = (f(pixels[0], axis=(0, 1, 2)) for f in (np.mean, np.std))
+    train, validation, test = ((x - mean) / scale for x in pixels)
+    return Parts(train, parts[1], validation, parts[3], test, loaded.y_test)
+
+
+# -------------------------------------------------------------------------------------- network
+
+
+def initial_weights(shape: tuple[int, int, int], seed: int) -> dict[str, np.ndarray]:
+    """Return LeNet's random weights for images of a shape, (height, width, channels)."""
+    rng = np.random.RandomState(seed)
+    height, width = (((size - 4) // 2 - 4) // 2 for size in shape[:2])
+    shapes = {
+        "conv1": (5, 5, shape[2], MAPS[0]),
+        "conv2": (5, 5, *MAPS),
+        "dense1": (height * width * MAPS[1], UNITS[0]),
+        "dense2": UNITS,
+        "logits": (UNITS[1], CLASSES),
+    }
+    return {
+        name: rng.normal(0, GAIN / np.sqrt(np.prod(size[:-1])), size).astype(np.float32)
+        for name, size in shapes.items()
+    }
+
+
+def lenet(shape: tuple[int, int, int], weights: dict[str, np.ndarray]) -> nengo.Network:
+    """Return LeNet-5 of spiking neurons: two 5 x 5 convolutions, two dense layers, ten logits.
+
+    The image is a constant current. Spikes are averaged over 2 x 2 places after each convolution.
+    A neuron's spike raises the voltage of its targets by about the weight.
+
+    Parameters
+    ----------
+    shape : (int, int, int)
+        Height, width and channels of the image.
+    weights : {str: ndarray}
+        As `initial_weights` are: by layer, inputs before outputs.
+
+    Returns
+    -------
+    nengo.Network
+        With ``image``; ``links``, the weighted connections by layer; ``spikes``, probes by layer;
+        and ``logits``, a probe whose mean over time are the classes' logits.
+    """
+    with nengo.Network(label="LeNet") as net:
+        net.image = nengo.Node(np.zeros(int(np.prod(shape))), label="image")
+        net.links, net.spikes = {}, {}
+        x = net.image
+        for name, values in weights.items():
+            convolves = values.ndim == 4
+            transform = (
+                nengo.Convolution(values.shape[3], shape, kernel_size=(5, 5), init=values)
+                if convolves
+                else nengo.Dense(values.shape[::-1], init=values.T)
+            )
+            if name == "logits":
+                target = nengo.Node(size_in=CLASSES, label=name)
+                net.logits = nengo.Probe(target, label=name)
+            else:
+                target = neurons(name, transform.size_out)
+                net.spikes[name] = nengo.Probe(target, label=name)
+            net.links[name] = nengo.Connection(
+                x, target, transform=transform, synapse=None, label=name
+            )
+            x = target
+            if convolves:
+                average = pooling.average_pool(transform.output_shape.shape)
+                x = nengo.Node(size_in=average.size_out, label=f"{name} pooled")
+                nengo.Connection(target, x, transform=average, synapse=None)
+                height, width, maps = transform.output_shape.shape
+                shape = height // 2, width // 2, maps
+    return net
+
+
+def neurons(label: str, n: int) -> nengo.ensemble.Neurons:
+    """Return a layer's neurons, whose currents are their inputs."""
+    neuron_type = nengo_phasor.SurrogateLIF(TAU, amplitude=TAU)
+    return nengo.Ensemble(
+        n, 1, neuron_type=neuron_type, gain=np.ones(n), bias=np.zeros(n), label=label
+    ).neurons
+
+
+def measure(
+    shape: tuple[int, int, int], weights: dict[str, np.ndarray], x: np.ndarray, y, steps: int
+) -> dict:
+    """Return the accuracy of a trained network and its layers' spikes in an image."""
+    net = lenet(shape, weights)
+    right, spikes, chunk = 0, dict.fromkeys(net.spikes, 0), 500
+    with layerwise.Simulator(net, dt=DT, dtype="float32") as sim:
+        for start in range(0, len(x), chunk):
+            images = x[start : start + chunk].reshape(-1, 1, net.image.size_out)
+            seen = sim.predict({net.image: images}, steps)
+            classes = seen[net.logits].mean(axis=1).argmax(axis=-1)
+            right += int(np.count_nonzero(classes == y[start : start + chunk]))
+            for name, probe in net.spikes.items():
+                spikes[name] += int(np.count_nonzero(seen[probe]))
+    per_image = {name: count / len(x) for name, count in spikes.items()}
+    return {
+        "accuracy": right / len(x),
+        "spikes": sum(per_image.values()),
+        "spikes_by_layer": per_image,
+    }
+
+
+# ------------------------------------------------------------------------------------- training
+
+
+def train(run: Run, parts: Parts, folder: Path) -> list[dict]:
+    """Train; return the history: for each epoch the loss's parts and the validation's `measure`.
+
+    After every epoch its weights and a checkpoint are written to the folder; what is there already
+    is not done again.
+    """
+    if (done := finished(folder)) is not None:
+        return done
+    import nengo_dl
+    import tensorflow as tf
+
+    from nengo_phasor.dl import callbacks, losses
+
+    tf.keras.utils.set_random_seed(run.seed)
+    shape = parts.x_train.shape[1:]
+    start = initial_weights(shape, run.seed)
+    net = lenet(shape, start)
+    with net:
+        nengo_dl.configure_settings(stateful=False, keep_history=True, trainable=None)
+        net.config[nengo.Ensemble].trainable = False
+        for connection in net.connections:
+            net.config[connection].trainable = connection in net.links.values()
+    costs = {probe: losses.SpikeCount(probe, DT) for probe in net.spikes.values()}
+    schedule = SCHEDULES[run.schedule](run.sigma_0, run.epochs)
+
+    def crossentropy(y_true, y_pred):
+        logits = tf.reduce_mean(y_pred, axis=1)
+        return tf.nn.softmax_cross_entropy_with_logits(y_true[:, 0], logits)
+
+    checkpoint, history = folder / "checkpoint.npz", []
+    optimizer = tf.keras.optimizers.Adam(run.learning_rate)
+    with nengo_dl.Simulator(
+        net, dt=DT, minibatch_size=run.batch_size, seed=run.seed, progress_bar=False
+    ) as sim:
+        sim.compile(
+            optimizer,
+            loss={net.logits: crossentropy, **costs},
+            metrics={probe: cost.spikes for probe, cost in costs.items()},
+        )
+        optimizer.build(sim.keras_model.trainable_variables)
+        variables = [*sim.keras_model.trainable_variables, *optimizer.variables]
+        if checkpoint.exists():
+            saved = datasets.load_params(checkpoint)
+            history = json.loads(str(saved["history"]))
+            for k, variable in enumerate(variables):
+                variable.assign(saved[f"variable_{k}"])
+        names = [sim.get_name(probe) for probe in (net.logits, *costs)]
+        for epoch in range(len(history), run.epochs):
+            seen = sim.fit(
+                batches(run, parts, epoch, sim.get_name(net.image), names),
+                callbacks=[callbacks.SparsitySchedule(schedule, *costs.values())],
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                shuffle=False,
+                verbose=0,
+            ).history
+            weights = {
+                name: saved_form(sim.data[link].weights, start[name])
+                for name, link in net.links.items()
+            }
+            datasets.save_params(folder / f"weights-{epoch + 1}.npz", **weights)
+            history.append(
+                {
+                    "loss": seen["loss"][0],
+                    "crossentropy": seen[f"{names[0]}_loss"][0],
+                    "sigma": seen["sigma"][0],
+                    **measure(shape, weights, parts.x_validation, parts.y_validation, run.steps),
+                }
+            )
+            datasets.save_params(
+                checkpoint,
+                history=np.array(json.dumps(history)),
+                **{f"variable_{k}": variable.numpy() for k, variable in enumerate(variables)},
+            )
+    results.write(folder / HISTORY, {"epochs": history})
+    return history
+
+
+def finished(folder: Path) -> list[dict] | None:
+    """Return the history of a run if it has come to its end."""
+    note = folder / HISTORY
+    return json.loads(note.read_text())["epochs"] if note.exists() else None
+
+
+def work(run: Run, folder: str, data: str | None) -> None:
+    """Do a run, in whatever process, unless it is finished."""
+    place = Path(folder) / run.name
+    if finished(place) is None:
+        train(run, load(run.data, data, run.images), place)
+
+
+def saved_form(values: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Return a connection's weights, dense ones transposed, in the form of `initial_weights`."""
+    return values.T if like.ndim == 2 else values.reshape(like.shape)
+
+
+def batches(run: Run, parts: Parts, epoch: int, image: str, probes: list[str]):
+    """Return an epoch's batches for Keras: the same for the same seed and epoch.
+
+    ``image`` and ``probes`` are NengoDL's names of the input and of the probes, the logits first.
+    Images are repeated for all steps batch by batch, so that all of them need not fit into memory.
+    """
+    import tensorflow as tf
+
+    order = np.random.RandomState((run.seed, epoch)).permutation(len(parts.x_train))
+    targets = np.eye(CLASSES, dtype=np.float32)[parts.y_train]
+    n_steps = np.full((run.batch_size, 1), run.steps, np.int32)
+    nothing = np.zeros((run.batch_size, 1, 1), np.float32)
+
+    class Batches(tf.keras.utils.Sequence):
+        def __len__(self):
+            return len(order) // run.batch_size
+
+        def __getitem__(self, index):
+            chosen = order[index * run.batch_size : (index + 1) * run.batch_size]
+            currents = parts.x_train[chosen].reshape(run.batch_size, 1, -1)
+            wanted = dict.fromkeys(probes, nothing)
+            wanted[probes[0]] = targets[chosen][:, None]
+            return {image: currents.repeat(run.steps, axis=1), "n_steps": n_steps}, wanted
+
+    return Batches()
