@@ -114,8 +114,8 @@ class Size:
         one value for all are as many synapses as there are neurons; a convolution's count at
         every place.
     parameters : int
-        What NengoDL can train: the weights of all connections, a convolution's once, and a bias for
-        every neuron.
+        What NengoDL can train: the weights of all connections from or to neurons, a convolution's
+        once, and a bias for every neuron.
     rank : int
         Of the matrix that one connection, or the chain in its place, multiplies with.
     """
@@ -150,21 +150,24 @@ def size(network: nengo.Network, rank: int, params: Any = None) -> Size:
     synapses = nonzero = parameters = 0
     neurons = sum(ensemble.n_neurons for ensemble in network.all_ensembles)
     for connection in network.all_connections:
-        weights = params[connection].weights
-        if weights is None:
-            values, uses = np.ones(1), connection.size_out
-        elif isinstance(connection.transform, nengo.Sparse):
-            values, uses = np.asarray(weights.data), 1
-        else:
-            values = np.asarray(weights)
-            uses = {2: 1}.get(
-                values.ndim, connection.size_out // np.shape(np.atleast_1d(values))[-1]
-            )
+        values, uses = _weights_and_uses(connection, params[connection].weights)
+        ends = (connection.pre_obj, connection.post_obj)
         if isinstance(connection.post_obj, Neurons):
             synapses += values.size * uses
             nonzero += np.count_nonzero(values) * uses
-        parameters += 0 if weights is None else values.size
+        if any(isinstance(end, Neurons | nengo.Ensemble) for end in ends):
+            parameters += values.size * (params[connection].weights is not None)
     return Size(neurons, int(synapses), int(nonzero), int(parameters) + neurons, rank)
+
+
+def _weights_and_uses(connection, weights):
+    """Return a connection's weights and how many synapses each of them is."""
+    if weights is None:
+        return np.ones(1), connection.size_out
+    if isinstance(connection.transform, nengo.Sparse):
+        return np.asarray(weights.data), 1
+    values = np.asarray(weights)
+    return values, 1 if values.ndim == 2 else connection.size_out // np.atleast_1d(values).shape[-1]
 
 
 def deepen(

@@ -417,7 +417,8 @@ def counted(network):
         at_neurons = isinstance(connection.post_obj, nengo.ensemble.Neurons)
         weights = model.params[connection].weights
         one_to_one = np.ndim(weights) == 0
-        parameters += 0 if weights is None else np.size(weights)
+        of_neurons = at_neurons or isinstance(connection.pre_obj, nengo.ensemble.Neurons)
+        parameters += 0 if weights is None or not of_neurons else np.size(weights)
         for row in range(connection.size_out):
             for column in range(connection.size_in):
                 if one_to_one and row != column:
@@ -462,12 +463,15 @@ def test_size_of_convolutions_and_sparse_weights():
         maps = nengo.Ensemble(2 * 9, 1)
         convolution = nengo.Convolution(2, (5, 5, 1), kernel_size=(3, 3))
         nengo.Connection(pixels, maps.neurons, transform=convolution)
+        nengo.Connection(pixels, nengo.Node(size_in=25), transform=2)  # of no neurons
+        nengo.Connection(maps.neurons, maps.neurons, transform=2)
+        nengo.Connection(maps.neurons, nengo.Node(size_in=4), transform=np.ones((4, 18)))
         sparse = nengo.Sparse((18, 25), indices=[(0, 0), (3, 7)], init=[1.0, 0.0])
         nengo.Connection(pixels, maps.neurons, transform=sparse)
     found = size(net, 1)
-    assert found.synapses == 18 * 9 + 2
-    assert found.nonzero_synapses == 18 * 9 + 1
-    assert found.parameters == 2 * 9 + 2 + 18
+    assert found.synapses == 18 * 9 + 2 + 18
+    assert found.nonzero_synapses == 18 * 9 + 1 + 18
+    assert found.parameters == 2 * 9 + 2 + 1 + 4 * 18 + 18
 
 
 # ------------------------------------------------------------------------------------------ errors

@@ -1,0 +1,190 @@
+"""Training after deepening, against the network that was not made deep: handwritten digits.
+
+Pixels drive integrate-and-fire neurons X, these a layer A, and A a read-out, as in `factorized_if`.
+The single-layer network is trained; its weights from X to A are factorised; then both networks are
+trained further, for as many epochs. All training is through time, with surrogate derivatives.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import nengo
+import numpy as np
+from run_folder import open_run
+from tqdm import tqdm
+
+import nengo_phasor
+from nengo_phasor import SurrogateLIF, compat, convert, metrics, results
+
+PIXELS, CLASSES = 64, 10
+DT = 0.001
+TEST = 500
+"""How many of the 1,797 digits are held out; the same for all seeds."""
+
+
+SCALE = 0.01
+"""From spikes per second to logits."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The network and its training.
+
+    X fires at up to ``k`` Hz; between the factors neurons would fire at ``max_rate`` if all of X
+    did that. The single-layer network is trained for ``first`` epochs, then all networks for
+    ``further`` ones. Every method of ``methods`` makes a deep network, of opponent pairs.
+    """
+
+    hidden: int = 32
+    k: float = 500.0
+    max_rate: float = 1000.0
+    n_steps: int = 32
+    methods: tuple[str, ...] = ("svd", "plu")
+    first: int = 20
+    further: int = 20
+    learning_rate: float = 1e-3
+    batch_size: int = 32
+
+
+RECIPE = Recipe()
+
+
+def settings() -> dict[str, Any]:
+    """Return what the figures depend on."""
+    return {**asdict(RECIPE), "dt_s": DT, "test_images": TEST}
+
+
+def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return pixels from 0 to 1 and classes: x_train, y_train, x_test, y_test."""
+    loaded = compat.require("sklearn.datasets").load_digits()
+    order = np.random.RandomState(0).permutation(len(loaded.target))
+    x, y = (loaded.data / 16).astype(np.float32)[order], loaded.target[order]
+    return x[TEST:], y[TEST:], x[:TEST], y[:TEST]
+
+
+def network(recipe: Recipe, seed: int) -> nengo.Network:
+    """Return the single-layer network: ``pixels``, ``weights`` (from X to A), and ``output``."""
+    neurons = SurrogateLIF(tau_rc=None)
+    with nengo.Network(label="digits", seed=seed) as net:
+        net.pixels = nengo.Node(np.zeros(PIXELS), label="pixels")
+        x, a = (
+            nengo.Ensemble(n, 1, neuron_type=neurons, gain=np.ones(n), bias=np.zeros(n), label=name)
+            for n, name in ((PIXELS, "X"), (recipe.hidden, "A"))
+        )
+        net.encoding = nengo.Connection(net.pixels, x.neurons, transform=recipe.k, synapse=None)
+        net.weights = nengo.Connection(
+            x.neurons, a.neurons, transform=_random(recipe.hidden, PIXELS), synapse=None
+        )
+        classes = nengo.Node(size_in=CLASSES, label="classes")
+        nengo.Connection(
+            a.neurons, classes, transform=_random(CLASSES, recipe.hidden), synapse=None
+        )
+        net.output = nengo.Probe(classes)
+        net.x = x
+    return net
+
+
+def _random(n_out, n_in):
+    return nengo.Dense((n_out, n_in), nengo.dists.Gaussian(0, n_in**-0.5))
+
+
+def deepened(net: nengo.Network, recipe: Recipe, method: str):
+    """Return the deep network, with the same attributes but ``weights``, and the report of it."""
+    deep, _, report = convert.deepen(
+        net,
+        net.weights,
+        method,
+        negatives="pairs",
+        max_input=recipe.k,
+        max_rate=recipe.max_rate,
+        neuron_type=SurrogateLIF(tau_rc=None),
+    )
+    return deep, report
+
+
+def train(net: nengo.Network, recipe: Recipe, epochs: int, seed: int) -> None:
+    """Train all but X, in NengoDL, through time; the network gets the weights.
+
+    The loss is the cross-entropy of the classes' mean over the window.
+    """
+    import nengo_dl
+    import tensorflow as tf
+
+    crossentropy = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def loss(labels, outputs):
+        return crossentropy(labels[:, 0, 0], SCALE * tf.reduce_mean(outputs, axis=1))
+
+    x, y = digits()[:2]
+    with net:
+        nengo_dl.configure_settings(trainable=None, keep_history=True, stateful=False)
+        net.config[net.x].trainable = False
+        net.config[net.encoding].trainable = False
+    n = len(x) // recipe.batch_size * recipe.batch_size
+    with nengo_dl.Simulator(
+        net, dt=DT, minibatch_size=recipe.batch_size, seed=seed, progress_bar=False
+    ) as sim:
+        sim.compile(tf.keras.optimizers.Adam(recipe.learning_rate), loss={net.output: loss})
+        for epoch in range(epochs):
+            order = np.random.RandomState((seed, epoch)).permutation(len(x))[:n]
+            images = np.repeat(x[order, None], recipe.n_steps, axis=1)
+            labels = np.repeat(y[order, None, None], recipe.n_steps, axis=1)
+            sim.fit({net.pixels: images}, {net.output: labels}, shuffle=False, verbose=0)
+        sim.freeze_params(net)
+
+
+def accuracy(net: nengo.Network, recipe: Recipe) -> dict[str, float]:
+    """Return the accuracy on the digits that were held out, and on those that were learned."""
+    x, y, x_test, y_test = digits()
+    with nengo_phasor.layerwise.Simulator(net, dt=DT, dtype="float32") as sim:
+        found = {}
+        for name, images, labels in (("test", x_test, y_test), ("train", x, y)):
+            seen = sim.predict({net.pixels: images[:, None]}, recipe.n_steps)[net.output]
+            found[name] = float(metrics.accuracy(seen.mean(axis=1).argmax(axis=1), labels))
+    return found
+
+
+def measure_seed(recipe: Recipe, seed: int) -> dict[str, Any]:
+    """Train one seed's networks; return accuracies after each stage, and the networks' sizes."""
+    single = network(recipe, seed)
+    train(single, recipe, recipe.first, seed)
+    deep = {method: deepened(single, recipe, method) for method in recipe.methods}
+    found = {"single, first": accuracy(single, recipe)}
+    sizes = {"single": asdict(next(iter(deep.values()))[1].before)}
+    for method, (net, report) in deep.items():
+        sizes[method] = asdict(report.after)
+        found[f"{method}, untrained"] = accuracy(net, recipe)
+    for name, net in {"single": single, **{m: net for m, (net, _) in deep.items()}}.items():
+        train(net, recipe, recipe.further, seed + 1)
+        found[f"{name}, further"] = accuracy(net, recipe)
+    return {"accuracies": found, "sizes": sizes}
+
+
+def measure(seeds: list[int], folder: Path, resume: bool) -> dict[str, Any]:
+    """Train all seeds' networks; what the folder has already is not done again.
+
+    Returns
+    -------
+    dict
+        "accuracies" by stage and set of images, a list over the seeds; "sizes" of the networks of
+        the first one.
+    """
+    open_run(folder, settings(), resume)
+    found = []
+    for seed in tqdm(seeds, desc="digits", unit="seed"):
+        file = folder / f"seed{seed}.json"
+        if not file.exists():
+            results.write(file, measure_seed(RECIPE, seed))
+        found.append(json.loads(file.read_text()))
+    stages = found[0]["accuracies"]
+    return {
+        "accuracies": {
+            stage: {which: [one["accuracies"][stage][which] for one in found] for which in seen}
+            for stage, seen in stages.items()
+        },
+        "sizes": found[0]["sizes"],
+    }
