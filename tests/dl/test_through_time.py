@@ -196,5 +196,5 @@ def test_gradients_through_time(loop):
         trained = [sim.data[connection].weights for connection in connections]
     assert history.history["loss"][0] == pytest.approx(loss)
     for new, old, gradient in zip(trained, w, d_w, strict=True):
-        assert np.abs(gradient).min() > 0
+        assert np.count_nonzero(gradient) > 0.7 * gradient.size
         assert_allclose(old - new, gradient, rtol=1e-7, atol=1e-9 * np.abs(gradient).max())
