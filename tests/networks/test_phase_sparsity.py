@@ -1,0 +1,227 @@
+import json
+import runpy
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import nengo
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import nengo_phasor
+from nengo_phasor import convert, datasets, metrics, phases
+
+from .test_local_rhythms import NETWORKS, garments  # noqa: F401
+
+sys.path.insert(0, str(NETWORKS))
+import local_rhythms
+import phase_sparsity
+import phase_sparsity_report as report
+
+TAU = 5.0
+
+
+def random_params(seed=0, gain=0.5):
+    rng = np.random.default_rng(seed)
+    return {
+        "weights_0": rng.normal(0, gain / 32, (1024, 128)),
+        "bias_0": np.ones((1, 128)),
+        "weights_1": rng.normal(0, gain * 128**-0.5, (128, 10)),
+        "bias_1": np.ones((1, 10)),
+    }
+
+
+def test_loudness_is_what_a_neuron_hears():
+    """Against Nengo: lengths of the state at the step of each cycle's reference."""
+    frequency, dt, n_cycles = 10.0, 1e-4, 4
+    given = np.array([0.0, -0.9, -0.4, 0.3, 0.8])
+    with nengo.Network() as net:
+        spikes = nengo.Node(size_in=len(given))
+        nengo.Connection(
+            nengo.Node(given), spikes, synapse=nengo_phasor.PhaseEncoder(frequency, 1.0)
+        )
+        neurons = nengo.Ensemble(
+            len(given), 1, neuron_type=nengo_phasor.ResonateAndFire(frequency, TAU / frequency)
+        ).neurons
+        nengo.Connection(spikes, neurons, synapse=None)
+        probes = [nengo.Probe(neurons, attr) for attr in ("voltage", "current")]
+    with nengo.Simulator(net, dt=dt, progress_bar=False) as sim:
+        sim.run(n_cycles / frequency)
+    period = round(1 / (frequency * dt))
+    state = np.hypot(*(sim.data[p] for p in probes))[period // 2 :: period]
+    cycles = np.arange(n_cycles)[:, None]
+    expected = phase_sparsity.loudness(given, cycles, TAU)
+    np.testing.assert_allclose(state / state[:, :1], expected, atol=2e-3)
+    assert (expected[0, given > 0] == 0).all()
+
+
+def test_training_hears_the_phases_that_spikes_have():
+    """In each cycle, with loudness, the hidden phases are nearer to the spiking network's."""
+    params = random_params()
+    x = np.random.default_rng(1).uniform(-1, 1, (4, 1024))
+    net = local_rhythms.phase_network(params)
+    twin, new = convert.to_spiking(net, nengo_phasor.ResonateAndFire(10.0))
+    dt = 2e-4
+    with nengo_phasor.layerwise.Simulator(twin, dt=dt) as sim:
+        raster = sim.predict({new[net.input]: x[:, None]}, 2500)[new[net.hidden]]
+    spiking = phases.from_raster(raster, 10.0, dt, 5)
+    with nengo_phasor.layerwise.Simulator(net) as sim:
+        for cycle in (1, 2, 4):
+            error = {}
+            for name, loud in (("with", phase_sparsity.loudness(x, cycle, TAU)), ("without", 1)):
+                rows = phases.to_rows(x) * np.tile(loud * np.ones_like(x), 2)
+                seen = phases.from_rows(sim.predict({net.input: rows[:, None]})[net.hidden][:, 0])
+                error[name] = np.median(
+                    np.abs(phases.difference(spiking[:, cycle], phases.from_complex(seen)))
+                )
+            assert error["with"] < 0.5 * error["without"]
+            assert error["with"] < 0.03
+
+
+def test_received():
+    tf = pytest.importorskip("tensorflow")
+    given = np.array([[0.05, -0.19, 0.21, -0.5, 1.0]])
+    rows = tf.constant(phases.to_rows(given))
+    weights = np.arange(10.0)
+    with tf.GradientTape() as tape:
+        tape.watch(rows)
+        heard = phase_sparsity.received(rows, 0.2)
+        total = tf.reduce_sum(heard * weights)
+    expected = phases.to_rows(np.where(np.abs(given) < 0.2, 0, given))
+    np.testing.assert_allclose(heard.numpy(), expected, atol=1e-12)
+    np.testing.assert_array_equal(tape.gradient(total, rows).numpy()[0], weights)
+
+
+@pytest.mark.parametrize("recipe", ["dense", "sparse"])
+def test_training_network(recipe):
+    """Against the layers written in NumPy."""
+    nengo_dl = pytest.importorskip("nengo_dl")
+    recipe = phase_sparsity.RECIPES[recipe]
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 1024))
+    net = phase_sparsity.training_network(recipe, seed=1)
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        seen = sim.predict({net.input: phases.to_rows(x)[:, None]})
+        (w_0, b_0), (w_1, b_1) = (
+            [sim.data[c].weights[0] for c in (layer.weights, layer.bias)]
+            for layer in net.classifier.layers
+        )
+    hidden = np.exp(1j * np.angle(phases.to_complex(x) @ w_0 + b_0))
+    heard = np.where(np.abs(np.angle(hidden)) < np.pi * recipe.arc, 1, hidden)
+    output = np.angle((heard if recipe.sigma_0 else hidden) @ w_1 + b_1) / np.pi
+    got = phases.from_complex(phases.from_rows(seen[net.output][:, 0]))
+    np.testing.assert_allclose(got, output, atol=1e-4)
+    np.testing.assert_allclose(phases.from_rows(seen[net.hidden][:, 0]), hidden, atol=1e-4)
+
+
+def test_training_resumes_where_it_was_killed(tmp_path, monkeypatch):
+    """Batches, cycles and the cost of spikes go on as they would have."""
+    pytest.importorskip("nengo_dl")
+    recipe = replace(phase_sparsity.RECIPES["sparse"], batches=6)
+    rng = np.random.default_rng(1)
+    x, y = rng.uniform(-1, 1, (300, 1024)).astype(np.float32), rng.integers(0, 10, 300)
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    whole, history = phase_sparsity.train(recipe, 3, x, y, tmp_path / "whole")
+    save = datasets.save_params
+
+    def save_and_die(path, **arrays):
+        save(path, **arrays)
+        if arrays["done"] == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(datasets, "save_params", save_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        phase_sparsity.train(recipe, 3, x, y, tmp_path / "killed")
+    monkeypatch.setattr(datasets, "save_params", save)
+    resumed, rest = phase_sparsity.train(recipe, 3, x, y, tmp_path / "killed")
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, resumed[name])
+    for name, values in history.items():
+        np.testing.assert_array_equal(values, rest[name])
+    np.testing.assert_allclose(history["sigma"], recipe.sigma_0 * np.arange(1, 4) / 3)
+
+
+def test_results_command(garments, tmp_path, monkeypatch):  # noqa: F811
+    """The command that makes results/phase_sparsity.json, on a tiny setting, twice."""
+    pytest.importorskip("nengo_dl")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(phase_sparsity, "STRENGTHS", (0.05, 0.15, 1.0))
+    monkeypatch.setattr(sys, "argv", [str(NETWORKS / "phase_sparsity.py"), "results"])
+    arguments = ["results", "--data", str(garments), "--seeds", "0", "--batches", "60"]
+    arguments += ["--output", "results.json", "--figures", "figures", "--resume"]
+    done = CliRunner().invoke(phase_sparsity.main, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    content = json.loads(Path("results.json").read_text())
+    assert content["seeds"] == [0]
+    assert content["settings"]["test_images"] == 60
+    assert {c["bound"] for c in content["claims"]} == {">= 0.9", ">= 0.98", "<= 1.0", "<= 1.5"}
+    for name in report.CAPTIONS:
+        assert Path("figures", name).stat().st_size > 1000
+    figures = content["figures"]
+    removed = {}
+    for recipe in phase_sparsity.RECIPES:
+        (run,) = figures[recipe]
+        assert run["phase_accuracy"] > 0.9
+        assert run["hidden_spikes_per_image"] == pytest.approx(8 * 128, rel=0.05)
+        for sparsifier, curve in run["curves"].items():
+            dense, *some, everything = curve
+            assert dense["removed"] == 0
+            assert 0 < some[0]["removed"] < some[1]["removed"] < 1
+            assert everything["removed"] == 1
+            assert everything["accuracy"] == pytest.approx(0.1)
+            removed[recipe, sparsifier] = some[1]["removed"]
+        mean = figures["means"][recipe]
+        assert mean["hidden spikes removed, arc of 0.15"] == removed[recipe, "arc"]
+        assert len(run["history"]["hidden_share"]) == 15
+    for sparsifier in phase_sparsity.SPARSIFIERS:
+        ordered = [removed[recipe, sparsifier] for recipe in ("dense", "sparse", "sparser")]
+        assert ordered == sorted(ordered)
+        assert ordered[0] < ordered[1] - 0.1
+    (run,) = figures["sparse"]
+    by_name = {c["name"]: c["value"] for c in content["claims"]}
+    lost = run["spiking_accuracy"] - run["curves"]["field"][2]["accuracy"]
+    name = "accuracy lost to the same network dense, field, worst seed"
+    assert by_name[name] == pytest.approx(100 * lost)
+
+    before = Path("results.json").read_text()
+    again = CliRunner().invoke(phase_sparsity.main, arguments, catch_exceptions=False)
+    assert "epoch" not in again.output
+    assert Path("results.json").read_text() == before
+    other = CliRunner().invoke(phase_sparsity.main, [*arguments, "--images", "10"])
+    assert other.exit_code == 1
+    assert "other settings" in other.output
+
+
+def test_demo_holds_out_training_images(garments, tmp_path, monkeypatch):  # noqa: F811
+    pytest.importorskip("nengo_dl")
+    monkeypatch.setattr(phase_sparsity, "STRENGTHS", (0.15,))
+    monkeypatch.setattr(phase_sparsity, "HELD_OUT", 100)
+    folder = tmp_path / "demo"
+    arguments = ["demo", "--data", str(garments), "--output", str(folder), "--batches", "4"]
+    done = CliRunner().invoke(
+        phase_sparsity.main, [*arguments, "--validate"], catch_exceptions=False
+    )
+    assert done.exit_code == 0
+    assert json.loads((folder / "settings.json").read_text())["images"] == [412, 100]
+    page = (folder / "index.html").read_text()
+    for picture in report.CAPTIONS:
+        assert picture in page
+        assert (folder / picture).exists()
+    numbers = json.loads((folder / "metrics.json").read_text())
+    assert 0 <= numbers["hidden spikes removed, arc of 0.15"] <= 1
+
+
+@pytest.mark.skipif(not phase_sparsity.PARAMS.exists(), reason="no committed weights")
+def test_model_opens_as_nengo_gui_opens_it():
+    """As a module that is not __main__; the class appears, and few hidden spikes are sent."""
+    model = runpy.run_path(str(NETWORKS / "phase_sparsity.py"), run_name="model")["model"]
+    with model:
+        outputs = nengo.Probe(model.all_ensembles[-1].neurons)
+        (sent,) = (c.post for c in model.all_connections if c.pre is model.all_ensembles[0].neurons)
+        hidden = nengo.Probe(sent)
+    with nengo.Simulator(model, progress_bar=False, seed=0) as sim:
+        sim.run(1.9)
+    decoded = phases.from_raster(sim.data[outputs], 10.0, 0.001)
+    assert list(metrics.phase_class(decoded[[8, 18]])) == [0, 1]
+    assert np.count_nonzero(sim.data[hidden]) < 0.15 * 19 * 128
