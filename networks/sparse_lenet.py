@@ -31,13 +31,16 @@ from nengo_phasor import datasets, results
 
 SETS = ("cifar10", "fashion_mnist")
 SIGMAS = {
-    "constant": (3e-5, 1e-4, 3e-4),
-    "linear": (6e-5, 2e-4, 6e-4),
-    "quadratic": (6e-6, 2e-5, 6e-5),
-    "alternating": (6e-5, 2e-4, 6e-4),
-    "alternating linear": (1e-4, 3e-4, 1e-3),
+    "constant": 1e-4,
+    "linear": 2e-4,
+    "quadratic": 2e-5,
+    "alternating": 2e-4,
+    "alternating linear": 3e-4,
 }
-"""The sigma_0 that are tried of each schedule."""
+"""Of each schedule, the sigma_0 in the middle of those that are tried."""
+
+FACTORS = "0.3,1,3"
+"""What it is multiplied with to get them."""
 
 TABLES = {"table 1": 0.0, "table 2": 0.01}
 """By how much the validation accuracy may be lower than the baseline's, in the paper's tables."""
@@ -64,6 +67,16 @@ def search(
     Runs that the folder has finished are not done again, and others go on from their last epoch:
     kill the search at any time.
     """
+    todo = [run for run in runs if finished(folder / run.name) is None]
+    if todo:
+        distribute(todo, folder, data, address, workers)
+    return {run: finished(folder / run.name) for run in runs}
+
+
+def distribute(
+    runs: Sequence[Run], folder: Path, data: str | None, address: str | None, workers: int
+) -> None:
+    """Do the runs in dask's processes, as many at a time as there are; show how many are done."""
     from dask.distributed import Client, LocalCluster, as_completed
 
     cluster = address or LocalCluster(
@@ -81,7 +94,6 @@ def search(
             future.result()
     if not address:
         cluster.close()
-    return {run: finished(folder / run.name) for run in runs}
 
 
 def points(histories: Mapping[Run, list[dict]]) -> list[dict[str, Any]]:
@@ -151,20 +163,25 @@ def table(
     return rows
 
 
-def experiment(
-    base: Run, seeds: Sequence[int], folder: Path, data, images, address, workers, resume
-) -> dict[str, Any]:
-    """Search with the first seed; repeat baseline and best with the others; return the figures.
-
-    ``images`` of the test set are shown, all if it is None.
-    """
-    first = replace(base, seed=seeds[0])
-    runs = [first] + [
-        replace(first, schedule=schedule, sigma_0=sigma_0)
-        for schedule in SCHEDULES
-        for sigma_0 in SIGMAS[schedule]
+def grid(base: Run, schedules: Sequence[str], factors: Sequence[float]) -> list[Run]:
+    """Return the baseline and the runs that are tried of each schedule."""
+    return [base] + [
+        replace(base, schedule=schedule, sigma_0=float(f"{SIGMAS[schedule] * factor:.3g}"))
+        for schedule in schedules
+        for factor in factors
     ]
-    parts = load(base.data, data, base.images)
+
+
+def experiment(
+    runs: Sequence[Run], seeds: Sequence[int], folder: Path, data, images, address, workers, resume
+) -> dict[str, Any]:
+    """Search among runs, the first of which is the baseline; return the figures.
+
+    They are of the first seed; with the others, baseline and best are repeated. ``images`` of the
+    test set are shown, all if it is None.
+    """
+    first = runs[0]
+    parts = load(first.data, data, first.images)
     parts = parts._replace(x_test=parts.x_test[:images], y_test=parts.y_test[:images])
     histories: dict[Run, list[dict]] = {}
 
@@ -231,8 +248,8 @@ def options(command):
     """Add the options that the commands share."""
     for option in (
         click.option("--data", type=click.Path(), help="Folder with the data set."),
-        click.option("--images", default=10000, show_default=True, help="Training images used."),
-        click.option("--steps", default=10, show_default=True, help="Time steps an image."),
+        click.option("--images", default=8000, show_default=True, help="Training images used."),
+        click.option("--steps", default=8, show_default=True, help="Time steps an image."),
         click.option("--epochs", default=10, show_default=True, help="Epochs of a run."),
         click.option("--runs", default="runs/sparse_lenet", type=Path, show_default=True),
         click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
@@ -260,6 +277,15 @@ def train_one(name, schedule, sigma_0, seed, data, images, steps, epochs, runs, 
     "--set", "names", multiple=True, default=SETS, type=click.Choice(SETS), show_default=True
 )
 @click.option("--seeds", default="0,1,2", show_default=True, help="The first is searched with.")
+@click.option(
+    "--schedule",
+    "schedules",
+    multiple=True,
+    default=list(SCHEDULES),
+    type=click.Choice(SCHEDULES),
+    show_default=True,
+)
+@click.option("--factors", default=FACTORS, show_default=True, help="Of each schedule's sigma_0.")
 @click.option("--test-images", type=int, help="Show only so many test images.")
 @click.option("--cluster", help="Address of a dask scheduler; by default on this machine.")
 @click.option("--workers", default=2, show_default=True, help="Processes on this machine.")
@@ -268,6 +294,8 @@ def train_one(name, schedule, sigma_0, seed, data, images, steps, epochs, runs, 
 def make_results(
     names,
     seeds,
+    schedules,
+    factors,
     test_images,
     cluster,
     workers,
@@ -283,15 +311,22 @@ def make_results(
     import sparse_lenet_report as report
 
     seeds = [int(seed) for seed in seeds.split(",")]
+    factors = [float(factor) for factor in factors.split(",")]
     found, made = {}, []
     for name in names:
-        base = Run(name, images, steps, epochs)
-        found[name] = experiment(base, seeds, runs, data, test_images, cluster, workers, resume)
+        tried = grid(Run(name, images, steps, epochs, seed=seeds[0]), schedules, factors)
+        found[name] = experiment(tried, seeds, runs, data, test_images, cluster, workers, resume)
         made += claims(found[name], name)
         click.echo(f"Look at {report.write(found[name], name, runs / f'{name}-report')}")
-    settings = {**asdict(base), "sigmas": SIGMAS, "validation": "a fifth of the images"}
-    for key in ("data", "schedule", "sigma_0", "seed"):
-        del settings[key]
+    settings = {
+        "training_images": images,
+        "validation": "a fifth of them",
+        "steps": steps,
+        "epochs": epochs,
+        "batch_size": tried[0].batch_size,
+        "learning_rate": tried[0].learning_rate,
+        "sigma_0": sorted({(run.schedule, run.sigma_0) for run in tried[1:]}),
+    }
     results.write(output, results.report(settings, seeds, found, made))
     for claim in made:
         verdict = "holds" if claim.holds else "FAILS"
