@@ -161,8 +161,8 @@ def lag(single: np.ndarray, deep: np.ndarray, longest: float = 0.1) -> int:
 def ideal(net: nengo.Network) -> np.ndarray:
     """Return the output of neurons whose rates are proportional to their currents, (n_steps,)."""
     times = DT * np.arange(1, round(SECONDS / DT) + 1)
-    rates = np.array([signal(t) for t in times]) @ net.whole[0]
-    return nengo.Alpha(TAU).filt(rates, dt=DT, y0=0)
+    rates = np.array([signal(t) for t in times]) @ net.whole.T
+    return nengo.Alpha(TAU).filt(rates, dt=DT, y0=0)[:, 0]
 
 
 class Pathways(NamedTuple):
@@ -198,7 +198,7 @@ def compare(seeds: list[int], variant: Variant) -> dict[str, Any]:
     rates were proportional to currents.
     """
     seen = [simulate(seed, variant) for seed in tqdm(seeds, desc=variant.title, unit="seed")]
-    found = {"single": {"below_ideal": [_off(one.single, one.ideal) for one in seen]}}
+    found = {"single": {"below_ideal": [off_ideal(one.single, one.ideal) for one in seen]}}
     for pathway in PATHWAYS:
         pairs = [(one.single, one.deep[pathway]) for one in seen]
         by_seed = [errors(*pair) for pair in pairs]
@@ -215,12 +215,13 @@ def compare(seeds: list[int], variant: Variant) -> dict[str, Any]:
             ),
             "percentiles_without_lag": _percentiles(aligned),
             "lag_ms": float(1000 * DT * np.mean(lags)),
-            "below_ideal": [_off(one.deep[pathway], one.ideal) for one in seen],
+            "below_ideal": [off_ideal(one.deep[pathway], one.ideal) for one in seen],
         }
     return found
 
 
-def _off(psp, ideal):
+def off_ideal(psp: np.ndarray, ideal: np.ndarray) -> float:
+    """Return by how many percent an output's mean is off that of proportional rates."""
     return float(100 * (last_period(psp).mean() / last_period(ideal).mean() - 1))
 
 
