@@ -56,8 +56,9 @@ def _layers(factors, low, high, negatives, max_input, max_rate):
             ways = "; ".join(f"{name!r} are {what}" for name, what in NEGATIVES.items())
             raise ValidationError(
                 f"is 'refuse', but {negative.sum()} of {len(top)} units of hidden layer "
-                f"{len(layers) + 1} can be negative, which no neuron's rate can. {ways}; and the "
-                "method 'nmf' has no negative factors",
+                f"{len(layers) + 1} can be negative, which no neuron's rate can (a node's values "
+                f"are taken to be of either sign). {ways}; and the method 'nmf' has no negative "
+                "factors",
                 attr="negatives",
             )
         if negatives == "pairs":
