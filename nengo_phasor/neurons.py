@@ -187,7 +187,8 @@ class SurrogateLIF(NeuronType):
     or dv/dt = J where there is no leak, integrated exactly for an input that is constant over a
     step. There is a spike, at most one in a step, where v reaches 1; then v is reset. Spikes are
     exact forwards and have the surrogate's derivative backwards; no gradient takes the way through
-    the reset. There is no refractory time.
+    the reset. There is no refractory time, and the voltage has no lower bound: without leak, what a
+    negative current takes has to be made up for before the next spike.
 
     Parameters
     ----------
