@@ -40,7 +40,7 @@ def fit(
     seed : int
         Of the order of the batches, and of weights that have none.
     inputs : callable
-        Takes items and an epoch, the first being 0; returns these items' phasors, as rows.
+        Takes items and an epoch, the first being 0; returns these items' inputs.
     y : (n_items,) ndarray of int
         Labels. The right class's target is phase 1/2, the others' is 0; the hidden layer has none.
     loss, loss_weights, metrics : dict
@@ -72,7 +72,11 @@ def fit(
         if checkpoint.exists():
             saved = datasets.load_params(checkpoint)
             done, epoch = int(saved["done"]), int(saved["epoch"])
-            history = {k[8:]: list(v) for k, v in saved.items() if k.startswith("history_")}
+            history = {
+                k.removeprefix("history_"): list(v)
+                for k, v in saved.items()
+                if k.startswith("history_")
+            }
             for k, variable in enumerate(variables):
                 variable.assign(saved[f"variable_{k}"])
             print(f"resumed after {done} of {recipe.batches} batches")
