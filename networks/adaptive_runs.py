@@ -88,6 +88,8 @@ def evaluated(
 ) -> dict[str, Any]:
     """Turn a trained network to spikes, measure and draw it; what the folder has is not run again.
 
+    So a run that shows more images goes on from one that showed fewer.
+
     Parameters
     ----------
     run : `Trained`
@@ -97,7 +99,8 @@ def evaluated(
     precisions : sequence of float
         The m_f to choose from.
     images, trials : int
-        How many test and validation images are shown, chosen at random by the seed; None is all.
+        How many test and validation images are shown, in an order that the seed chooses; None is
+        all.
     seed : int
         Of that choice.
     folder : path
@@ -116,8 +119,7 @@ def evaluated(
     tried = common.subset(run.parts.x_validation, run.parts.y_validation, trials, seed)
     shown = common.subset(run.data.x_test, run.data.y_test, images, seed)
     spiking = Spiking(convert.to_adaptive(run.model))
-    kept = folder / f"spiking-{len(shown[0])}-{len(tried[0])}"
-    found = measure(spiking, tried, shown, kept, precisions)
+    found = measure(spiking, tried, shown, folder / "spiking", precisions)
     whole = run.data.x_test, run.data.y_test
     found["analog"] |= {
         "accuracy_on_whole_test_set": common.analog_accuracy(spiking, *whole),

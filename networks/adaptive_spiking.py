@@ -128,10 +128,11 @@ class Spiking:
         run = self.aroused if isinstance(how, arousal.Arousal) else self.fixed
         chunks = []
         for start in tqdm(range(0, len(x), CHUNK), desc=name, unit=f"{CHUNK} inputs"):
-            file = folder / f"{name}-{start}.npz"
+            chunk = x[start : start + CHUNK]
+            file = folder / f"{name}-{start}-{start + len(chunk)}.npz"
             if not file.exists():
                 folder.mkdir(parents=True, exist_ok=True)
-                done = run(x[start : start + CHUNK], how, n_steps)
+                done = run(chunk, how, n_steps)
                 fields = {
                     f"{field}_{k}": value
                     for k, seen in enumerate(done)

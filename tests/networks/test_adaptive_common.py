@@ -189,8 +189,24 @@ def test_subset():
     some, classes = common.subset(x, y, 7, seed=1)
     assert len(set(some)) == 7
     np.testing.assert_array_equal(classes, 2 * some)
-    assert not np.array_equal(some, common.subset(x, y, 7, seed=2)[0])
-    np.testing.assert_array_equal(common.subset(x, y, None, seed=1)[0], x)
+    assert set(some) != set(common.subset(x, y, 7, seed=2)[0])
+    everything, _ = common.subset(x, y, None, seed=1)
+    assert set(everything) == set(x)
+    np.testing.assert_array_equal(everything[:7], some)
+
+
+def test_run_of_more_inputs_goes_on_from_fewer(network, x, tmp_path, monkeypatch):
+    monkeypatch.setattr(adaptive_spiking, "CHUNK", 2)
+    network.run(x[:3], 0.3, tmp_path, "run", 60)
+    advance, done = network.advance, []
+    monkeypatch.setattr(
+        network, "advance", lambda x, *more: done.append(len(x)) or advance(x, *more)
+    )
+    more = network.run(x, 0.3, tmp_path, "run", 60)[0]
+    assert done == [2, 2], "all but the first two, which the same chunk had"
+    whole = network.run(x, 0.3, tmp_path / "whole", "run", 60)[0]
+    for a, b in zip(more, whole, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 def test_claims():

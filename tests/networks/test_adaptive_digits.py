@@ -118,7 +118,7 @@ def test_results_command(data, tiny, tmp_path, monkeypatch):
     assert content["settings"]["test_images"] == {"small": 30}
 
     # once more: nothing is trained or run again
-    for file in folder.glob("spiking-*/*.npz"):
+    for file in folder.glob("spiking/*.npz"):
         file.touch()
     monkeypatch.setattr(adaptive_spiking.Spiking, "advance", None)
     before = content["figures"]
