@@ -194,6 +194,40 @@ def measure(
 # ------------------------------------------------------------------------------------- training
 
 
+def compiled(run: Run, net: nengo.Network):
+    """Return NengoDL's simulator of a LeNet, compiled for training, and its costs of spikes.
+
+    The targets of the logits are one-hot, (n, 1, 10); those of spikes don't matter.
+    """
+    import nengo_dl
+    import tensorflow as tf
+
+    from nengo_phasor.dl import losses
+
+    def crossentropy(y_true, y_pred):
+        logits = tf.reduce_mean(y_pred, axis=1)
+        return tf.nn.softmax_cross_entropy_with_logits(y_true[:, 0], logits)
+
+    tf.keras.utils.set_random_seed(run.seed)
+    with net:
+        nengo_dl.configure_settings(stateful=False, keep_history=True, trainable=None)
+        net.config[nengo.Ensemble].trainable = False
+        for connection in net.connections:
+            net.config[connection].trainable = connection in net.links.values()
+    costs = {probe: losses.SpikeCount(probe, DT) for probe in net.spikes.values()}
+    sim = nengo_dl.Simulator(
+        net, dt=DT, minibatch_size=run.batch_size, seed=run.seed, progress_bar=False
+    )
+    optimizer = tf.keras.optimizers.Adam(run.learning_rate)
+    sim.compile(
+        optimizer,
+        loss={net.logits: crossentropy, **costs},
+        metrics={probe: cost.spikes for probe, cost in costs.items()},
+    )
+    optimizer.build(sim.keras_model.trainable_variables)
+    return sim, costs
+
+
 def train(run: Run, parts: Parts, folder: Path) -> list[dict]:
     """Train; return the history: for each epoch the loss's parts and the validation's `measure`.
 
@@ -202,38 +236,16 @@ def train(run: Run, parts: Parts, folder: Path) -> list[dict]:
     """
     if (done := finished(folder)) is not None:
         return done
-    import nengo_dl
-    import tensorflow as tf
+    from nengo_phasor.dl import callbacks
 
-    from nengo_phasor.dl import callbacks, losses
-
-    tf.keras.utils.set_random_seed(run.seed)
     shape = parts.x_train.shape[1:]
     start = initial_weights(shape, run.seed)
     net = lenet(shape, start)
-    with net:
-        nengo_dl.configure_settings(stateful=False, keep_history=True, trainable=None)
-        net.config[nengo.Ensemble].trainable = False
-        for connection in net.connections:
-            net.config[connection].trainable = connection in net.links.values()
-    costs = {probe: losses.SpikeCount(probe, DT) for probe in net.spikes.values()}
     schedule = SCHEDULES[run.schedule](run.sigma_0, run.epochs)
-
-    def crossentropy(y_true, y_pred):
-        logits = tf.reduce_mean(y_pred, axis=1)
-        return tf.nn.softmax_cross_entropy_with_logits(y_true[:, 0], logits)
-
     checkpoint, history = folder / "checkpoint.npz", []
-    optimizer = tf.keras.optimizers.Adam(run.learning_rate)
-    with nengo_dl.Simulator(
-        net, dt=DT, minibatch_size=run.batch_size, seed=run.seed, progress_bar=False
-    ) as sim:
-        sim.compile(
-            optimizer,
-            loss={net.logits: crossentropy, **costs},
-            metrics={probe: cost.spikes for probe, cost in costs.items()},
-        )
-        optimizer.build(sim.keras_model.trainable_variables)
+    simulator, costs = compiled(run, net)
+    with simulator as sim:
+        optimizer = sim.keras_model.optimizer
         variables = [*sim.keras_model.trainable_variables, *optimizer.variables]
         if checkpoint.exists():
             saved = datasets.load_params(checkpoint)

@@ -127,6 +127,20 @@ def test_training(run):
     assert claim(content, "difference of the losses from TensorFlow's, relative") <= 1e-4
 
 
+def test_surrogate_training(run):
+    pytest.importorskip("nengo_dl")
+    content = run("surrogate_training")
+    check(content, {"training": 4})
+    figures = content["figures"]
+    seconds = figures["training"]["seconds"]
+    assert set(figures["peak_memory_gb"]) == set(seconds) == {"2 steps", "4 steps"}
+    assert all(0.1 < memory < 8 for memory in figures["peak_memory_gb"].values())
+    growth = np.median(np.divide(seconds["2 steps"], seconds["4 steps"]))
+    assert claim(content, "time of a training step, 4 steps, in those of 2 steps") == pytest.approx(
+        1 / growth
+    )
+
+
 def test_turns_are_taken(measure):
     calls = []
 
