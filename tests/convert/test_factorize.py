@@ -61,7 +61,8 @@ def test_nonnegative_products_are_near_the_matrix(shape, seed, depth):
     factors = factorize(matrix, "nmf", depth=depth)
     assert len(factors) == depth
     assert all(np.all(factor >= 0) for factor in factors)
-    assert np.abs(product(factors) - matrix).max() < 0.01 * matrix.max()
+    error = np.linalg.norm(product(factors) - matrix) / np.linalg.norm(matrix)
+    assert error < 0.06  # at most 0.02 in 250 trials: the solver finds a local optimum
 
 
 @pytest.mark.parametrize("method", EXACT)

@@ -145,7 +145,6 @@ def test_digits_are_shared_out():
     assert sorted(set(y)) == sorted(set(y_test)) == list(range(10))
 
 
-@pytest.mark.slow
 def test_results_command(tmp_path, monkeypatch, tiny, coarse):
     """The command that makes results/factorized_if.json, killed after one seed and resumed."""
     pytest.importorskip("nengo_dl")
