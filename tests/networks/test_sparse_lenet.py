@@ -1,0 +1,292 @@
+import gzip
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nengo
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.testing import assert_allclose, assert_array_equal
+
+from nengo_phasor import datasets, layerwise
+
+nengo_dl = pytest.importorskip("nengo_dl")
+pytest.importorskip("distributed")
+NETWORKS = Path(__file__).resolve().parents[2] / "networks"
+sys.path.insert(0, str(NETWORKS))
+import sparse_lenet  # noqa: E402
+import sparse_training  # noqa: E402
+from sparse_training import Parts, Run  # noqa: E402
+
+SHAPE = (16, 16, 1)
+
+
+def write_idx(path, array):
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
+    path.write_bytes(gzip.compress(header + array.astype(np.uint8).tobytes(), 1))
+
+
+def rows(n, height, seed):
+    """Images that a class makes bright in rows of its own, and the classes."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 10
+    images = rng.integers(0, 30, (n, height, height))
+    for k in range(height // 10):
+        images[np.arange(n), height // 10 * labels + k] += 190
+    return images, labels
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """In FashionMNIST's format."""
+    folder = tmp_path_factory.mktemp("data")
+    for name, n in (("train", 200), ("t10k", 40)):
+        images, labels = rows(n, 28, n)
+        write_idx(folder / f"{name}-images-idx3-ubyte.gz", images)
+        write_idx(folder / f"{name}-labels-idx1-ubyte.gz", labels)
+    return folder
+
+
+@pytest.fixture
+def parts():
+    x, y = rows(300, 16, 0)
+    x = (x[..., None] / 60 - 1).astype(np.float32)
+    return Parts(x[:200], y[:200], x[200:260], y[200:260], x[260:], y[260:])
+
+
+# --- the network ----------------------------------------------------------------------------------
+
+
+def test_is_lenet():
+    """6, 16 maps of 5 x 5, halved after each; 120, 84 units: the sizes of LeNet-5 on CIFAR-10."""
+    weights = sparse_training.initial_weights((32, 32, 3), 0)
+    net = sparse_training.lenet((32, 32, 3), weights)
+    sizes = {ensemble.label: ensemble.n_neurons for ensemble in net.ensembles}
+    assert sizes == {"conv1": 28 * 28 * 6, "conv2": 10 * 10 * 16, "dense1": 120, "dense2": 84}
+    assert (
+        sum(values.size for values in weights.values()) == 450 + 2400 + 400 * 120 + 120 * 84 + 840
+    )
+
+
+def test_initial_weights_have_the_gain():
+    weights = sparse_training.initial_weights((32, 32, 3), 1)
+    for name, n_in in (("conv2", 150), ("dense1", 400), ("dense2", 120)):
+        assert weights[name].std() * n_in**0.5 == pytest.approx(sparse_training.GAIN, rel=0.05)
+    again = sparse_training.initial_weights((32, 32, 3), 1)
+    assert all(np.array_equal(again[name], values) for name, values in weights.items())
+
+
+def test_same_spikes_on_all_substrates(parts):
+    weights = sparse_training.initial_weights(SHAPE, 0)
+    net = sparse_training.lenet(SHAPE, weights)
+    x = np.repeat(parts.x_test[:2].reshape(2, 1, -1), 20, axis=1)
+    with net:
+        nengo_dl.configure_settings(dtype="float64")
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        dl = sim.predict({net.image: x})
+    fast = layerwise.Simulator(net).predict({net.image: x[:, :1]}, 20)
+    net.image.output = x[0, 0].astype(float)
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        sim.run_steps(20)
+    for name, probe in net.spikes.items():
+        assert np.count_nonzero(sim.data[probe]) > 0, name
+        assert_array_equal(fast[probe][0] > 0, sim.data[probe] > 0)
+        assert_array_equal(dl[probe] > 0, fast[probe] > 0)
+    assert_allclose(fast[net.logits], dl[net.logits], atol=1e-9)
+
+
+def test_measure(parts):
+    """Against nengo.Simulator, an image at a time."""
+    weights = sparse_training.initial_weights(SHAPE, 0)
+    x, y = parts.x_test[:4], parts.y_test[:4]
+    got = sparse_training.measure(SHAPE, weights, x, y, 10)
+    right, spikes = 0, dict.fromkeys(got["spikes_by_layer"], 0)
+    for image, label in zip(x, y, strict=True):
+        net = sparse_training.lenet(SHAPE, weights)
+        net.image.output = image.ravel().astype(float)
+        with nengo.Simulator(net, progress_bar=False) as sim:
+            sim.run_steps(10)
+        right += sim.data[net.logits].mean(axis=0).argmax() == label
+        for name, probe in net.spikes.items():
+            spikes[name] += np.count_nonzero(sim.data[probe]) / 4
+    assert got["accuracy"] == right / 4
+    assert got["spikes_by_layer"] == pytest.approx(spikes, rel=0.01)
+    assert got["spikes"] == pytest.approx(sum(spikes.values()), rel=0.01)
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+def training(sigma_0=0.0, schedule="linear", epochs=3):
+    return Run("rows", 260, 5, epochs, schedule, sigma_0, batch_size=20, learning_rate=5e-3)
+
+
+def test_training_learns_and_spikes_that_cost_are_fewer(parts, tmp_path):
+    histories = []
+    for sigma_0 in (0.0, 3e-3):
+        folder = tmp_path / str(sigma_0)
+        folder.mkdir()
+        histories.append(sparse_training.train(training(sigma_0), parts, folder))
+    free, dear = histories
+    assert free[-1]["accuracy"] > 0.6
+    assert dear[-1]["spikes"] < 0.85 * free[-1]["spikes"]
+    assert [epoch["sigma"] for epoch in dear] == pytest.approx([1e-3, 2e-3, 3e-3])
+    for epoch in free:
+        assert epoch["loss"] == pytest.approx(epoch["crossentropy"])
+    for epoch in dear:
+        assert epoch["loss"] > epoch["crossentropy"]
+
+
+def test_a_killed_run_goes_on_to_the_same_result(parts, tmp_path, monkeypatch):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    expected = sparse_training.train(training(1e-3), parts, whole)
+    save, calls = datasets.save_params, []
+
+    def fail_in_the_second_epoch(path, **arrays):
+        calls.append(path)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        save(path, **arrays)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets, "save_params", fail_in_the_second_epoch)
+        with pytest.raises(KeyboardInterrupt):
+            sparse_training.train(training(1e-3), parts, killed)
+    assert sparse_training.finished(killed) is None
+    got = sparse_training.train(training(1e-3), parts, killed)
+    assert len(got) == 3
+    for a, b in zip(got, expected, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
+        assert a["accuracy"] == pytest.approx(b["accuracy"], abs=0.02)
+    for epoch in (1, 2, 3):
+        a, b = (datasets.load_params(f / f"weights-{epoch}.npz") for f in (killed, whole))
+        for name, values in b.items():
+            assert_allclose(a[name], values, atol=1e-4)
+
+
+# --- choosing -------------------------------------------------------------------------------------
+
+
+def point(accuracy, spikes, sigma_0=0.0, schedule="constant"):
+    return {
+        "run": Run("rows", 1, 1, 9, schedule, sigma_0),
+        "epoch": 1,
+        "accuracy": accuracy,
+        "spikes": spikes,
+    }
+
+
+def test_what_is_chosen():
+    """The fewest spikes at the baseline's best accuracy, or a point less; else what is best."""
+    found = [
+        point(0.70, 900),
+        point(0.69, 500),
+        point(0.71, 300, 1.0, "linear"),
+        point(0.70, 200, 2.0, "linear"),
+        point(0.695, 100, 3.0, "linear"),
+        point(0.30, 1, 4.0, "linear"),
+        point(0.50, 50, 1.0, "quadratic"),
+        point(0.60, 80, 1.0, "quadratic"),
+    ]
+    strict = sparse_lenet.chosen(found, 0.0)
+    loose = sparse_lenet.chosen(found, 0.0101)
+    assert {name: p["spikes"] for name, p in strict.items()} == {
+        "baseline": 900,
+        "linear": 200,
+        "quadratic": 80,
+    }
+    assert {name: p["spikes"] for name, p in loose.items()} == {
+        "baseline": 500,
+        "linear": 100,
+        "quadratic": 80,
+    }
+
+
+def test_grid():
+    base = Run("rows", 1, 1, 9, seed=3)
+    runs = sparse_lenet.grid(base, ["linear", "quadratic"], [0.5, 1])
+    assert runs[0] == base
+    middle = sparse_lenet.SIGMAS
+    assert [(run.schedule, run.sigma_0) for run in runs[1:]] == [
+        (schedule, pytest.approx(factor * middle[schedule]))
+        for schedule in ("linear", "quadratic")
+        for factor in (0.5, 1)
+    ]
+    assert {run.seed for run in runs} == {3}
+    assert len({run.name for run in runs}) == 5
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def test_a_killed_search_loses_no_finished_run(data, tmp_path):
+    """The command that makes results/sparse_lenet.json, on a tiny setting, killed and resumed."""
+    output, runs = tmp_path / "out.json", tmp_path / "runs"
+    arguments = [
+        *("results", "--set", "fashion_mnist", "--data", data, "--images", 100, "--epochs", 1),
+        *("--steps", 2, "--schedule", "linear", "--factors", 1, "--seeds", "0,1", "--resume"),
+        *("--runs", runs, "--output", output, "--workers", 1, "--test-images", 20),
+    ]
+    arguments = [str(argument) for argument in arguments]
+    script = [sys.executable, str(NETWORKS / "sparse_lenet.py"), *arguments]
+    process = subprocess.Popen(script, start_new_session=True, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 300
+        while not list(runs.glob("*/history.json")) and time.monotonic() < deadline:
+            assert process.poll() is None
+            time.sleep(0.2)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    done = {path: path.stat().st_mtime_ns for path in runs.glob("*/history.json")}
+    assert len(done) >= 1
+    assert not output.exists()
+
+    result = CliRunner().invoke(sparse_lenet.main, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    assert len(list(runs.glob("*/history.json"))) == 4
+    content = json.loads(output.read_text())
+    found = content["figures"]["fashion_mnist"]
+    assert set(found["tables"]) == {"table 1", "table 2"}
+    for name, table in found["tables"].items():
+        assert set(table) == {"baseline", "linear"}
+        assert found["best"][name] == "linear"
+        assert [rows["linear"]["seed"] for rows in found["seeds"][name]] == [0, 1]
+        row = table["linear"]
+        assert row["fewer_spikes"] == pytest.approx(1 - row["spikes"] / table["baseline"]["spikes"])
+    assert len(found["histories"]) == 4
+    saved = [rows["linear"]["fewer_spikes"] for rows in found["seeds"]["table 1"]]
+    assert content["claims"][0]["value"] == pytest.approx(np.mean(saved))
+    page = (runs / "fashion_mnist-report" / "index.html").read_text()
+    for picture in ("pareto.png", "layers.png", "loss.png"):
+        assert picture in page
+        assert (runs / "fashion_mnist-report" / picture).stat().st_size > 5000
+
+
+def test_train_command(data, tmp_path):
+    arguments = ["train", "--set", "fashion_mnist", "--data", data, "--images", 100, "--epochs", 1]
+    arguments += ["--steps", 2, "--runs", tmp_path]
+    arguments = [str(argument) for argument in arguments]
+    result = CliRunner().invoke(sparse_lenet.main, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "spikes" in result.output
+    other = CliRunner().invoke(sparse_lenet.main, [*arguments, "--resume", "--steps", "3"])
+    assert other.exit_code != 0
+    assert "is of a run with other settings" in other.output
+
+
+@pytest.mark.skipif(not sparse_lenet.PARAMS.exists(), reason="no committed weights")
+def test_gui_model():
+    model = runpy.run_path(str(NETWORKS / "sparse_lenet.py"), run_name="gui")["model"]
+    with nengo.Simulator(model, progress_bar=False) as sim:
+        sim.run(0.02)
+    assert all(sim.data[probe].any() for probe in model.spikes.values())
