@@ -52,15 +52,19 @@ results: data
 	$(BIN)/python networks/adaptive_neuron.py results
 	$(BIN)/python networks/adaptive_iris.py results
 	$(BIN)/python networks/adaptive_sonar.py results
-	$(BIN)/python networks/adaptive_digits.py results --set mnist --resume
+	$(BIN)/python networks/adaptive_digits.py results --set mnist --model small --model paper --resume
 	$(BIN)/python networks/adaptive_digits.py results --set fashion --resume
 	$(BIN)/python networks/adaptive_cifar.py results --resume
 	$(BIN)/python networks/adaptive_resnet.py results
+	$(BIN)/python networks/sparse_lenet.py results --resume
+	$(BIN)/python networks/phase_sparsity.py results --resume
+	$(BIN)/python networks/factorized_if.py results --resume
 
 benchmarks: data
 	$(BIN)/python benchmarks/neuron_step.py
 	$(BIN)/python benchmarks/spiking_inference.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/surrogate_training.py
 	$(BIN)/python benchmarks/adaptive_inference.py
 	$(BIN)/python benchmarks/agreement.py
 

@@ -37,6 +37,7 @@ EXTRAS = {
     "scipy": "layerwise",
     "numba": "layerwise",
     "sklearn": "factorize",
+    "dask": "search",
     "matplotlib": "plot",
     "click": "cli",
     "tqdm": "cli",

@@ -27,7 +27,7 @@ from run_folder import open_run
 from sparse_training import SCHEDULES, Parts, Run, finished, lenet, load, measure, train, work
 from tqdm import tqdm
 
-from nengo_phasor import datasets, results
+from nengo_phasor import compat, datasets, results
 
 SETS = ("cifar10", "fashion_mnist")
 SIGMAS = {
@@ -77,20 +77,19 @@ def distribute(
     runs: Sequence[Run], folder: Path, data: str | None, address: str | None, workers: int
 ) -> None:
     """Do the runs in dask's processes, as many at a time as there are; show how many are done."""
-    from dask.distributed import Client, LocalCluster, as_completed
-
-    cluster = address or LocalCluster(
+    dask = compat.require("dask.distributed")
+    cluster = address or dask.LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
         dashboard_address=None,
         memory_limit=0,
         env=ONE_THREAD,
     )
-    with Client(cluster) as client:
+    with dask.Client(cluster) as client:
         futures = [
             client.submit(work, run, str(folder.resolve()), data, pure=False) for run in runs
         ]
-        for future in tqdm(as_completed(futures), total=len(runs), desc="runs", unit="run"):
+        for future in tqdm(dask.as_completed(futures), total=len(runs), desc="runs", unit="run"):
             future.result()
     if not address:
         cluster.close()

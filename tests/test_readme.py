@@ -22,3 +22,10 @@ def test_readme_examples_run(capsys):
     names["images"], names["labels"] = rng.random((6, 28, 28, 1)), np.arange(6)
     exec(BLOCKS[2], names)
     assert names["classes"].shape == (6,)
+    names["x"] = np.repeat(rng.uniform(-1, 1, (100, 1, 784)), 4, axis=1)
+    names["y"], names["nothing"] = np.zeros((100, 4, 10)), np.zeros((100, 1, 1))
+    exec(BLOCKS[3], names)
+    history = names["trained"].history
+    assert history["sigma"] == pytest.approx(1e-4 * np.arange(1, 11))
+    (counted,) = (v for k, v in history.items() if k.endswith("spikes"))
+    assert counted[0] > 0
