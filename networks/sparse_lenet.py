@@ -31,11 +31,11 @@ from nengo_phasor import compat, datasets, results
 
 SETS = ("cifar10", "fashion_mnist")
 SIGMAS = {
-    "constant": 1e-4,
+    "constant": 4e-5,
     "linear": 2e-4,
     "quadratic": 2e-5,
-    "alternating": 2e-4,
-    "alternating linear": 3e-4,
+    "alternating": 1e-4,
+    "alternating linear": 2e-4,
 }
 """Of each schedule, the sigma_0 in the middle of those that are tried."""
 
@@ -247,9 +247,9 @@ def options(command):
     """Add the options that the commands share."""
     for option in (
         click.option("--data", type=click.Path(), help="Folder with the data set."),
-        click.option("--images", default=8000, show_default=True, help="Training images used."),
-        click.option("--steps", default=8, show_default=True, help="Time steps an image."),
-        click.option("--epochs", default=10, show_default=True, help="Epochs of a run."),
+        click.option("--images", default=5000, show_default=True, help="Training images used."),
+        click.option("--steps", default=20, show_default=True, help="Time steps an image."),
+        click.option("--epochs", default=12, show_default=True, help="Epochs of a run."),
         click.option("--runs", default="runs/sparse_lenet", type=Path, show_default=True),
         click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
     ):
