@@ -248,8 +248,8 @@ def options(command):
     for option in (
         click.option("--data", type=click.Path(), help="Folder with the data set."),
         click.option("--images", default=5000, show_default=True, help="Training images used."),
-        click.option("--steps", default=20, show_default=True, help="Time steps an image."),
-        click.option("--epochs", default=12, show_default=True, help="Epochs of a run."),
+        click.option("--steps", default=16, show_default=True, help="Time steps an image."),
+        click.option("--epochs", default=10, show_default=True, help="Epochs of a run."),
         click.option("--runs", default="runs/sparse_lenet", type=Path, show_default=True),
         click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
     ):
