@@ -291,19 +291,19 @@ def export(run, data):
 @click.option("--seeds", default="0,1,2", show_default=True)
 @local_rhythms.options
 def make_results(output, runs, figures, seeds, data, images, batches, resume):
-    """Train and score all recipes with several seeds; write the figures that are quoted."""
+    """Train and score both recipes with several seeds; write the figures that are quoted."""
     import phase_sparsity_report as report
 
     seeds = [int(seed) for seed in seeds.split(",")]
-    runs_of = {recipe: [] for recipe in RECIPES}
-    used, networks = {}, {}
+    runs_of, used, networks = {}, {}, {}
     for recipe in RECIPES:
         loaded, used[recipe] = prepare(recipe, data, images, batches)
-        for seed in seeds:
+        folders = [runs / f"{recipe}-{seed}" for seed in seeds]
+        runs_of[recipe] = []
+        for seed, folder in zip(seeds, folders, strict=True):
             click.echo(f"recipe {recipe}, seed {seed}")
-            folder = runs / f"{recipe}-{seed}"
             runs_of[recipe].append(evaluate(used[recipe], seed, folder, loaded, resume))
-        params = datasets.load_params(runs / f"{recipe}-{seeds[0]}" / "params.npz")
+        params = datasets.load_params(folders[0] / "params.npz")
         networks[recipe] = report.Trained(runs_of[recipe][0], params)
     settings = {
         "recipes": {name: asdict(recipe) for name, recipe in used.items()},

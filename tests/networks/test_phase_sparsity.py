@@ -153,8 +153,6 @@ def test_results_command(garments, tmp_path, monkeypatch):  # noqa: F811
     pytest.importorskip("nengo_dl")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(phase_sparsity, "STRENGTHS", (0.05, 0.1, 1.0))
-    free = replace(phase_sparsity.SPARSE, sigma_0=0.0)
-    monkeypatch.setitem(phase_sparsity.RECIPES, "free", free)
     monkeypatch.setattr(sys, "argv", [str(NETWORKS / "phase_sparsity.py"), "results"])
     arguments = ["results", "--data", str(garments), "--seeds", "0", "--batches", "60"]
     arguments += ["--output", "results.json", "--figures", "figures", "--resume"]
@@ -183,9 +181,8 @@ def test_results_command(garments, tmp_path, monkeypatch):  # noqa: F811
         assert mean["accuracy, spiking, all spikes"] == run["spiking_accuracy"]
         assert len(run["history"]["hidden_share"]) == 15
     for sparsifier in phase_sparsity.SPARSIFIERS:
-        ordered = [removed[recipe, sparsifier] for recipe in ("free", "sparse", "sparser")]
+        ordered = [removed[recipe, sparsifier] for recipe in ("sparse", "sparser")]
         assert ordered == sorted(ordered)
-        assert ordered[0] < ordered[1] - 0.1
     (run,) = figures["sparse"]
     by_name = {c["name"].removeprefix("phase sparsity: "): c["value"] for c in content["claims"]}
     dense, *_, last = curve = run["curves"]["field"]
@@ -195,8 +192,11 @@ def test_results_command(garments, tmp_path, monkeypatch):  # noqa: F811
     name = "lost at 90 % removed against the best dense network, field"
     best = max(figures["best_dense"], dense["accuracy"], run["phase_accuracy"])
     assert by_name[name] == pytest.approx(100 * (best - at))
-    cheap = [p["removed"] for p in curve if p["accuracy"] >= dense["accuracy"] - 0.01]
-    assert by_name["hidden spikes removed for at most 1 point, field, fewest"] == max(cheap)
+    cheap = by_name["hidden spikes removed for at most 1 point, field, fewest"]
+    ends = np.interp(
+        [cheap, cheap + 2e-3], [p["removed"] for p in curve], [p["accuracy"] for p in curve]
+    )
+    assert ends[1] < dense["accuracy"] - 0.01 <= ends[0] + 1e-9
     assert by_name["hidden spikes removed at the end of the curve, arc"] == last["removed"] == 1
 
     before = Path("results.json").read_text()
@@ -206,6 +206,20 @@ def test_results_command(garments, tmp_path, monkeypatch):  # noqa: F811
     other = CliRunner().invoke(phase_sparsity.main, [*arguments, "--images", "10"])
     assert other.exit_code == 1
     assert "other settings" in other.output
+
+
+def test_paying_removes_spikes(garments, tmp_path):  # noqa: F811
+    """The same network, trained with and without the cost of spikes."""
+    pytest.importorskip("nengo_dl")
+    data = datasets.fashion_mnist(garments)
+    data = replace(data, x_test=data.x_test[:20], y_test=data.y_test[:20])
+    removed = []
+    for sigma_0 in (0.0, 0.3):
+        recipe = replace(phase_sparsity.SPARSE, batches=40, sigma_0=sigma_0)
+        folder = tmp_path / str(sigma_0)
+        scores = phase_sparsity.evaluate(recipe, 0, folder, data, resume=False)
+        removed.append([scores["curves"][name][4]["removed"] for name in ("arc", "field")])
+    assert (np.subtract(*removed[::-1]) > 0.05).all()
 
 
 def test_demo_holds_out_training_images(garments, tmp_path, monkeypatch):  # noqa: F811
