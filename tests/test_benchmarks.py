@@ -81,6 +81,15 @@ def test_neuron_step(run):
     assert promised["bound"] == "<= 1.5"
 
 
+def test_emulator(run):
+    pytest.importorskip("nengo_loihi")
+    content = run("emulator")
+    (name,) = content["figures"]
+    check(content, {name: 20})
+    assert content["figures"][name]["inputs_spiking"] == pytest.approx(0.05, rel=0.1)
+    assert claim(content, "fraction of runs that end in the same state") == 1
+
+
 def test_spiking_inference(run):
     pytest.importorskip("nengo_dl")
     content = run("spiking_inference")

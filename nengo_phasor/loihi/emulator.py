@@ -1,0 +1,371 @@
+"""nengo-loihi's emulator without a Python loop over spikes: the same results, sooner.
+
+`Simulator` stands in for `nengo_loihi.Simulator`::
+
+    from nengo_phasor.loihi import emulator
+
+    with emulator.Simulator(network, target="sim") as sim:
+        sim.run(1.0)
+
+It differs in its emulator only, which is `EmulatorInterface` here. That one keeps nengo-loihi's
+order of events and its arithmetic to the bit, with integers and with floats: currents are added
+spike by spike in the same order, random numbers are drawn in the same order wherever one of
+them matters. What it has no faster way for, it hands to nengo-loihi's own code:
+
+- synapses that its flat arrays can't stand for (an axon that reaches a compartment twice, or
+  indices that point outside of the block);
+- compartments with noise, or of a network that is not discretised (``target="simreal"``);
+- the update of learned weights.
+
+Weights are read when the simulator is made; afterwards only learning may change them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import nengo_loihi
+import numpy as np
+from nengo_loihi.block import Axon, Synapse
+from nengo_loihi.builder.discretize import Q_BITS, U_BITS
+from nengo_loihi.emulator import interface
+from nengo_loihi.simulator import StepRunner
+
+DECAY_BITS = 12
+"""The chip's decays are in units of 1 / 2**12."""
+
+
+class Simulator(nengo_loihi.Simulator):
+    """`nengo_loihi.Simulator` with the faster `EmulatorInterface`.
+
+    It takes the same parameters and gives the same data, bit for bit. With ``target="loihi"``
+    it is nengo-loihi's own.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "emulator" in self.sims:
+            seed = self.sims["emulator"].seed
+            self.sims["emulator"].close()
+            self.sims["emulator"] = EmulatorInterface(self.model, seed=seed)
+            self._runner = StepRunner(self.model, self.sims, self.precompute, self.timers)
+
+
+class EmulatorInterface(interface.EmulatorInterface):
+    """nengo-loihi's `EmulatorInterface`, with faster compartments and synapses.
+
+    Parameters
+    ----------
+    model : nengo_loihi.builder.Model
+        What is simulated.
+    seed : int, optional
+        Seed of the noise and of stochastic rounding.
+    """
+
+    def __init__(self, model, seed: int | None = None):
+        super().__init__(model, seed=seed)
+        sources = [*self.axons.slices, *(axon for i in self.inputs for axon in i.axons)]
+        self.synapses = SynapseState(
+            self.block_info,
+            sources,
+            pes_error_scale=self.synapses.pes_error_scale,
+            strict=self.strict,
+        )
+        self.compartment = CompartmentState(
+            self.block_info, strict=self.strict, draws=bool(self.synapses.traces)
+        )
+
+
+# ------------------------------------------------------------------------------------- synapses
+
+
+class Fan:
+    """The weights of a synapse as flat arrays, in which the spikes of a step are looked up at once.
+
+    A row is what one spike adds to the compartments: one for each array of weights and atom. An
+    axon leads to the row of its array and the spike's atom, moved on by the axon's base.
+
+    Parameters
+    ----------
+    synapse : nengo_loihi.block.Synapse
+        One that `can_flatten` answers for.
+    """
+
+    def __init__(self, synapse: Synapse):
+        self.synapse = synapse
+        self.bases, first_rows = _axon_table(synapse)
+        self.first_rows = first_rows * synapse.weights[0].shape[0]
+        self.moved = bool(np.any(self.bases != 0))
+        self.lengths = np.repeat(
+            [weights.shape[1] for weights in synapse.weights], synapse.weights[0].shape[0]
+        )
+        self.starts = np.cumsum(self.lengths) - self.lengths
+        self.indices = _flat(synapse.indices).astype(np.intp)
+        self.refresh()
+        width = self.lengths[0]
+        # integers may be added in any order
+        self.dense = bool(
+            np.issubdtype(self.weights.dtype, np.integer)
+            and not self.moved
+            and width > 0
+            and np.all(self.lengths == width)
+            and np.all(self.indices.reshape(-1, width) == np.arange(width))
+        )
+
+    def refresh(self) -> None:
+        """Read the weights again."""
+        self.weights = _flat(self.synapse.weights)
+
+    def add(self, current: np.ndarray, axons: np.ndarray, atoms: np.ndarray | None) -> None:
+        """Add to the compartments' input what spikes bring, in the order of the spikes.
+
+        Parameters
+        ----------
+        current : (n_compartments,) ndarray
+            Changed in place.
+        axons, atoms : (n_spikes,) ndarray of int
+            Where the spikes arrive. Without atoms they are all 0.
+        """
+        rows = self.first_rows[axons]
+        if atoms is not None:
+            rows = rows + atoms
+        if self.moved:
+            bases = self.bases[axons]
+            used = bases >= 0
+            rows, bases = rows[used], bases[used]
+        if self.dense:
+            rows_of_weights = self.weights.reshape(len(self.lengths), -1)
+            total = np.add.reduce(rows_of_weights[rows], axis=0, dtype=current.dtype)
+            current[: len(total)] += total
+            return
+        lengths = self.lengths[rows]
+        ends = np.cumsum(lengths)
+        if not len(ends):
+            return
+        positions = np.repeat(self.starts[rows] - ends + lengths, lengths)
+        positions += np.arange(ends[-1])
+        targets = self.indices[positions]
+        if self.moved:
+            targets += np.repeat(bases, lengths)
+        # unbuffered, one after the other: with floats the order decides about the last bit
+        np.add.at(current, targets, self.weights[positions])
+
+
+def _flat(arrays: Iterable[np.ndarray]) -> np.ndarray:
+    return np.concatenate([array.ravel() for array in arrays])
+
+
+def _axon_table(synapse: Synapse) -> tuple[np.ndarray, np.ndarray]:
+    """Return the base, -1 where it is unused, and the index of the weights for each axon."""
+    bases = [synapse.axon_compartment_base(axon) for axon in range(synapse.n_axons)]
+    weights = [synapse.axon_weight_idx(axon) for axon in range(synapse.n_axons)]
+    return (
+        np.array([-1 if base is None else base for base in bases], dtype=np.intp),
+        np.array(weights, dtype=np.intp),
+    )
+
+
+def can_flatten(
+    synapse: Synapse, axons: Iterable[Axon], n_compartments: int, dtype: np.dtype
+) -> bool:
+    """Return whether adding all spikes at once does what nengo-loihi does for one after the other.
+
+    NumPy's ``x[i] += w`` counts an index once even if ``i`` has it twice, takes negative indices
+    from the end, and raises an error for others out of range. A `Fan` would do none of it.
+
+    Parameters
+    ----------
+    synapse : nengo_loihi.block.Synapse
+        The synapse asked about.
+    axons : iterable of nengo_loihi.block.Axon
+        All that lead to it.
+    n_compartments : int
+        Number of compartments in the synapse's block.
+    dtype : dtype
+        Type of the compartments' input.
+    """
+    weights, indices = synapse.weights, synapse.indices
+    if not weights or len(weights) != len(indices):
+        return False
+    n_atoms = weights[0].shape[0]
+    for w, i in zip(weights, indices, strict=True):
+        if w.dtype != dtype or w.shape != i.shape or w.shape[0] != n_atoms:
+            return False
+        ordered = np.sort(i, axis=1)
+        if np.any(ordered[:, 1:] == ordered[:, :-1]):
+            return False
+    for axon in axons:
+        atoms = axon.compartment_atoms
+        if atoms is not None and np.any((np.asarray(atoms) < 0) | (np.asarray(atoms) >= n_atoms)):
+            return False
+
+    bases, arrays = _axon_table(synapse)
+    bases, arrays = bases[bases >= 0], arrays[bases >= 0]
+    if np.any((arrays < 0) | (arrays >= len(weights))):
+        return False
+    lowest = np.array([i.min(initial=n_compartments) for i in indices])
+    highest = np.array([i.max(initial=-1 - n_compartments) for i in indices])
+    return bool(
+        np.all(bases + lowest[arrays] >= 0) and np.all(bases + highest[arrays] < n_compartments)
+    )
+
+
+class SynapseState(interface.SynapseState):
+    """nengo-loihi's `SynapseState`, with a `Fan` for each synapse of a block if all can have one.
+
+    Parameters
+    ----------
+    block_info : nengo_loihi.emulator.interface.BlockInfo
+        The blocks of the model.
+    axons : iterable of nengo_loihi.block.Axon
+        All axons of blocks and inputs.
+    pes_error_scale : float
+        Scale of the errors of PES learning rules.
+    strict : bool
+        Whether what the chip would lose raises an error, or else warns.
+
+    Attributes
+    ----------
+    fans : dict of {Synapse: Fan}
+        The synapses that get spikes as arrays. For nengo-loihi's code, no spike reaches them.
+    arrived : dict of {Synapse: list of (ndarray, ndarray or None)}
+        The axons and atoms of this step's spikes, for the synapses of ``fans``.
+    """
+
+    def __init__(self, block_info, axons, pes_error_scale=1.0, strict=True):
+        super().__init__(block_info, pes_error_scale=pes_error_scale, strict=strict)
+        leading = {synapse: [] for synapse in self.slices}
+        for axon in axons:
+            leading[axon.target].append(axon)
+        # Whole blocks: in floats it matters which of a block's synapses comes first.
+        self.fans = {
+            synapse: Fan(synapse)
+            for block in block_info.blocks
+            if all(can_flatten(s, leading[s], block.n_neurons, self.dtype) for s in block.synapses)
+            for synapse in block.synapses
+        }
+        self.arrived = {synapse: [] for synapse in self.fans}
+
+    def inject_current(self, t, spike_inputs, all_axons, spiked):
+        """Pass the spikes of inputs and axons to synapses, in nengo-loihi's order."""
+        for queue in (*self.spikes_in.values(), *self.arrived.values()):
+            queue.clear()
+        if t >= 2:  # spikes of inputs take a step to arrive
+            for spike_input in spike_inputs:
+                compartments = np.asarray(spike_input.spike_idxs(t - 1), dtype=np.intp)
+                for axon in spike_input.axons:
+                    self._pass_on(axon, compartments)
+        for axon, where in all_axons.items():
+            self._pass_on(axon, spiked[where].nonzero()[0])
+
+    def _pass_on(self, axon: Axon, compartments: np.ndarray) -> None:
+        if not len(compartments):
+            return
+        if axon.target not in self.fans:
+            spikes = axon.map_spikes(compartments)
+            self.spikes_in[axon.target].extend(s for s in spikes if s is not None)
+            return
+        axons, atoms = axon.map_axon(compartments), axon.compartment_atoms
+        if atoms is not None:
+            atoms = atoms[compartments]
+        used = axons >= 0
+        if not used.all():
+            axons, atoms = axons[used], None if atoms is None else atoms[used]
+        self.arrived[axon.target].append((axons, atoms))
+
+    def update_input(self, input):
+        """Add what the spikes bring to the compartments' input."""
+        for synapse, fan in self.fans.items():
+            current = input[0, self.slices[synapse]]
+            for axons, atoms in self.arrived[synapse]:
+                fan.add(current, axons, atoms)
+        super().update_input(input)
+
+    def update_traces(self, t, rng):
+        """Note which axons have spiked, then let nengo-loihi update the traces."""
+        for synapse, spiked in self.trace_spikes.items():
+            for axons, _ in self.arrived.get(synapse, ()):
+                before = len(spiked)
+                spiked.update(axons.tolist())
+                for _ in range(before + len(axons) - len(spiked)):
+                    self.error("Synaptic trace spikes lost")
+        super().update_traces(t, rng)
+
+    def update_weights(self, t, rng):
+        """Let nengo-loihi update the weights that are learned, and read them again."""
+        super().update_weights(t, rng)
+        for synapse in self.pes_errors:
+            if synapse in self.fans and t % synapse.learn_epoch == 0:
+                self.fans[synapse].refresh()
+
+
+# ---------------------------------------------------------------------------------- compartments
+
+
+class CompartmentState(interface.CompartmentState):
+    """nengo-loihi's `CompartmentState`, whose update of integers makes no temporary arrays.
+
+    Parameters
+    ----------
+    block_info : nengo_loihi.emulator.interface.BlockInfo
+        The blocks of the model.
+    strict : bool
+        Whether overflow raises an error, or else warns.
+    draws : bool
+        Whether anything besides noise needs random numbers: then those for the noise are drawn
+        even where no compartment has any.
+    """
+
+    def __init__(self, block_info, strict=True, draws=True):
+        super().__init__(block_info, strict=strict)
+        self._draws = draws
+        kept_u = 2**DECAY_BITS - 1 - self.decay_u.astype(np.int64)
+        kept_v = 2**DECAY_BITS - self.decay_v.astype(np.int64)
+        self._is_fast = bool(
+            self.dtype == np.int32
+            and not np.any(self.noise.enabled)
+            and min(kept_u.min(), kept_v.min()) >= 0
+            and self.vmin.min() > np.iinfo(np.int32).min
+        )
+        # what is kept in a step; exact, as are the products of these and 32-bit integers
+        self._kept_u, self._kept_v = kept_u / 2**DECAY_BITS, kept_v / 2**DECAY_BITS
+        self._product = np.zeros(self.n_compartments)
+        self._total = np.zeros_like(self.current)
+        self._mask = np.zeros(self.n_compartments, dtype=bool)
+
+    def update(self, rng):
+        """Advance all compartments by a step."""
+        if not self._is_fast:
+            super().update(rng)
+            return
+        if self._draws:
+            self.noise.sample(rng)
+        arrived = self.input[0]
+        self._check(arrived, Q_BITS, "q0")
+        self._decay(self.current, self._kept_u)
+        self.current += arrived
+        self._check(self.current, U_BITS, "current")
+        total = np.add(self.current, self.bias, out=self._total)
+        self._check(total, U_BITS, "u2")
+
+        self._decay(self.voltage, self._kept_v)
+        self.voltage += total
+        np.maximum(self.voltage, self.vmin, out=self.voltage)
+        np.minimum(self.voltage, self.vmax, out=self.voltage)
+        np.copyto(self.voltage, 0, where=np.greater(self.ref_count, 0, out=self._mask))
+
+        np.greater(self.voltage, self.vth, out=self.spiked)
+        np.copyto(self.voltage, 0, where=self.spiked)
+        np.copyto(self.ref_count, self.ref, where=self.spiked)
+        self.ref_count -= 1
+        np.maximum(self.ref_count, 0, out=self.ref_count)
+        self.spike_count += self.spiked
+
+    def _decay(self, state: np.ndarray, kept: np.ndarray) -> None:
+        # nengo-loihi's shift of the magnitude is a rounding towards zero, and so is the conversion
+        np.multiply(state, kept, out=self._product)
+        np.copyto(state, self._product, casting="unsafe")
+
+    def _check(self, state: np.ndarray, bits: int, name: str) -> None:
+        if np.minimum.reduce(state) < -(2**bits) or np.maximum.reduce(state) >= 2**bits:
+            self._overflow(state, bits=bits, name=name)
