@@ -331,6 +331,8 @@ class CompartmentState(interface.CompartmentState):
         self._kept_u, self._kept_v = kept_u / 2**DECAY_BITS, kept_v / 2**DECAY_BITS
         self._product = np.zeros(self.n_compartments)
         self._total = np.zeros_like(self.current)
+        self._moved = np.zeros(self.n_compartments, dtype=np.int32)
+        self._unsigned = self._moved.view(np.uint32)
         self._mask = np.zeros(self.n_compartments, dtype=bool)
 
     def update(self, rng):
@@ -367,5 +369,7 @@ class CompartmentState(interface.CompartmentState):
         np.copyto(state, self._product, casting="unsafe")
 
     def _check(self, state: np.ndarray, bits: int, name: str) -> None:
-        if np.minimum.reduce(state) < -(2**bits) or np.maximum.reduce(state) >= 2**bits:
+        # moved up, the range starts at 0, and what lies below it is large without a sign
+        np.add(state, 2**bits, out=self._moved)
+        if np.maximum.reduce(self._unsigned) >= 2 ** (bits + 1):
             self._overflow(state, bits=bits, name=name)
