@@ -66,6 +66,7 @@ benchmarks: data
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/surrogate_training.py
 	$(BIN)/python benchmarks/adaptive_inference.py
+	$(BIN)/python benchmarks/emulator.py
 	$(BIN)/python benchmarks/agreement.py
 
 backend-tests: $(VENV)/installed
