@@ -66,8 +66,8 @@ benchmarks: data
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/surrogate_training.py
 	$(BIN)/python benchmarks/adaptive_inference.py
-	$(BIN)/python benchmarks/emulator.py
 	$(BIN)/python benchmarks/agreement.py
+	$(BIN)/python benchmarks/emulator.py
 
 backend-tests: $(VENV)/installed
 	$(BIN)/python tools/backend_tests.py

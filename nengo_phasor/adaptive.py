@@ -12,6 +12,16 @@ from nengo_phasor import dynamics
 from nengo_phasor.surrogates import Surrogate, SurrogateParam, heaviside
 
 
+def check_intercepts(neurons: NeuronType, intercepts: np.ndarray) -> None:
+    """Refuse intercepts at which, or above which, neurons would have to have their highest rate."""
+    if np.any(intercepts >= 1):
+        raise ValidationError(
+            f"must be less than 1, where the rate is the highest, got {intercepts.max():.4g}",
+            attr="intercepts",
+            obj=neurons,
+        )
+
+
 class AdaptiveSpikingRate(NeuronType):
     r"""The transfer function of `AdaptiveSpiking`: its mean output at a constant activation.
 
@@ -162,12 +172,7 @@ class AdaptiveSpikingRate(NeuronType):
                 attr="max_rates",
                 obj=self,
             )
-        if np.any(intercepts >= 1):
-            raise ValidationError(
-                f"must be less than 1, where the rate is the highest, got {intercepts.max():.4g}",
-                attr="intercepts",
-                obj=self,
-            )
+        check_intercepts(self, intercepts)
         highest = dynamics.adaptive_transfer_inverse(np, max_rates * self.amplitude, c)
         gain = (highest - 0.5 * self.theta_0) / (1.0 - intercepts)
         return gain, highest - gain

@@ -9,7 +9,7 @@ from nengo.neurons import NeuronType
 from nengo.params import EnumParam, NumberParam
 
 from nengo_phasor import dynamics
-from nengo_phasor.adaptive import AdaptiveSpiking, AdaptiveSpikingRate
+from nengo_phasor.adaptive import AdaptiveSpiking, AdaptiveSpikingRate, check_intercepts
 from nengo_phasor.phases import STEP_TOLERANCE, steps_per_cycle
 from nengo_phasor.surrogates import PiecewiseLinear, Surrogate, SurrogateParam, heaviside
 
@@ -249,12 +249,7 @@ class SurrogateLIF(NeuronType):
         intercepts = np.atleast_1d(np.asarray(intercepts, dtype=float))
         if np.any(max_rates <= 0):
             raise ValidationError(f"must be > 0 Hz, got {max_rates.min():.4g}", "max_rates", self)
-        if np.any(intercepts >= 1):
-            raise ValidationError(
-                f"must be less than 1, where the rate is the highest, got {intercepts.max():.4g}",
-                attr="intercepts",
-                obj=self,
-            )
+        check_intercepts(self, intercepts)
         highest = dynamics.leaky_rate_inverse(np, max_rates, self.tau_rc)
         gain = (highest - self._rheobase) / (1.0 - intercepts)
         return gain, highest - gain

@@ -50,6 +50,12 @@ class Claim(NamedTuple):
         comparison, number = self.bound.split()
         return bool(COMPARISONS[comparison](self.value, float(number)))
 
+    @property
+    def verdict(self) -> str:
+        """A line that says whether it does."""
+        verdict = "holds" if self.holds else "FAILS"
+        return f"{verdict}  {self.name}: {self.value:.4f} {self.unit} {self.bound}"
+
 
 def report(
     settings: Mapping[str, Any],

@@ -273,8 +273,7 @@ def make_results(output: Path):
     settings = {"wait_s": WAIT, "duration_s": DURATION, "S": "401 from 0 to 20 theta_0"}
     results.write(output, results.report(settings, [], figures, found))
     for claim in found:
-        verdict = "holds" if claim.holds else "FAILS"
-        click.echo(f"{verdict}  {claim.name}: {claim.value:.4f} {claim.unit} {claim.bound}")
+        click.echo(claim.verdict)
 
 
 @main.command("figures")

@@ -208,8 +208,7 @@ def shown(images: int | None, trials: int | None) -> tuple[Callable, Callable]:
 def echo_claims(claims: Iterable[results.Claim]) -> None:
     """Say what was promised, and whether it holds."""
     for claim in claims:
-        verdict = "holds" if claim.holds else "FAILS"
-        click.echo(f"{verdict}  {claim.name}: {claim.value:.4f} {claim.unit} {claim.bound}")
+        click.echo(claim.verdict)
 
 
 def echo_accuracies(found: dict[str, Any]) -> None:

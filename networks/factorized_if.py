@@ -324,8 +324,7 @@ def make_results(output: Path, runs: Path, seeds: int, training_seeds: int, resu
     found = claims(resets, trained)
     results.write(output, results.report(settings, list(range(seeds)), figures, found))
     for claim in found:
-        verdict = "holds" if claim.holds else "FAILS"
-        click.echo(f"{verdict}  {claim.name}: {claim.value:.4f} {claim.unit} {claim.bound}")
+        click.echo(claim.verdict)
 
 
 if __name__ == "__main__":

@@ -366,8 +366,7 @@ def make_results(output, runs, seeds, data, images, batches, resume):
     figures = {**runs_of, "lost_at_60_percent_removed": lost}
     results.write(output, results.report(settings, seeds, figures, claims))
     for claim in claims:
-        verdict = "holds" if claim.holds else "FAILS"
-        click.echo(f"{verdict}  {claim.name}: {claim.value:.4f} {claim.bound}")
+        click.echo(claim.verdict)
 
 
 if __name__ == "__main__":

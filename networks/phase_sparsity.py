@@ -316,8 +316,7 @@ def make_results(output, runs, figures, seeds, data, images, batches, resume):
     results.write(output, results.report(settings, seeds, content, claims))
     report.draw(networks, loaded.x_test[:1000], figures)
     for claim in claims:
-        verdict = "holds" if claim.holds else "FAILS"
-        click.echo(f"{verdict}  {claim.name}: {claim.value:.4f} {claim.bound}")
+        click.echo(claim.verdict)
 
 
 if __name__ == "__main__":

@@ -328,8 +328,7 @@ def make_results(
     }
     results.write(output, results.report(settings, seeds, found, made))
     for claim in made:
-        verdict = "holds" if claim.holds else "FAILS"
-        click.echo(f"{verdict}  {claim.name}: {claim.value:.4f} {claim.bound}")
+        click.echo(claim.verdict)
 
 
 @main.command()

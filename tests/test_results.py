@@ -33,7 +33,10 @@ def test_readme_quotes_the_committed_results():
     [(0.875, ">= 0.875", True), (0.8749, ">= 0.875", False), (1.2, "<= 1.0", False)],
 )
 def test_claims(value, bound, holds):
-    assert results.Claim("accuracy", value, "", bound).holds is holds
+    claim = results.Claim("accuracy", value, "points", bound)
+    assert claim.holds is holds
+    word = "holds" if holds else "FAILS"
+    assert claim.verdict == f"{word}  accuracy: {value:.4f} points {bound}"
 
 
 def test_a_failing_write_leaves_the_old_file(tmp_path):

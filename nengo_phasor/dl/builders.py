@@ -32,8 +32,8 @@ def heaviside(surrogate=None):
     return step if surrogate is not None else lambda x: tf.cast(x >= 0, x.dtype)
 
 
-class ResonateAndFireBuilder(TFNeuronBuilder):
-    """Runs `.dynamics.resonate_and_fire`, in training too: with a surrogate, through time."""
+class SpikingBuilder(TFNeuronBuilder):
+    """Base of those that run spikes in training too: with a surrogate, through time."""
 
     def build_pre(self, signals, config):
         """Compute the constants; merged operators have equal neuron types."""
@@ -41,21 +41,18 @@ class ResonateAndFireBuilder(TFNeuronBuilder):
         neurons = self.ops[0].neurons
         self.constants = neurons.constants(signals.dt_val)
         self.heaviside = heaviside(neurons.surrogate)
+
+
+class ResonateAndFireBuilder(SpikingBuilder):
+    """Runs `.dynamics.resonate_and_fire`."""
 
     def step(self, J, dt, voltage, current):
         """Return the output and the new states."""
         return dynamics.resonate_and_fire(J, voltage, current, self.constants, self.heaviside)
 
 
-class SurrogateLIFBuilder(TFNeuronBuilder):
-    """Runs `.dynamics.leaky_spike`, in training too: through time."""
-
-    def build_pre(self, signals, config):
-        """Compute the constants; merged operators have equal neuron types."""
-        super().build_pre(signals, config)
-        neurons = self.ops[0].neurons
-        self.constants = neurons.constants(signals.dt_val)
-        self.heaviside = heaviside(neurons.surrogate)
+class SurrogateLIFBuilder(SpikingBuilder):
+    """Runs `.dynamics.leaky_spike`."""
 
     def step(self, J, dt, voltage):
         """Return the output and the new state."""
@@ -75,15 +72,14 @@ class AdaptiveSpikingRateBuilder(TFNeuronBuilder):
         return dynamics.adaptive_transfer(tf, J, self.transfer)
 
 
-class AdaptiveSpikingBuilder(AdaptiveSpikingRateBuilder):
+class AdaptiveSpikingBuilder(SpikingBuilder):
     """Runs `.dynamics.adaptive_spike`; trains through time, or with the transfer function."""
 
     def build_pre(self, signals, config):
-        """Compute the constants; merged operators have equal neuron types."""
+        """Compute the constants, and say which way to train."""
         super().build_pre(signals, config)
         neurons = self.ops[0].neurons
-        self.constants = neurons.constants(signals.dt_val)
-        self.heaviside = heaviside(neurons.surrogate)
+        self.transfer = neurons.transfer
         # What NengoDL calls spiking trains with `training_step`.
         self.spiking = neurons.surrogate is None
 
