@@ -1,0 +1,360 @@
+"""Displays for Nengo GUI: nodes that draw what they are told.
+
+Each function makes a `nengo.Node` in the current network. Connect to it what it is to show, without
+a synapse, and choose "HTML" from its menu in Nengo GUI. A display changes nothing in the network,
+and draws only when somebody looks: in any other simulator it just listens.
+
+What they draw is in `.drawings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+from numpy.typing import NDArray
+
+from nengo_phasor import phases
+from nengo_phasor.drawings import classes_svg, clock_svg, dial_svg, image_svg
+
+LATE = 1.5
+"""Cycles without a spike after which it is missing."""
+
+
+class Display:
+    """A node's function that remembers what it was told, and draws it when it is asked to.
+
+    Nengo GUI asks for ``_nengo_html_`` after every step. ``drawing`` is what a subclass draws.
+    """
+
+    size_in: int
+
+    def __init__(self):
+        self._drawn = None
+
+    def __call__(self, t: float, x: NDArray):
+        """Take in what comes at a time (s); return the node's output, if it has one."""
+        raise NotImplementedError("Displays must take in their input")
+
+    def drawing(self) -> str:
+        """Return the drawing of what was taken in."""
+        raise NotImplementedError("Displays must provide a drawing")
+
+    def forget(self) -> None:
+        """Have it drawn anew when it is next asked for."""
+        self._drawn = None
+
+    @property
+    def _nengo_html_(self) -> str:
+        if self._drawn is None:
+            self._drawn = self.drawing()
+        return self._drawn
+
+
+def _node(display: Display, label: str, size_out: int = 0) -> nengo.Node:
+    return nengo.Node(display, size_in=display.size_in, size_out=size_out, label=label)
+
+
+def _positive_integer(value: Any, attr: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValidationError(f"must be a positive integer, got {value!r}", attr=attr)
+    return int(value)
+
+
+def _range(low: float, high: float) -> tuple[float, float]:
+    if not low < high:
+        raise ValidationError(f"must be greater than low, {low}, got {high}", attr="high")
+    return low, high
+
+
+# ------------------------------------------------------------------------------------ phase clock
+
+
+class LatestPhases:
+    """The phases of neurons' latest spikes, and whether they are recent.
+
+    Parameters
+    ----------
+    n_neurons : int
+    frequency : float
+        Of the rhythm, in Hz.
+    dt : float
+        The time step, in seconds.
+    """
+
+    def __init__(self, n_neurons: int, frequency: float, dt: float):
+        phases.steps_per_cycle(frequency, dt)
+        self.frequency, self.dt = frequency, dt
+        self.phase = np.full(_positive_integer(n_neurons, "n_neurons"), np.nan)
+        self.time = np.full(n_neurons, -np.inf)
+        self.now = 0.0
+
+    def update(self, t: float, spiked: NDArray[np.bool_]) -> bool:
+        """Take in a step's spikes; return whether anything is different now.
+
+        A time before the last one is that of a new simulation: nothing is known of it yet.
+        """
+        if t < self.now:
+            self.phase[:], self.time[:] = np.nan, -np.inf
+        before, new = self.recent, t < self.now or bool(np.any(spiked))
+        self.now = t
+        self.phase[spiked] = phases.from_times(t - 0.5 * self.dt, self.frequency)
+        self.time[spiked] = t
+        return new or not np.array_equal(before, self.recent)
+
+    @property
+    def recent(self) -> NDArray[np.bool_]:
+        """Which neurons spiked within the last `LATE` cycles."""
+        return self.now - self.time < LATE / self.frequency
+
+
+class PhaseClock(Display):
+    """What `phase_clock` puts in its node."""
+
+    def __init__(self, n_neurons: int, frequency: float, sparsified: bool, dt: float):
+        super().__init__()
+        self.latest = LatestPhases(n_neurons, frequency, dt)
+        self.size_in = n_neurons * (1 + sparsified)
+        self.sent = np.zeros(n_neurons, dtype=bool)
+
+    def __call__(self, t, x):
+        spiked = np.reshape(x, (-1, len(self.sent))) != 0
+        own, sent = spiked.any(axis=0), spiked[-1]
+        self.sent[own] = sent[own]
+        if self.latest.update(t, own):
+            self.forget()
+
+    def drawing(self):
+        return clock_svg(self.latest.phase, self.sent & self.latest.recent)
+
+
+def phase_clock(
+    n_neurons: int,
+    frequency: float = 10.0,
+    sparsified: bool = False,
+    dt: float = 0.001,
+    label: str = "phase clock",
+) -> nengo.Node:
+    """Make a display of each neuron's phase, as a hand on the unit circle.
+
+    A hand turns grey when its spike is missing: where the sparsifier left it out, or when none has
+    come for a cycle and a half. It stays at the phase that was last seen. The black mark on the
+    right is the reference, phase 0; phases grow counter-clockwise.
+
+    Parameters
+    ----------
+    n_neurons : int
+        The node takes spikes of so many neurons: connect ``ensemble.neurons``.
+    frequency : float
+        Of the rhythm, in Hz.
+    sparsified : bool
+        Whether the node takes as many values again: what is sent of these spikes behind a
+        sparsifier.
+    dt : float
+        The simulation's time step, in seconds.
+    label : str
+        Of the node.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If n_neurons is not a positive integer, frequency or dt not positive, or a cycle has fewer
+        than 4 steps.
+
+    Examples
+    --------
+    ::
+
+        clock = displays.phase_clock(3, sparsified=True)
+        nengo.Connection(neurons, clock[:3], synapse=None)
+        nengo.Connection(neurons, clock[3:], synapse=ArcSparsifier(0.1))
+    """
+    return _node(PhaseClock(n_neurons, frequency, sparsified, dt), label)
+
+
+# ------------------------------------------------------------------------------------------ images
+
+
+class Image(Display):
+    """What `image` puts in its node."""
+
+    def __init__(self, shape: Sequence[int], low: float, high: float):
+        super().__init__()
+        if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)):
+            raise ValidationError(
+                f"must be (height, width), with 1 or 3 channels if any, got {tuple(shape)}", "shape"
+            )
+        shape = tuple(_positive_integer(size, "shape") for size in shape)
+        self.shape = shape[:2] if shape[-1] == 1 and len(shape) == 3 else shape
+        self.range = _range(low, high)
+        self.size_in = int(np.prod(self.shape))
+        self.values = np.zeros(self.size_in)
+
+    def __call__(self, t, x):
+        if not np.array_equal(x, self.values):
+            self.values = np.array(x)
+            self.forget()
+
+    def drawing(self):
+        return image_svg(self.values.reshape(self.shape), *self.range)
+
+
+def image(
+    shape: Sequence[int], low: float = 0.0, high: float = 1.0, label: str = "image"
+) -> nengo.Node:
+    """Make a display of an image, such as a digit or a garment.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Height and width, and 3 for red, green and blue. The node takes the flat image, channels
+        last.
+    low, high : float
+        The values that are black and white; beyond them nothing gets darker or lighter.
+    label : str
+        Of the node.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the shape is no image's, or high not greater than low.
+    """
+    return _node(Image(shape, low, high), label)
+
+
+# ----------------------------------------------------------------------------------------- classes
+
+
+class Classes(Display):
+    """What `classes` puts in its node."""
+
+    def __init__(self, names: Sequence[str], low: float, high: float):
+        super().__init__()
+        self.names = tuple(map(str, names))
+        if len(self.names) < 2 or isinstance(names, str):
+            raise ValidationError(f"must be two names at least, got {names!r}", attr="names")
+        self.range = _range(low, high)
+        self.size_in = len(self.names)
+        self.values = np.zeros(self.size_in)
+
+    def __call__(self, t, x):
+        self.values = np.array(x)
+        self.forget()
+
+    def drawing(self):
+        return classes_svg(self.names, self.values, *self.range)
+
+
+def classes(
+    names: Sequence[str], low: float = 0.0, high: float = 1.0, label: str = "class"
+) -> nengo.Node:
+    """Make a display of a classifier's outputs: a bar for each, the highest one named on top.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the classes. The node takes a value for each.
+    low, high : float
+        The values of no bar, and of a whole one.
+    label : str
+        Of the node.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there are fewer than two names, or high is not greater than low.
+    """
+    return _node(Classes(names, low, high), label)
+
+
+class PhaseClasses(Classes):
+    """What `phase_classes` puts in its node."""
+
+    def __init__(self, names: Sequence[str], frequency: float, dt: float):
+        super().__init__(names, -1.0, 1.0)
+        self.latest = LatestPhases(len(self.names), frequency, dt)
+
+    def __call__(self, t, x):
+        if self.latest.update(t, x != 0):
+            heard = np.where(self.latest.recent, self.latest.phase, 0.0)
+            self.values = np.cos(np.pi * (heard - 0.5))
+            self.forget()
+        return self.values
+
+
+def phase_classes(
+    names: Sequence[str], frequency: float = 10.0, dt: float = 0.001, label: str = "class"
+) -> nengo.Node:
+    r"""Make a display of a phasor classifier's decision: the output nearest to phase 1/2.
+
+    The node takes the outputs' spikes. It gives the similarities that it draws,
+    :math:`\cos(\pi (p - 1/2))`, where a missing spike counts as one of phase 0; see
+    `.metrics.phase_class`.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the classes.
+    frequency : float
+        Of the rhythm, in Hz.
+    dt : float
+        The simulation's time step, in seconds.
+    label : str
+        Of the node.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there are fewer than two names, frequency or dt is not positive, or a cycle has fewer
+        than 4 steps.
+    """
+    display = PhaseClasses(names, frequency, dt)
+    return _node(display, label, display.size_in)
+
+
+# --------------------------------------------------------------------------------------- precision
+
+
+class PrecisionDial(Display):
+    """What `precision_dial` puts in its node."""
+
+    size_in = 1
+
+    def __init__(self, low: float, high: float):
+        super().__init__()
+        if not 0 < high < low:
+            raise ValidationError(
+                f"must be between 0 and low, {low}, for the greater precision, got {high}", "high"
+            )
+        self.low, self.high = low, high
+        self.m_f = low
+
+    def __call__(self, t, x):
+        if x[0] != self.m_f and x[0] > 0:
+            self.m_f = float(x[0])
+            self.forget()
+
+    def drawing(self):
+        return dial_svg(self.m_f, self.low, self.high)
+
+
+def precision_dial(low: float, high: float, label: str = "precision") -> nengo.Node:
+    """Make a display of the precision m_f of adaptive neurons, for `.arousal.Arousal`.
+
+    Parameters
+    ----------
+    low, high : float
+        m_f at low precision and, smaller, at high precision: the dial's ends. The node takes the
+        m_f in use; the needle stays where it is for values that are none, 0 or less.
+    label : str
+        Of the node.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If high is not between 0 and low.
+    """
+    return _node(PrecisionDial(low, high), label)
