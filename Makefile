@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 export NENGO_PHASOR_DATA ?= .data
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help data demo test lint format results benchmarks backend-tests clean
+.PHONY: help data demo test docs lint format results benchmarks backend-tests clean
 
 help:
 	@echo "make demo           train on FashionMNIST, turn to spikes, sparsify; opens nothing, prints where"
 	@echo "make test           lint and all tests"
+	@echo "make docs           build the documentation: docs/_build/html/index.html"
 	@echo "make results        make results/*.json of the papers' systems again (hours); MNIST and"
 	@echo "                    CIFAR-10 are wanted in the folder NENGO_PHASOR_DATA"
 	@echo "make benchmarks     make results/benchmark_*.json again"
@@ -24,7 +25,7 @@ $(VENV)/installed: setup.cfg pyproject.toml
 	@echo "== Installing into $(VENV) (a few minutes the first time)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet "setuptools<81" wheel
-	$(BIN)/pip install --quiet --no-build-isolation --editable ".[all,test]"
+	$(BIN)/pip install --quiet --no-build-isolation --editable ".[all,test,docs]"
 	@touch $@
 
 data: $(VENV)/installed
@@ -37,6 +38,11 @@ demo: data
 test: $(VENV)/installed lint
 	@echo "== Tests"
 	$(BIN)/python -m pytest
+
+# Links to other sites are not checked: that takes the internet (sphinx-build -b linkcheck does it).
+docs: $(VENV)/installed
+	$(BIN)/sphinx-build -W --keep-going -n -q docs docs/_build/html
+	@echo "Look at docs/_build/html/index.html"
 
 lint: $(VENV)/installed
 	@echo "== Format and lint"
@@ -74,4 +80,4 @@ backend-tests: $(VENV)/installed
 	$(BIN)/python tools/nengo_tests.py
 
 clean:
-	rm -rf $(VENV) .data runs build *.egg-info
+	rm -rf $(VENV) .data runs build docs/_build docs/generated *.egg-info

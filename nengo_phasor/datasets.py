@@ -230,6 +230,21 @@ def _download(name: str) -> str:
     return (run.stderr.strip().splitlines() or [f"ended with status {run.returncode}"])[-1]
 
 
+def locate(name: str, folder: PathLike | None = None) -> Path | None:
+    """The folder that has a data set's files, or None; nothing is read, nothing downloaded.
+
+    Parameters
+    ----------
+    name : str
+        A key of `DATASETS`.
+    folder : path, optional
+        As `load` takes it.
+    """
+    source = DATASETS[name]
+    found = filter(None, (_find(source, root, []) for root in _roots(source, folder)))
+    return next((paths[0].parent for _, paths in found), None)
+
+
 def load(name: str, folder: PathLike | None = None) -> Dataset:
     """A data set by its name in `DATASETS`.
 

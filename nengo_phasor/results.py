@@ -76,10 +76,10 @@ def report(
     }
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the installed packages that matter."""
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Return the versions of Python and of those packages that are installed."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in packages:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

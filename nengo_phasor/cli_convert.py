@@ -1,0 +1,244 @@
+"""``nengo-phasor convert``: turn a trained network to spikes, and measure what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import nengo
+import numpy as np
+
+import nengo_phasor
+from nengo_phasor import compat, datasets, energy, metrics, phases, results
+from nengo_phasor.convert import to_adaptive, to_spiking
+from nengo_phasor.networks import PhasorDense, RandomProjection
+
+click = compat.require("click")
+tqdm = compat.require("tqdm").tqdm
+
+SPARSIFIERS = {
+    "arc": nengo_phasor.ArcSparsifier,
+    "field": nengo_phasor.FieldSparsifier,
+    "random": nengo_phasor.RandomSparsifier,
+}
+
+
+@click.group()
+def convert():
+    """Turn a trained network to spikes.
+
+    \b
+    nengo-phasor convert adaptive digits.keras --set mnist
+    nengo-phasor convert phasor networks/params/local_rhythms.npz --sparsifier arc
+
+    Says what becomes of it: how many neurons and synapses, how accurate, how many spikes; writes
+    it as JSON with --output. In Python, nengo_phasor.convert gives you the network itself:
+
+    \b
+    converted = nengo_phasor.convert.to_adaptive(keras_model)
+    spiking, new = nengo_phasor.convert.to_spiking(phase_domain_network)
+    """
+
+
+def shared(command):
+    """Add the options that both conversions have."""
+    for option in (
+        click.option(
+            "--output",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Write what is found to this JSON file.",
+        ),
+        click.option("--data", type=click.Path(), help="Folder with the data set."),
+        click.option(
+            "--images",
+            default=100,
+            show_default=True,
+            type=click.IntRange(1),
+            help="Run so many of its first test items.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def set_option(default: str | None):
+    """Return the option that names the data set."""
+    return click.option(
+        "--set",
+        "name",
+        default=default,
+        show_default=True,
+        type=click.Choice(list(datasets.DATASETS)),
+        help="Data set to measure accuracy on.",
+    )
+
+
+existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@convert.command("adaptive")
+@click.argument("model", type=existing_file)
+@click.option(
+    "--m-f", default=0.1, show_default=True, help="Coding precision: smaller, more spikes."
+)
+@click.option("--steps", default=500, show_default=True, type=click.IntRange(1), help="Of 1 ms.")
+@set_option(None)
+@shared
+def convert_adaptive(model, m_f, steps, name, images, data, output):
+    """Turn a Keras MODEL into adaptive spiking neurons.
+
+    MODEL is a file that the model's save() wrote, trained with HalfSigmoid layers in Keras 2 (which
+    tf.keras is after import nengo_dl). Without --set, only the conversion is checked, on random
+    inputs. Images are given to it as values in [0, 1].
+
+    \b
+    nengo-phasor convert adaptive digits.keras --set mnist --m-f 0.2
+    """
+    compat.require("nengo_dl")
+    keras = compat.require("tensorflow").keras
+    nengo_phasor.dl  # noqa: B018  (registers HalfSigmoid)
+    try:
+        trained = keras.models.load_model(model, compile=False)
+    except Exception as error:  # Keras raises whatever its parts raise
+        raise click.ClickException(
+            f"{model} is no model that Keras 2 can load; save it with tf.keras as it is after "
+            f"import nengo_dl: {error}"
+        ) from error
+    converted = to_adaptive(trained)
+    shape = tuple(trained.input_shape[1:])
+    if name:
+        x, y = first_items(name, data, images)
+        if np.size(x[0]) != np.prod(shape):
+            raise click.ClickException(f"{model} takes {shape}; {name} has items of {x.shape[1:]}")
+    else:
+        x = np.random.default_rng(0).random((16, *shape))
+    x = x.reshape(len(x), *shape).astype(np.float32)
+    found: dict[str, Any] = {
+        "neurons": {name: layer.n_neurons for name, layer in converted.layers.items()},
+        "synapses": energy.multiply_accumulates(converted.network),
+        "rate network differs from Keras by": converted.verify(x[:16]),
+    }
+    if name:
+        converted.set_precision(m_f)
+        with converted.network:
+            probes = [nengo.Probe(layer.neurons) for layer in converted.layers.values()]
+        right, spikes = [], 0.0
+        with nengo_phasor.layerwise.Simulator(converted.network, dtype="float32") as sim:
+            for part in chunks(len(x)):
+                seen = sim.predict({converted.input: x[part].reshape(-1, 1, x[0].size)}, steps)
+                right.extend(seen[converted.output][:, -1].argmax(axis=-1) == y[part])
+                for layer, probe in zip(converted.layers.values(), probes, strict=True):
+                    amplitude = layer.neuron_type.amplitude
+                    spikes += metrics.spike_counts(seen[probe], sim.dt, amplitude).sum()
+        analog = trained.predict(x, verbose=0).argmax(axis=-1)
+        n_neurons = sum(found["neurons"].values())
+        found |= {
+            "accuracy of the Keras model": float(metrics.accuracy(analog, y)),
+            "accuracy in spikes": float(np.mean(right)),
+            "firing rate (Hz)": float(spikes / (len(x) * n_neurons * steps * sim.dt)),
+        }
+    settings = {"model": model.name, "m_f": m_f, "steps": steps, "set": name, "items": len(x)}
+    report(found, settings, output)
+
+
+@convert.command("phasor")
+@click.argument("params", type=existing_file)
+@click.option("--sparsifier", type=click.Choice(list(SPARSIFIERS)), help="After each layer.")
+@click.option("--strength", default=0.1, show_default=True, help="Of the sparsifier, 0 to 1.")
+@click.option("--cycles", default=8, show_default=True, type=click.IntRange(1), help="To run for.")
+@set_option("fashion_mnist")
+@shared
+def convert_phasor(params, sparsifier, strength, cycles, name, images, data, output):
+    """Turn a phasor network into resonate-and-fire neurons.
+
+    PARAMS is an npz file of a classifier's weights_0, bias_0, weights_1, ... and of the random
+    projection that makes phases of pixels, seed and spread, as networks/params/local_rhythms.npz
+    is. Receivers take a spike that the sparsifier left out for one at the reference.
+
+    \b
+    nengo-phasor convert phasor networks/params/local_rhythms.npz --sparsifier arc --strength 0.1
+    """
+    arrays = datasets.load_params(params, ("weights_0", "bias_0", "seed", "spread"))
+    network, probes = phasor_network(arrays)
+    x, y = first_items(name, data, images)
+    project = RandomProjection(
+        np.size(x[0]), network.input.size_out // 2, float(arrays["spread"]), int(arrays["seed"])
+    )
+    x = project.encode(x.reshape(len(x), -1).astype(np.float32))
+    synapse = SPARSIFIERS[sparsifier](strength) if sparsifier else None
+    frequency = nengo_phasor.ResonateAndFire().frequency
+    twins = {"dense": to_spiking(network)}
+    if synapse:
+        twins[sparsifier] = to_spiking(network, None, synapse, assume_reference=True)
+    with nengo_phasor.layerwise.Simulator(network) as sim:
+        rows = sim.predict({network.input: phases.to_rows(x)[:, None]})[probes[-1]][:, 0]
+    decoded = phases.from_complex(phases.from_rows(rows))
+    found: dict[str, Any] = {
+        "neurons": [probe.size_in // 2 for probe in probes],
+        "synapses": sum(v.size for k, v in arrays.items() if k.startswith("weights_")),
+        "accuracy in the phase domain": float(metrics.accuracy(metrics.phase_class(decoded), y)),
+    }
+    for label, (twin, new) in twins.items():
+        right, spikes = [], 0.0
+        with nengo_phasor.layerwise.Simulator(twin, dtype="float32") as sim:
+            n_steps = round(cycles * phases.steps_per_cycle(frequency, sim.dt))
+            for part in chunks(len(x)):
+                seen = sim.predict({new[network.input]: x[part, None]}, n_steps)
+                raster = seen[new[probes[-1]]]
+                last = phases.from_raster(raster, frequency, sim.dt, cycles)[:, -1]
+                right.extend(metrics.phase_class(last) == y[part])
+                spikes += sum(metrics.spike_counts(seen[new[p]], sim.dt).sum() for p in probes)
+        found[f"accuracy in spikes, {label}"] = float(np.mean(right))
+        found[f"spikes per item, {label}"] = spikes / len(x)
+    settings = {"params": params.name, "sparsifier": str(synapse), "cycles": cycles}
+    report(found, {**settings, "set": name, "items": len(x)}, output)
+
+
+def phasor_network(arrays: Mapping[str, np.ndarray]) -> tuple[nengo.Network, list[nengo.Probe]]:
+    """Return fully connected layers of phasors with these weights, and a probe of each layer."""
+    depth = sum(name.startswith("weights_") for name in arrays)
+    with nengo.Network() as network:
+        layers = [
+            PhasorDense(*arrays[f"weights_{k}"].shape, arrays[f"weights_{k}"], arrays[f"bias_{k}"])
+            for k in range(depth)
+        ]
+        network.input = nengo.Node(np.zeros(layers[0].input.size_in))
+        nengo.Connection(network.input, layers[0].input, synapse=None)
+        for pre, post in pairwise(layers):
+            nengo.Connection(pre.output, post.input, synapse=None)
+        return network, [nengo.Probe(layer.output) for layer in layers]
+
+
+def first_items(name: str, folder: str | None, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first test items of a data set and their classes; bytes as values in [0, 1]."""
+    data = datasets.load(name, folder)
+    x, y = (data.x_test, data.y_test) if len(data.x_test) else (data.x_train, data.y_train)
+    return (x[:n] / 255 if x.dtype == np.uint8 else x[:n]), y[:n]
+
+
+def chunks(n: int, size: int = 50) -> Iterator[slice]:
+    """Yield the parts of n items that run together, and show how far they are."""
+    for start in tqdm(range(0, n, size), desc=f"in spikes, by {size}", unit="part"):
+        yield slice(start, start + size)
+
+
+def report(found: Mapping[str, Any], settings: Mapping[str, Any], output: Path | None) -> None:
+    """Print what was found; write it with its circumstances, as result files have them."""
+    echo_table(
+        (name, f"{value:.6g}" if isinstance(value, float) else str(value))
+        for name, value in found.items()
+    )
+    if output:
+        results.write(output, results.report(settings, [], found, []))
+        click.echo(f"wrote {output}")
+
+
+def echo_table(rows: Iterable[tuple[str, ...]]) -> None:
+    """Print rows in columns, the last one as long as it likes."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    for *cells, last in rows:
+        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+        click.echo("  " + "  ".join([*padded, last]))

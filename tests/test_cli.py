@@ -1,0 +1,301 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from nengo_phasor import cli, compat, datasets, phases
+from nengo_phasor.networks import RandomProjection
+
+ROOT = Path(__file__).resolve().parents[1]
+
+TOY = '''"""A toy.
+
+    python networks/toy.py train   count
+    python networks/toy.py test    nothing
+    nengo networks/toy.py          Nengo GUI
+"""
+import json, sys, time
+from pathlib import Path
+state = Path("state.json")
+if sys.argv[1] == "train":
+    n = json.loads(state.read_text()) if "--resume" in sys.argv else 0
+    while True:
+        n += 1
+        state.with_suffix(".tmp").write_text(json.dumps(n))
+        state.with_suffix(".tmp").rename(state)
+        print("epoch", n, flush=True)
+        time.sleep(0.02)
+print(sys.argv[1:])
+sys.exit(3 if "fail" in sys.argv else 0)
+'''
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(cli.main, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A repository with a model that can be run, one for Nengo GUI, and a module of theirs."""
+    (tmp_path / "setup.cfg").touch()
+    networks = tmp_path / "networks"
+    networks.mkdir()
+    (networks / "toy.py").write_text(TOY)
+    (networks / "shown.py").write_text('"""For the eye.\n\n    nengo networks/shown.py\n"""\n')
+    (networks / "helper.py").write_text('"""What `toy` needs."""\n')
+    monkeypatch.setattr(cli, "CHECKOUT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# ------------------------------------------------------------------------------------------- help
+
+
+def test_help_names_all_commands_and_each_has_examples():
+    shown = invoke("--help")
+    assert shown.exit_code == 0
+    for name in cli.main.commands:
+        assert re.search(rf"^  {name} ", shown.output, flags=re.MULTILINE)
+        of_command = invoke(name, "--help")
+        assert of_command.exit_code == 0
+        assert name == "info" or "nengo-phasor" in of_command.output
+
+
+def test_runs_as_a_module():
+    command = [sys.executable, "-m", "nengo_phasor"]
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert re.search(r"version \d", done.stdout)
+    assert subprocess.run([*command, "dance"], capture_output=True).returncode == 2
+
+
+# ------------------------------------------------------------------------------------------- list
+
+
+def test_lists_every_model_of_the_repository():
+    shown = invoke("list", "models").output
+    for path in (ROOT / "networks").glob("*.py"):
+        is_script = '__name__ == "__main__"' in path.read_text()
+        assert bool(re.search(rf"^  {path.stem} ", shown, flags=re.MULTILINE)) >= is_script
+    assert "run_folder" not in shown
+
+
+def test_lists_what_a_model_can_do(checkout):
+    shown = invoke("list", "models").output
+    assert re.search(r"toy +train, test, Nengo GUI +A toy\.", shown)
+    assert re.search(r"shown +Nengo GUI +For the eye\.", shown)
+    assert "helper" not in shown
+
+
+def test_lists_data_sets_without_fetching_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("NENGO_PHASOR_DATA", str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(datasets, "DEBIAN", tmp_path)
+    monkeypatch.setattr(datasets, "_download", lambda name: pytest.fail("downloads"))
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "mnist.npz").touch()
+    shown = invoke("list", "data").output
+    assert re.search(r"fashion_mnist .* missing\. To get FashionMNIST", shown)
+    assert re.search(rf"mnist +MNIST +in {tmp_path / 'mnist'}\n", shown)
+    assert re.search(r"iris +Iris +in ", shown)
+
+
+def test_lists_results_with_promises_counted(checkout):
+    (checkout / "results").mkdir()
+    claims = [
+        {"name": "a", "value": 2.0, "unit": "", "bound": ">= 1", "paper": ""},
+        {"name": "b", "value": 2.0, "unit": "", "bound": "<= 1", "paper": ""},
+    ]
+    content = {"date": "2001-02-03", "command": "python x.py", "claims": claims}
+    (checkout / "results" / "toy.json").write_text(json.dumps(content))
+    assert re.search(
+        r"toy +2001-02-03 +1 of 2 promises hold +python x\.py", invoke("list", "results").output
+    )
+
+
+# -------------------------------------------------------------------------------------------- run
+
+
+def test_run_passes_arguments_and_exit_code_through(checkout, capfd):
+    assert invoke("run", "toy", "test", "--images", "3", "--help").exit_code == 0
+    assert "['test', '--images', '3', '--help']" in capfd.readouterr().out
+    assert invoke("run", "toy", "test", "fail").exit_code == 3
+
+
+def test_run_without_a_command_shows_the_models_help(checkout, capfd):
+    assert invoke("run", "toy").exit_code == 0
+    assert "['--help']" in capfd.readouterr().out
+
+
+def test_run_says_what_can_be_run(checkout):
+    wrong = invoke("run", "tpy")
+    assert wrong.exit_code == 2
+    assert "'tpy' is none of shown, toy" in wrong.output
+    for_gui = invoke("run", "shown")
+    assert for_gui.exit_code == 1
+    assert f"nengo {checkout / 'networks' / 'shown.py'}" in for_gui.output
+
+
+@pytest.mark.parametrize("arguments", [("run", "local_rhythms"), ("list", "results")])
+def test_an_installed_package_says_that_models_are_in_the_repository(
+    arguments, tmp_path, monkeypatch
+):
+    (tmp_path / "networks").mkdir()  # some other package's
+    monkeypatch.setattr(cli, "CHECKOUT", tmp_path)
+    shown = invoke(*arguments)
+    assert shown.exit_code == 1
+    assert "Clone it" in shown.output
+
+
+@pytest.mark.parametrize("to_all", [True, False], ids=["as a terminal", "only to us"])
+def test_ctrl_c_stops_the_model_and_leaves_its_state(checkout, to_all):
+    code = (
+        "import pathlib, nengo_phasor.cli as cli; cli.GRACE = 0.5; "
+        f"cli.CHECKOUT = pathlib.Path({str(checkout)!r}); cli.main()"
+    )
+
+    def interrupted(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, "run", "toy", "train", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        first = process.stdout.readline()
+        time.sleep(0.2)
+        (os.killpg if to_all else os.kill)(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert "--resume goes on from here" in errors
+        return first, json.loads((checkout / "state.json").read_text())
+
+    first, reached = interrupted()
+    assert first == "epoch 1\n"
+    time.sleep(0.1)
+    assert json.loads((checkout / "state.json").read_text()) == reached, "still running"
+    first, _ = interrupted("--resume")
+    assert first == f"epoch {reached + 1}\n"
+
+
+# ------------------------------------------------------------------------------------------- info
+
+
+def test_info_imports_no_backend():
+    code = (
+        "import sys; from click.testing import CliRunner; from nengo_phasor.cli import main;"
+        "print(CliRunner().invoke(main, ['info']).output);"
+        "print({'tensorflow', 'nengo_dl', 'nengo_loihi', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip().endswith("set()"), done.stdout + done.stderr
+    assert re.search(rf"numpy +{re.escape(np.__version__)}\n", done.stdout)
+
+
+def test_info_tries_backends(monkeypatch):
+    backends = {"nengo": cli.BACKENDS["nengo"], "broken": cli.Backend("nengo_broken", None)}
+    monkeypatch.setattr(cli, "BACKENDS", backends)
+    assert invoke("info").exit_code == 0
+    shown = invoke("info", "--check")
+    assert shown.exit_code == 1
+    assert re.search(r"nengo +works\n", shown.output)
+    assert re.search(r"broken +FAILS: ModuleNotFoundError: .*nengo_broken", shown.output)
+
+
+def test_info_says_how_to_get_a_backend(monkeypatch):
+    monkeypatch.setattr(compat, "EXTRAS", {"nengo_absent": "dl"})
+    monkeypatch.setattr(cli, "BACKENDS", {"nengo_dl": cli.BACKENDS["nengo_dl"]})
+    shown = invoke("info", "--check")
+    assert shown.exit_code == 0, "what is not installed has not failed"
+    assert re.search(
+        r"nengo_dl +lacks nengo_absent\. Run: pip install .*nengo-phasor\[dl\]", shown.output
+    )
+
+
+# ---------------------------------------------------------------------------------------- convert
+
+
+def test_convert_phasor(tmp_path):
+    """Iris through a random network: its classes by the phase domain's equation, in NumPy."""
+    rng = np.random.default_rng(0)
+    params = {"seed": 3, "spread": 0.4}
+    for k, (n_in, n_out) in enumerate([(16, 12), (12, 3)]):
+        params[f"weights_{k}"] = rng.normal(0, n_in**-0.5, (n_in, n_out))
+        params[f"bias_{k}"] = np.full((1, n_out), 0.3)
+    datasets.save_params(tmp_path / "p.npz", **params)
+    output = tmp_path / "found.json"
+    arguments = ("--set", "iris", "--images", 150, "--output", output)
+    shown = invoke(
+        "convert",
+        "phasor",
+        tmp_path / "p.npz",
+        *arguments,
+        "--sparsifier",
+        "arc",
+        "--strength",
+        0.5,
+    )
+    assert shown.exit_code == 0, shown.output
+    found = json.loads(output.read_text())["figures"]
+
+    iris = datasets.iris()
+    z = phases.to_complex(RandomProjection(4, 16, 0.4, 3).encode(iris.x_train.astype(np.float32)))
+    for k in range(2):
+        z = z @ params[f"weights_{k}"] + params[f"bias_{k}"]
+        z /= np.abs(z)
+    expected = np.mean(np.argmax(z.imag, axis=1) == iris.y_train)
+    assert found["neurons"] == [12, 3]
+    assert found["synapses"] == 16 * 12 + 12 * 3
+    assert found["accuracy in the phase domain"] == pytest.approx(expected, abs=0.01)
+    assert found["accuracy in spikes, dense"] == pytest.approx(expected, abs=0.1)
+    assert found["spikes per item, dense"] == pytest.approx(8 * 15, rel=0.1)  # one a cycle
+    assert found["spikes per item, arc"] < 0.8 * found["spikes per item, dense"]
+
+
+def test_convert_refuses_what_it_cannot_read(tmp_path):
+    datasets.save_params(tmp_path / "p.npz", weights=np.zeros(3))
+    shown = invoke("convert", "phasor", tmp_path / "p.npz", "--set", "iris")
+    assert shown.exit_code == 1
+    assert "lacks weights_0, bias_0, seed, spread; it has weights" in shown.output
+    assert invoke("convert", "phasor", tmp_path / "none.npz").exit_code == 2
+
+
+def test_convert_adaptive(tmp_path):
+    pytest.importorskip("nengo_dl")
+    import tensorflow as tf
+
+    from nengo_phasor.dl.activations import HalfSigmoid
+
+    tf.keras.utils.set_random_seed(0)
+    layers = tf.keras.layers
+    model = tf.keras.Sequential(
+        [layers.Input((4,)), layers.Dense(8), HalfSigmoid(), layers.Dense(3)]
+    )
+    model.save(tmp_path / "iris.keras")
+    output = tmp_path / "found.json"
+    shown = invoke(
+        "convert", "adaptive", tmp_path / "iris.keras", "--set", "iris", "--output", output
+    )
+    assert shown.exit_code == 0, shown.output
+    found = json.loads(output.read_text())["figures"]
+    iris = datasets.iris()
+    expected = np.mean(np.argmax(model(iris.x_train[:100]), axis=1) == iris.y_train[:100])
+    assert list(found["neurons"].values()) == [8]
+    assert found["synapses"] == 4 * 8 + 8 * 3
+    assert found["accuracy of the Keras model"] == pytest.approx(expected)
+    assert found["accuracy in spikes"] == pytest.approx(expected, abs=0.1)
+    assert 0 < found["firing rate (Hz)"] < 1000
+    shown = invoke("convert", "adaptive", tmp_path / "iris.keras", "--set", "sonar")
+    assert shown.exit_code == 1
+    assert "takes (4,); sonar has items of (60,)" in shown.output
+    shown = invoke("convert", "adaptive", output)
+    assert shown.exit_code == 1
+    assert "is no model that Keras 2 can load" in shown.output
