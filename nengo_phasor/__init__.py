@@ -12,6 +12,7 @@ from nengo_phasor import (
     builders,
     compat,
     convert,
+    displays,
     dynamics,
     energy,
     metrics,
@@ -53,6 +54,7 @@ __all__ = [
     "builders",
     "compat",
     "convert",
+    "displays",
     "dynamics",
     "energy",
     "metrics",
@@ -67,6 +69,7 @@ _ON_DEMAND = ("datasets", "dl", "layerwise", "loihi", "plots", "spa")
 
 compat.install()
 compat.on_import("nengo_dl", lambda module: import_module("nengo_phasor.dl"))
+compat.on_import("nengo_loihi", lambda module: import_module("nengo_phasor.loihi"))
 
 
 def __getattr__(name):

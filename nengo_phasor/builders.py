@@ -54,9 +54,14 @@ def build_random_sparsifier(model, synapse, sig_in=None, sig_out=None, mode="set
         place = sum(
             isinstance(getattr(op, "process", None), RandomSparsifier) for op in model.operators
         )
-        seed = (model.seeds[model.toplevel] + (place + 1) * SEED_STRIDE) % 2**31
+        seed = sparsifier_seed(model.seeds[model.toplevel], place)
         synapse = RandomSparsifier(synapse.probability, seed=seed)
     return build_spike_synapse(model, synapse, sig_in, sig_out, mode)
+
+
+def sparsifier_seed(network_seed: int, place: int) -> int:
+    """Return the seed of a network's random sparsifier without one: by its place among them."""
+    return (network_seed + (place + 1) * SEED_STRIDE) % 2**31
 
 
 def _explain(obj, check, *args):

@@ -1,6 +1,8 @@
 """nengo-loihi's emulator without a Python loop over spikes: the same results, sooner.
 
-`Simulator` stands in for `nengo_loihi.Simulator`::
+It also runs what that one can't: compartments of our neurons (`.compartments`) and spikes that are
+sparsified or wait on their way. `nengo_loihi.Simulator` takes it by itself where it has to. For any
+other model `Simulator` stands in for `nengo_loihi.Simulator`::
 
     from nengo_phasor.loihi import emulator
 
@@ -22,6 +24,8 @@ Weights are read when the simulator is made; afterwards only learning may change
 
 from __future__ import annotations
 
+import warnings
+from collections import deque
 from collections.abc import Iterable
 
 import nengo_loihi
@@ -30,6 +34,9 @@ from nengo_loihi.block import Axon, Synapse
 from nengo_loihi.builder.discretize import Q_BITS, U_BITS
 from nengo_loihi.emulator import interface
 from nengo_loihi.simulator import StepRunner
+
+from nengo_phasor.loihi.compartments import NeuronCompartment
+from nengo_phasor.loihi.relays import late_tick
 
 DECAY_BITS = 12
 """The chip's decays are in units of 1 / 2**12."""
@@ -71,12 +78,53 @@ class EmulatorInterface(interface.EmulatorInterface):
             pes_error_scale=self.synapses.pes_error_scale,
             strict=self.strict,
         )
+        self.synapses.ways = {
+            axon: Way(axon.route, model.block_comp_map.get(block), block, model.dt)
+            for block in self.block_info.blocks
+            for axon in block.axons
+            if getattr(axon, "route", None)
+        }
         self.compartment = CompartmentState(
             self.block_info, strict=self.strict, draws=bool(self.synapses.traces)
         )
 
 
 # ------------------------------------------------------------------------------------- synapses
+
+
+class Way:
+    """A route of spikes from a block, with its state.
+
+    Parameters
+    ----------
+    route : `.builders.Route`
+        What happens on it.
+    indices : sequence of int or None
+        Of the block's neurons in their ensemble; None if they are all.
+    block : nengo_loihi.block.LoihiBlock
+        Where the spikes come from.
+    dt : float
+        The time step in seconds.
+    """
+
+    def __init__(self, route, indices, block, dt):
+        self.route = route
+        neurons = np.arange(block.n_neurons) if indices is None else np.array(list(indices))
+        if route.gate is not None:
+            self.constants = route.gate.constants(dt, neurons, np.zeros(1, int))
+        self.waiting = deque([np.zeros(0, np.intp)] * route.delay)
+
+    def passed(self, t: int, spiked: np.ndarray) -> np.ndarray:
+        """Return the neurons whose spikes leave it in step t, given which spiked the step before.
+
+        ``spiked`` is of shape (n_neurons,), the result of shape (n_spikes,).
+        """
+        gate = self.route.gate
+        if gate is not None:
+            tick = late_tick(t - 1, self.route.late)
+            (spiked,) = gate.advance(np, tick, spiked.astype(float), self.constants)
+        self.waiting.append(spiked.nonzero()[0])
+        return self.waiting.popleft()
 
 
 class Fan:
@@ -230,6 +278,8 @@ class SynapseState(interface.SynapseState):
         The synapses that get spikes as arrays. For nengo-loihi's code, no spike reaches them.
     arrived : dict of {Synapse: list of (ndarray, ndarray or None)}
         The axons and atoms of this step's spikes, for the synapses of ``fans``.
+    ways : dict of {Axon: Way}
+        The axons on which something happens to spikes.
     """
 
     def __init__(self, block_info, axons, pes_error_scale=1.0, strict=True):
@@ -245,6 +295,7 @@ class SynapseState(interface.SynapseState):
             for synapse in block.synapses
         }
         self.arrived = {synapse: [] for synapse in self.fans}
+        self.ways = {}
 
     def inject_current(self, t, spike_inputs, all_axons, spiked):
         """Pass the spikes of inputs and axons to synapses, in nengo-loihi's order."""
@@ -256,7 +307,10 @@ class SynapseState(interface.SynapseState):
                 for axon in spike_input.axons:
                     self._pass_on(axon, compartments)
         for axon, where in all_axons.items():
-            self._pass_on(axon, spiked[where].nonzero()[0])
+            if axon in self.ways:
+                self._pass_on(axon, self.ways[axon].passed(t, spiked[where]))
+            else:
+                self._pass_on(axon, spiked[where].nonzero()[0])
 
     def _pass_on(self, axon: Axon, compartments: np.ndarray) -> None:
         if not len(compartments):
@@ -314,11 +368,31 @@ class CompartmentState(interface.CompartmentState):
     draws : bool
         Whether anything besides noise needs random numbers: then those for the noise are drawn
         even where no compartment has any.
+
+    Attributes
+    ----------
+    neurons : list of (NeuronCompartment, slice, {str: ndarray})
+        Our compartments, where they are, and their states. These are parts of the arrays
+        ``state_voltage`` and so on, which are as long as all others.
+    clipped : dict of {nengo.ensemble.Neurons: int}
+        How many values, of neurons and steps, did not fit into their bits.
     """
 
     def __init__(self, block_info, strict=True, draws=True):
         super().__init__(block_info, strict=strict)
         self._draws = draws
+        self.neurons, self.clipped = [], {}
+        for compartment, where in self.items():
+            if isinstance(compartment, NeuronCompartment):
+                states = {}
+                for name, start in compartment.start(self.dtype).items():
+                    if not hasattr(self, f"state_{name}"):
+                        setattr(self, f"state_{name}", np.zeros(self.n_compartments, self.dtype))
+                    states[name] = getattr(self, f"state_{name}")[where]
+                    states[name][...] = start
+                self.neurons.append((compartment, where, states))
+                self.clipped[compartment.neurons] = 0
+        self._is_all_ours = len(self.neurons) == len(block_info.blocks)
         kept_u = 2**DECAY_BITS - 1 - self.decay_u.astype(np.int64)
         kept_v = 2**DECAY_BITS - self.decay_v.astype(np.int64)
         self._is_fast = bool(
@@ -337,6 +411,29 @@ class CompartmentState(interface.CompartmentState):
 
     def update(self, rng):
         """Advance all compartments by a step."""
+        arrived = [self.input[0, where].copy() for _, where, _ in self.neurons]
+        for _, where, _ in self.neurons:
+            self.input[0, where] = 0
+        if not self._is_all_ours:
+            self._update_stock(rng)
+        for (compartment, where, states), q in zip(self.neurons, arrived, strict=True):
+            spiked, clipped = compartment.advance(q, states)
+            self.spiked[where] = spiked
+            self.spike_count[where] += spiked
+            if clipped:
+                self._note(compartment.neurons, clipped)
+
+    def _note(self, neurons, clipped):
+        if not self.clipped[neurons]:
+            warnings.warn(
+                f"{neurons}: states did not fit into their bits and were clipped; the emulator "
+                "counts how often (compartment.clipped). Make the weights smaller, or the spikes "
+                "fewer",
+                stacklevel=2,
+            )
+        self.clipped[neurons] += clipped
+
+    def _update_stock(self, rng):
         if not self._is_fast:
             super().update(rng)
             return

@@ -1,0 +1,281 @@
+"""Compartments that Loihi 1 does not have: of resonate-and-fire and of adaptive spiking neurons.
+
+Each is a `nengo_loihi.block.Compartment` with the constants of its neurons, in floats until it is
+discretised, and one method that advances the neurons' states.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.exceptions import BuildError
+from nengo_loihi.block import Compartment, LoihiBlock, SynapseConfig
+
+from nengo_phasor import dynamics
+from nengo_phasor.loihi import fixed_point
+from nengo_phasor.surrogates import heaviside
+
+PHASE_TOLERANCE = 0.1
+"""Of a resonator: how far, in units of pi, its rounded rotation may move the phase."""
+
+RATE = 200.0
+"""Of the spikes (Hz) at which all inputs of an adaptive neuron may come without being clipped."""
+
+LEAST_THRESHOLD = 16
+"""The smallest threshold, as a state, that rounding leaves precise enough."""
+
+NO_WEIGHT = 1e-8
+"""The largest weight that nengo-loihi takes for none."""
+
+
+class NeuronCompartment(Compartment):
+    """Base class: what the emulator needs of neurons that it advances itself.
+
+    Parameters
+    ----------
+    neurons : nengo.ensemble.Neurons
+        Named in errors.
+    bias : (n,) ndarray
+        Of the neurons' currents.
+    initial : {str: (n,) ndarray}
+        The states to begin with, by name.
+    dt : float
+        The time step in seconds.
+
+    Attributes
+    ----------
+    scale : float
+        As what number a state of 1 is held.
+    is_fixed : bool
+        Whether it is discretised.
+    """
+
+    def __init__(self, neurons: nengo.ensemble.Neurons, bias, initial, dt: float):
+        super().__init__(len(bias), label=str(neurons.ensemble))
+        self.neurons = neurons
+        self.dt = dt
+        self.constants = neurons.ensemble.neuron_type.constants(dt)
+        self.neuron_bias = np.array(bias, dtype=np.float32)
+        self.initial = {k: np.broadcast_to(v, len(bias)) for k, v in initial.items()}
+        self.scale = 1.0
+        self.is_fixed = False
+        # nengo-loihi's own update must find nothing to do
+        self.vth[:] = np.inf
+
+    def part(self, indices: list[int]) -> NeuronCompartment:
+        """Return the compartment of some of the neurons."""
+        new = copy.copy(self)
+        new.n_compartments = len(indices)
+        new.neuron_bias = self.neuron_bias[indices]
+        new.initial = {k: v[indices] for k, v in self.initial.items()}
+        for name in ("decay_u", "decay_v", "refract_delay", "vth", "bias", "enable_noise"):
+            setattr(new, name, getattr(self, name)[indices].copy())
+        return new
+
+    def start(self, dtype: np.dtype) -> dict[str, np.ndarray]:
+        """Return the states to begin with: the neurons' own, by name, and the synapse's."""
+        scaled = {k: np.multiply(v, self.scale) for k, v in self.initial.items()}
+        if self.is_fixed:
+            scaled = {k: fixed_point.clip(np.round(v))[0] for k, v in scaled.items()}
+        states = {k: v.astype(dtype) for k, v in scaled.items()}
+        return {"synapse": np.zeros(self.n_compartments, dtype), **states}
+
+    def discretize(self, block: LoihiBlock) -> dict[str, Any]:
+        """Turn constants into whole numbers; return the scales, as nengo-loihi's function does.
+
+        The weights get the largest exponent with which nothing is clipped that the neurons are made
+        for; see `headroom`.
+
+        Raises
+        ------
+        nengo.exceptions.BuildError
+            If with no exponent, or if the threshold is lost in rounding.
+        """
+        fans = fan_in(block)
+        if not np.all(np.isfinite(fans)):
+            raise BuildError(f"{self.neurons}: weights are not finite; look at its connections")
+        w_max = max((synapse.max_abs_weight() for synapse in block.synapses), default=0.0)
+        w_max = max(w_max, NO_WEIGHT)
+        needed = max(self.headroom(fans), self.threshold)
+        for w_exp in range(0, -8, -1):
+            w_scale = 255.0 / w_max
+            scale = w_scale * SynapseConfig.get_scale(w_exp) * self.per_weight
+            if w_max == NO_WEIGHT:
+                scale = 2**20 / needed
+            if needed * scale <= fixed_point.HIGHEST:
+                break
+        else:
+            raise BuildError(
+                f"{self.neurons}: a state of up to {needed:.3g} beside a largest weight of "
+                f"{w_max * self.dt:.3g} does not fit into {fixed_point.STATE_BITS} bits. "
+                f"{self.remedy}, or keep the ensemble off the chip with on_chip = False"
+            )
+        if self.threshold * scale < LEAST_THRESHOLD:
+            raise BuildError(
+                f"{self.neurons}: a threshold of {self.threshold:.3g} is held as "
+                f"{self.threshold * scale:.1f} beside a largest weight of {w_max * self.dt:.3g}: "
+                "too coarse. Make the weights smaller, or the threshold higher"
+            )
+        self.scale = float(scale)
+        self.fix()
+        self.is_fixed = True
+        self.scale_u = self.scale_v = False
+        self.decay_u, self.decay_v, self.bias = np.zeros((3, self.n_compartments), np.int32)
+        self.vth = np.full(self.n_compartments, np.iinfo(np.int32).max, np.int32)
+        self.vmin, self.vmax = 0, 0
+        self.discretize_info = {
+            "w_max": w_max,
+            "w_exp": w_exp,
+            "v_scale": self.scale,
+            "b_scale": self.scale,
+            "w_scale": w_scale,
+        }
+        return self.discretize_info
+
+
+class ResonateAndFireCompartment(NeuronCompartment):
+    """Compartments of `.ResonateAndFire` neurons: real and imaginary part, no synapse."""
+
+    remedy = "Shorten tau, or take fewer or smaller weights"
+
+    def __init__(self, neurons, bias, initial, dt):
+        super().__init__(neurons, bias, initial, dt)
+        neuron_type = neurons.ensemble.neuron_type
+        c = fixed_point.resonate_and_fire_constants(self.constants, 1.0)
+        error = phase_error(c, 1.0 / (neuron_type.frequency * dt))
+        if c.cos**2 + c.sin**2 >= fixed_point.ONE**2 or not abs(error) <= PHASE_TOLERANCE:
+            raise BuildError(
+                f"{neurons}: a frequency of {neuron_type.frequency:g} Hz with tau = "
+                f"{neuron_type.tau:g} s has no rotation of {fixed_point.FACTOR_BITS} bits at dt = "
+                f"{dt:g} s that keeps the phase. Take a higher frequency, a shorter tau or a "
+                "longer dt, or keep the ensemble off the chip with on_chip = False"
+            )
+
+    @property
+    def per_weight(self) -> float:
+        """What one spike adds to the voltage, for a weight of 1."""
+        return 1.0 / self.dt
+
+    @property
+    def threshold(self) -> float:
+        return self.constants.threshold
+
+    def headroom(self, fans: tuple[np.ndarray, np.ndarray]) -> float:
+        """Return the largest |z| if every input spikes once a cycle, in whatever phase."""
+        neuron_type = self.neurons.ensemble.neuron_type
+        kept = np.exp(-1.0 / (neuron_type.tau * neuron_type.frequency))
+        start = max((np.max(np.abs(v), initial=0.0) for v in self.initial.values()), default=0.0)
+        return float(np.max(np.add(*fans), initial=0.0) * self.dt / (1.0 - kept) + 2 * start)
+
+    def fix(self) -> None:
+        """Turn the constants into whole numbers."""
+        self.constants = fixed_point.resonate_and_fire_constants(self.constants, self.scale)
+        self.neuron_bias = np.round(self.neuron_bias * self.dt * self.scale).astype(np.int32)
+
+    def advance(self, arrived: np.ndarray, states: dict[str, np.ndarray]):
+        """Advance the states in place; return where there are spikes, and how much was clipped."""
+        arrived = arrived + self.neuron_bias
+        if self.is_fixed:
+            spiked, *new, clipped = fixed_point.resonate_and_fire(
+                arrived, states["voltage"], states["current"], self.constants
+            )
+        else:
+            output, *new = dynamics.resonate_and_fire(
+                arrived,
+                states["voltage"],
+                states["current"],
+                self.constants,
+                heaviside,
+            )
+            spiked, clipped = output > 0, 0
+        states["voltage"][...], states["current"][...] = new
+        return spiked, clipped
+
+
+class AdaptiveCompartment(NeuronCompartment):
+    """Compartments of `.AdaptiveSpiking` neurons behind a lowpass synapse, or none."""
+
+    remedy = "Take fewer or smaller weights, or a smaller bias"
+
+    def __init__(self, neurons, bias, initial, dt):
+        super().__init__(neurons, bias, initial, dt)
+        for name in ("keep_phi", "keep_eta", "keep_gamma"):
+            if fixed_point.factor(getattr(self.constants, name)) >= fixed_point.ONE:
+                tau = name.replace("keep", "tau")
+                value = getattr(neurons.ensemble.neuron_type, tau)
+                raise BuildError(
+                    f"{neurons}: a {tau} of {value:g} s never decays in factors of "
+                    f"{fixed_point.FACTOR_BITS} bits at dt = {dt:g} s. Shorten it, or keep the "
+                    "ensemble off the chip with on_chip = False"
+                )
+
+    @property
+    def per_weight(self) -> float:
+        """The sum over time of what one spike adds to the current, for a weight of 1."""
+        return float(1.0 / (1.0 - self.keep[0] / fixed_point.ONE))
+
+    @property
+    def keep(self) -> np.ndarray:
+        """What the synapse keeps in a step, as factors."""
+        return fixed_point.factor(1.0 - self.decay_u)
+
+    @property
+    def threshold(self) -> float:
+        return self.constants.theta_0
+
+    def headroom(self, fans: tuple[np.ndarray, np.ndarray]) -> float:
+        """Return the largest current if all inputs of one sign spike at `RATE`."""
+        highest = np.max(np.maximum(*fans), initial=0.0) * RATE * self.dt
+        start = max((np.max(np.abs(v), initial=0.0) for v in self.initial.values()), default=0.0)
+        return float(2 * highest + 2 * np.max(np.abs(self.neuron_bias), initial=0.0) + 2 * start)
+
+    def fix(self) -> None:
+        """Turn the constants into whole numbers."""
+        self.constants = fixed_point.adaptive_constants(
+            self.constants, self.keep, self.neuron_bias, self.scale
+        )
+
+    def advance(self, arrived: np.ndarray, states: dict[str, np.ndarray]):
+        """Advance the states in place; return where there are spikes, and how much was clipped."""
+        if self.is_fixed:
+            spiked, *new, clipped = fixed_point.adaptive_spike(
+                arrived, *states.values(), self.constants
+            )
+        else:
+            synapse = (1 - self.decay_u) * states["synapse"] + self.decay_u * arrived
+            own = [value for name, value in states.items() if name != "synapse"]
+            output, *new = dynamics.adaptive_spike(
+                synapse + self.neuron_bias, *own, self.constants, heaviside
+            )
+            new, spiked, clipped = [synapse, *new], output > 0, 0
+        for state, value in zip(states.values(), new, strict=True):
+            state[...] = value
+        return spiked, clipped
+
+
+def phase_error(c: fixed_point.ResonateAndFireConstants, steps_per_cycle: float) -> float:
+    """Return how far a rounded rotation moves the phase of a resonator, in units of pi.
+
+    Spikes in every cycle add up to 1 / (1 - r), r being the rotation of one cycle; that is a real
+    number where the frequency is exact.
+    """
+    r = ((c.cos + 1j * c.sin) / fixed_point.ONE) ** steps_per_cycle
+    return float(np.angle(1.0 / (1.0 - r)) / np.pi)
+
+
+def fan_in(block: LoihiBlock) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sums of the positive and of the negative weights of each compartment."""
+    sums = np.zeros((2, block.n_neurons))
+    for synapse in block.synapses:
+        for axon in range(synapse.n_axons):
+            base = synapse.axon_compartment_base(axon)
+            if base is None:
+                continue
+            index = synapse.axon_weight_idx(axon)
+            targets = base + synapse.indices[index]
+            for sign, total in zip((1, -1), sums, strict=True):
+                np.add.at(total, targets, np.maximum(sign * synapse.weights[index], 0))
+    return sums[0], sums[1]

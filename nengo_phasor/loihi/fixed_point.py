@@ -1,0 +1,156 @@
+"""The neurons' equations in the whole numbers of a chip.
+
+States have 24 bits, factors 12 bits after the binary point. A product is shifted back and rounded
+towards zero by itself, before sums are taken; what a state can't hold is clipped. That is how
+Loihi 2's programmable neurons hold a resonate-and-fire neuron. Each function here is the twin of
+one in `.dynamics`, with the same names; ``docs/loihi.md`` has the error that each format adds.
+
+States are arrays of int32, factors of int64.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nengo_phasor import dynamics
+
+Array = Any
+
+STATE_BITS = 24
+HIGHEST = 2 ** (STATE_BITS - 1) - 1
+LOWEST = -HIGHEST - 1
+FACTOR_BITS = 12
+ONE = 2**FACTOR_BITS
+
+
+def factor(x: Array) -> Array:
+    """Return a number, or numbers, as factors: the nearest multiple of 1 / 2**12."""
+    return np.round(np.multiply(x, ONE)).astype(np.int64)
+
+
+def times(state: Array, factor: Array) -> Array:
+    """Return the product of a state and a factor, rounded towards zero."""
+    # exact: the product has 37 bits at most, and a double holds 53
+    return np.trunc(state * (factor / ONE)).astype(np.int32)
+
+
+def clip(state: Array) -> tuple[Array, int]:
+    """Return the state within its 24 bits, and how many values were outside of them."""
+    clipped = np.clip(state, LOWEST, HIGHEST)
+    return clipped, int(np.count_nonzero(clipped != state))
+
+
+class ResonateAndFireConstants(NamedTuple):
+    """Constants of `resonate_and_fire`: the rotation as factors, the threshold as a state."""
+
+    cos: Array
+    sin: Array
+    threshold: Array
+
+
+def resonate_and_fire(arrived: Array, voltage: Array, current: Array, c: ResonateAndFireConstants):
+    """Advance a resonate-and-fire neuron; see `.dynamics.resonate_and_fire`.
+
+    A spike where the voltage is at least the threshold and the current has crossed from below zero
+    to zero or above.
+
+    Parameters
+    ----------
+    arrived : array
+        What spikes add to the voltage, J dt.
+    voltage, current : array
+        Re z and Im z.
+
+    Returns
+    -------
+    spiked, voltage, current, n_clipped
+    """
+    new_voltage = times(voltage, c.cos) - times(current, c.sin) + arrived
+    new_current = times(voltage, c.sin) + times(current, c.cos)
+    new_voltage, n = clip(new_voltage)
+    new_current, m = clip(new_current)
+    spiked = (new_voltage >= c.threshold) & (current < 0) & (new_current >= 0)
+    return spiked, new_voltage, new_current, n + m
+
+
+class AdaptiveConstants(NamedTuple):
+    """Constants of `adaptive_spike`.
+
+    ``keep`` and ``keep_phi``, ``keep_eta``, ``keep_gamma`` are factors; ``m_f`` is one times
+    2**m_f_shift; ``theta_0`` and ``bias`` are states.
+    """
+
+    keep: Array
+    bias: Array
+    keep_phi: Array
+    keep_eta: Array
+    keep_gamma: Array
+    m_f: Array
+    m_f_shift: int
+    theta_0: Array
+
+
+def adaptive_spike(
+    arrived: Array,
+    synapse: Array,
+    voltage: Array,
+    refraction: Array,
+    adaptation: Array,
+    c: AdaptiveConstants,
+):
+    """Advance an adaptive spiking neuron and its lowpass synapse; see `.dynamics.adaptive_spike`.
+
+    Parameters
+    ----------
+    arrived : array
+        What spikes add to the synapse.
+    synapse : array
+        The synapse's output: with the bias, the current J.
+    voltage, refraction, adaptation : array
+        As there.
+
+    Returns
+    -------
+    spiked, synapse, voltage, refraction, adaptation, n_clipped
+    """
+    synapse, n = clip(times(synapse, c.keep) + arrived)
+    J, m = clip(synapse + c.bias)
+    voltage = times(voltage, c.keep_phi) + times(J, ONE - c.keep_phi)
+    refraction = times(refraction, c.keep_eta)
+    threshold = c.theta_0 + adaptation
+    spiked = 2 * (voltage - refraction) > threshold
+    jump = np.where(spiked, threshold, 0)
+    refraction, k = clip(refraction + jump)
+    raised, i = clip(adaptation + times(jump, c.m_f) // 2**c.m_f_shift)
+    return spiked, synapse, voltage, refraction, times(raised, c.keep_gamma), n + m + k + i
+
+
+def resonate_and_fire_constants(
+    c: dynamics.ResonateAndFireConstants, scale: float
+) -> ResonateAndFireConstants:
+    """Return a neuron's constants where a voltage of 1 is held as ``scale``."""
+    threshold = np.int32(round(c.threshold * scale))
+    return ResonateAndFireConstants(factor(c.cos), factor(c.sin), threshold)
+
+
+def adaptive_constants(
+    c: dynamics.AdaptiveConstants, keep: Array, bias: Array, scale: float
+) -> AdaptiveConstants:
+    """Return a neuron's constants where an activation of 1 is held as ``scale``.
+
+    ``keep`` is what the synapse keeps in a step, as factors. m_f is moved up until it fills the
+    factor's bits, so that a small one is held as precisely as a large one.
+    """
+    m_f_shift = 0 if c.m_f == 0 else max(0, -int(np.floor(np.log2(c.m_f))) - 1)
+    return AdaptiveConstants(
+        keep,
+        np.round(np.multiply(bias, scale)).astype(np.int32),
+        factor(c.keep_phi),
+        factor(c.keep_eta),
+        factor(c.keep_gamma),
+        factor(c.m_f * 2**m_f_shift),
+        m_f_shift,
+        np.int32(round(c.theta_0 * scale)),
+    )

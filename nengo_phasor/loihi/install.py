@@ -1,0 +1,141 @@
+"""What nengo-loihi has no registry for: where it calls its own functions, ours are called.
+
+Each of them does what the one in its place does, but for our neurons and synapses.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import wraps
+
+import nengo
+import nengo_loihi
+from nengo.ensemble import Neurons
+from nengo.exceptions import BuildError
+from nengo_loihi import passthrough, simulator
+from nengo_loihi.builder import Builder, discretize, split_blocks
+from nengo_loihi.hardware import HAS_NXSDK
+from nengo_loihi.passthrough import base_obj
+
+from nengo_phasor.loihi import emulator
+from nengo_phasor.loihi.builders import COMPARTMENTS, GATES, build_connection, build_probe
+from nengo_phasor.loihi.compartments import NeuronCompartment
+from nengo_phasor.loihi.relays import is_plain
+from nengo_phasor.synapses import SpikeSynapse
+
+
+def split_block(stock, block, *args, **kwargs):
+    """Split a block; give our compartments to its parts."""
+    parts = stock(block, *args, **kwargs)
+    if isinstance(block.compartment, NeuronCompartment):
+        for part, indices in parts.items():
+            if part is not block:
+                part.compartment = block.compartment.part(list(indices))
+    return parts
+
+
+def split_axon(stock, axon, *args, **kwargs):
+    """Split an axon; its parts take the same route."""
+    parts = stock(axon, *args, **kwargs)
+    for part in parts:
+        part.route = getattr(axon, "route", None)
+    return parts
+
+
+def discretize_block(stock, block):
+    """Discretise a block; our compartments know how."""
+    if not isinstance(block.compartment, NeuronCompartment):
+        return stock(block)
+    info = block.compartment.discretize(block)
+    for synapse in block.synapses:
+        discretize.discretize_synapse(synapse, info["w_max"], info["w_scale"], info["w_exp"])
+    return info["v_scale"]
+
+
+def discretize_probe(stock, probe, i, v_scale):
+    """Discretise a probe; our neurons' states are in the scale of their voltage."""
+    if probe.key.startswith("state_"):
+        probe.weights[i] = probe.weights[i] / v_scale
+    else:
+        stock(probe, i, v_scale)
+
+
+def split_cluster(stock, split, cluster):
+    """Remove a cluster of relays; but leave on the host what no neuron can apply by itself."""
+    connections = cluster.conns_in | cluster.conns_mid | cluster.conns_out
+    sparsified = any(isinstance(c.synapse, SpikeSynapse) for c in connections)
+    if sparsified and not _neurons_can(split, cluster):
+        split._already_split.add(cluster)
+    else:
+        stock(split, cluster)
+
+
+def _neurons_can(split, cluster):
+    gated = all(
+        isinstance(c.pre, Neurons)
+        and split.hostchip.on_chip(base_obj(c.pre))
+        and is_plain(c)
+        and isinstance(c.synapse, (type(None), *GATES))
+        for c in cluster.conns_in
+    )
+    weighted = all(
+        isinstance(c.post, Neurons)
+        and split.hostchip.on_chip(base_obj(c.post))
+        and c.synapse is None
+        for c in cluster.conns_out
+    )
+    return gated and weighted and not cluster.conns_mid
+
+
+def make_emulator(stock, model, **kwargs):
+    """Return the emulator that a model needs."""
+    ours = any(isinstance(block.compartment, NeuronCompartment) for block in model.blocks)
+    routed = any(getattr(axon, "route", None) for block in model.blocks for axon in block.axons)
+    return (emulator.EmulatorInterface if ours or routed else stock)(model, **kwargs)
+
+
+def start_simulator(stock, sim, *args, **kwargs):
+    """Build a simulator, unless it is to run our neurons on a chip that doesn't have them."""
+    called = inspect.signature(stock).bind(sim, *args, **kwargs).arguments
+    sim.closed = True  # for __del__, if it ends here
+    target = called.get("target") or ("loihi" if HAS_NXSDK else "sim")
+    network = called.get("network")
+    if target == "loihi" and network is not None:
+        nengo_loihi.add_params(network)
+        for ensemble in network.all_ensembles:
+            name = type(ensemble.neuron_type).__name__
+            on_chip = network.config[ensemble].on_chip is not False
+            if type(ensemble.neuron_type) in COMPARTMENTS and on_chip:
+                raise BuildError(
+                    f"{ensemble}: {name} neurons are not on Loihi 1, the target 'loihi'. Run them "
+                    "on the emulator with target='sim', or on the host with "
+                    "network.config[ensemble].on_chip = False"
+                )
+    stock(sim, *args, **kwargs)
+
+
+REPLACED = (
+    (split_blocks, "split_block", split_block),
+    (split_blocks, "split_axon", split_axon),
+    (discretize, "discretize_block", discretize_block),
+    (discretize, "discretize_probe", discretize_probe),
+    (passthrough.PassthroughSplit, "_split_cluster", split_cluster),
+    (simulator, "EmulatorInterface", make_emulator),
+    (simulator.Simulator, "__init__", start_simulator),
+)
+
+
+def _in_place_of(stock, function):
+    @wraps(stock)
+    def replacement(*args, **kwargs):
+        return function(stock, *args, **kwargs)
+
+    return replacement
+
+
+def install() -> None:
+    """Put our functions in place, and our builders in that of nengo-loihi's."""
+    Builder.builders[nengo.Connection] = build_connection
+    Builder.builders[nengo.Probe] = build_probe
+    for place, name, function in REPLACED:
+        setattr(place, name, _in_place_of(getattr(place, name), function))
