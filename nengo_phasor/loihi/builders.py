@@ -244,15 +244,16 @@ def build_spike_receiver(model, node):
 def build_spikes_to_chip(model, conn, amplitude):
     """Send spikes of the host to the chip as they are, and weight them there.
 
-    A spike is amplitude/dt, as in all of Nengo. Those that are taken back (see `.AssumeReference`)
-    arrive through weights of the other sign.
+    A spike is amplitude/dt, as in all of Nengo. What `.AssumeReference` makes of them comes through
+    more channels: spikes that are taken back, through weights of the other sign; and a spike that
+    stands for one of every input, through the sums of the weights.
     """
     host = model.host_model(base_obj(conn.pre))
     late = latencies(model).get(base_obj(conn.pre), 0)
     sparsified = isinstance(conn.synapse, SpikeSynapse)
-    signs = (1, -1) if takes_back(model.split.network, conn) else (1,)
+    channels = _channels(model, conn)
     counter = nengo.Node(
-        spike_counter(str(conn), amplitude / model.dt, signs),
+        spike_counter(str(conn), amplitude / model.dt, tuple(channels)),
         size_in=conn.size_mid,
         label=f"{conn} spikes",
         add_to_container=False,
@@ -267,10 +268,11 @@ def build_spikes_to_chip(model, conn, amplitude):
     stock._inherit_seed(host, to_counter, model, conn)
     host.build(counter)
     host.build(to_counter)
-    width = conn.size_mid * AT_ONCE
-    for k, sign in enumerate(signs):
+    place = 0
+    for name, transform in channels.items():
+        size = transform.size_in
         receiver = SpikeReceiver(
-            conn.size_mid, amplitude, wait(model, conn), label=f"{conn}", add_to_container=False
+            size, amplitude, wait(model, conn), label=f"{conn} {name}", add_to_container=False
         )
         model.builder.build(model, receiver)
         to_neurons = _like(
@@ -278,36 +280,61 @@ def build_spikes_to_chip(model, conn, amplitude):
             conn,
             pre=receiver,
             function=None,
-            transform=_signed(model, conn, sign),
+            transform=transform,
             synapse=None if sparsified else conn.synapse,
         )
         stock.build_chip_connection(model, to_neurons)
         _repeat(model.objs[receiver]["out"])
-        send = HostSendNode(width, label=f"{conn} send", add_to_container=False)
+        width = size * AT_ONCE
+        send = HostSendNode(width, label=f"{conn} send {name}", add_to_container=False)
         host.build(send)
         to_send = nengo.Connection(
-            counter[k * width : (k + 1) * width], send, synapse=None, add_to_container=False
+            counter[place : place + width], send, synapse=None, add_to_container=False
         )
         stock._inherit_seed(host, to_send, model, conn)
         host.build(to_send)
         model.host2chip_senders[send] = receiver
+        place += width
 
 
-def spike_counter(name: str, height: float, signs: tuple[int, ...]) -> Callable:
-    """Return a node's function from spikes to places: `AT_ONCE` of each input, for each sign."""
-    places, of_sign = np.arange(AT_ONCE)[:, None], np.array(signs)[:, None, None]
+def _channels(model, conn):
+    """Return the transforms of the channels through which a connection's spikes come."""
+    transform = conn.transform
+    if not takes_back(model.split.network, conn):
+        return {"spikes": transform}
+    if isinstance(transform, NoTransform):
+        transform = nengo.Dense((conn.size_out, conn.size_mid), init=1.0)
+    weights = transform.sample(rng=np.random.RandomState(model.seeds[conn]))
+    negative = copy.copy(transform)
+    type(transform).init.data[negative] = -weights
+    channels = {"spikes": transform, "taken back": negative}
+    if isinstance(transform, nengo.Dense):
+        full = np.eye(*transform.shape) * weights if weights.ndim < 2 else weights
+        sums = full.sum(axis=1, keepdims=True)
+        channels["of every input"] = nengo.Dense(sums.shape, init=sums)
+    return channels
+
+
+def spike_counter(name: str, height: float, channels: tuple[str, ...]) -> Callable:
+    """Return a node's function from spikes to places: `AT_ONCE` of each input and channel."""
+    places = np.arange(AT_ONCE)[:, None]
+    lowest = -AT_ONCE if "taken back" in channels else 0
 
     def count(t, x):
         counts = np.rint(x / height)
         wrong = np.abs(counts * height - x) > 1e-3 * height
-        wrong |= (np.abs(counts) > AT_ONCE) | ((counts < 0) & (-1 not in signs))
+        wrong |= (counts > AT_ONCE) | (counts < lowest)
         if np.any(wrong):
             raise SimulationError(
                 f"{name}: {x[wrong][0]:.4g} can't be sent to the chip at t = {t:g} s; spikes are "
                 f"{height:.4g} for one step, and at most {AT_ONCE} of an input come at once. Send "
                 "spikes (a PhaseEncoder makes them of phases), weighted by the transform"
             )
-        return (places < of_sign * counts).astype(float).ravel()
+        every = np.zeros(1)
+        if "of every input" in channels and 2 * np.count_nonzero(counts > 0) > counts.size:
+            every, counts = every + 1, counts - 1
+        of = {"spikes": counts, "taken back": -counts, "of every input": every}
+        return np.concatenate([(places < of[channel]).ravel() for channel in channels])
 
     return count
 
@@ -319,19 +346,6 @@ def _repeat(spike_input):
         axon.compartment_map = np.tile(axon.compartment_map, AT_ONCE)
         if axon.compartment_atoms is not None:
             axon.compartment_atoms = np.tile(axon.compartment_atoms, AT_ONCE)
-
-
-def _signed(model, conn, sign):
-    """Return a connection's transform, or its negative."""
-    transform = conn.transform
-    if sign > 0:
-        return transform
-    if isinstance(transform, NoTransform):
-        return nengo.Dense((conn.size_out, conn.size_mid), init=-1.0)
-    weights = transform.sample(rng=np.random.RandomState(model.seeds[conn]))
-    negative = copy.copy(transform)
-    type(transform).init.data[negative] = -weights
-    return negative
 
 
 def _like(model, conn, **changes):

@@ -38,7 +38,7 @@ def times(state: Array, factor: Array) -> Array:
 
 def clip(state: Array) -> tuple[Array, int]:
     """Return the state within its 24 bits, and how many values were outside of them."""
-    clipped = np.clip(state, LOWEST, HIGHEST)
+    clipped = np.minimum(np.maximum(state, LOWEST), HIGHEST)
     return clipped, int(np.count_nonzero(clipped != state))
 
 
