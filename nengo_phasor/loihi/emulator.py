@@ -149,7 +149,7 @@ class Fan:
         )
         self.starts = np.cumsum(self.lengths) - self.lengths
         self.indices = _flat(synapse.indices).astype(np.intp)
-        self.refresh()
+        self.weights = _flat(synapse.weights)
         width = self.lengths[0]
         # integers may be added in any order
         self.dense = bool(
@@ -160,11 +160,13 @@ class Fan:
             and np.all(self.indices.reshape(-1, width) == np.arange(width))
         )
 
-    def refresh(self) -> None:
-        """Read the weights again."""
-        self.weights = _flat(self.synapse.weights)
+        self.table = self.weights.reshape(-1, width) if self.dense else None
 
-    def add(self, current: np.ndarray, axons: np.ndarray, atoms: np.ndarray | None) -> None:
+    def refresh(self) -> None:
+        """Read the weights again, in place."""
+        self.weights[...] = _flat(self.synapse.weights)
+
+    def add(self, current: np.ndarray, axons: np.ndarray, atoms: np.ndarray | None) -> int:
         """Add to the compartments' input what spikes bring, in the order of the spikes.
 
         Parameters
@@ -173,6 +175,11 @@ class Fan:
             Changed in place.
         axons, atoms : (n_spikes,) ndarray of int
             Where the spikes arrive. Without atoms they are all 0.
+
+        Returns
+        -------
+        int
+            The number of weights that were added.
         """
         rows = self.first_rows[axons]
         if atoms is not None:
@@ -182,14 +189,13 @@ class Fan:
             used = bases >= 0
             rows, bases = rows[used], bases[used]
         if self.dense:
-            rows_of_weights = self.weights.reshape(len(self.lengths), -1)
-            total = np.add.reduce(rows_of_weights[rows], axis=0, dtype=current.dtype)
-            current[: len(total)] += total
-            return
+            brought = self.table.take(rows, axis=0)
+            current[: brought.shape[1]] += np.add.reduce(brought, axis=0, dtype=current.dtype)
+            return brought.size
         lengths = self.lengths[rows]
         ends = np.cumsum(lengths)
         if not len(ends):
-            return
+            return 0
         positions = np.repeat(self.starts[rows] - ends + lengths, lengths)
         positions += np.arange(ends[-1])
         targets = self.indices[positions]
@@ -197,6 +203,7 @@ class Fan:
             targets += np.repeat(bases, lengths)
         # unbuffered, one after the other: with floats the order decides about the last bit
         np.add.at(current, targets, self.weights[positions])
+        return len(targets)
 
 
 def _flat(arrays: Iterable[np.ndarray]) -> np.ndarray:
@@ -280,6 +287,8 @@ class SynapseState(interface.SynapseState):
         The axons and atoms of this step's spikes, for the synapses of ``fans``.
     ways : dict of {Axon: Way}
         The axons on which something happens to spikes.
+    operations, received : int
+        Weights that spikes passed, of the synapses of ``fans``; spikes that came from inputs.
     """
 
     def __init__(self, block_info, axons, pes_error_scale=1.0, strict=True):
@@ -296,6 +305,13 @@ class SynapseState(interface.SynapseState):
         }
         self.arrived = {synapse: [] for synapse in self.fans}
         self.ways = {}
+        self.operations = self.received = 0
+        self._some_slow = len(self.fans) < len(self.slices)
+        self._some_unused = {
+            axon: axon.compartment_map is not None and bool(np.any(axon.compartment_map < 0))
+            for axons in leading.values()
+            for axon in axons
+        }
 
     def inject_current(self, t, spike_inputs, all_axons, spiked):
         """Pass the spikes of inputs and axons to synapses, in nengo-loihi's order."""
@@ -304,6 +320,7 @@ class SynapseState(interface.SynapseState):
         if t >= 2:  # spikes of inputs take a step to arrive
             for spike_input in spike_inputs:
                 compartments = np.asarray(spike_input.spike_idxs(t - 1), dtype=np.intp)
+                self.received += len(compartments)
                 for axon in spike_input.axons:
                     self._pass_on(axon, compartments)
         for axon, where in all_axons.items():
@@ -322,8 +339,8 @@ class SynapseState(interface.SynapseState):
         axons, atoms = axon.map_axon(compartments), axon.compartment_atoms
         if atoms is not None:
             atoms = atoms[compartments]
-        used = axons >= 0
-        if not used.all():
+        if self._some_unused[axon]:
+            used = axons >= 0
             axons, atoms = axons[used], None if atoms is None else atoms[used]
         self.arrived[axon.target].append((axons, atoms))
 
@@ -332,8 +349,9 @@ class SynapseState(interface.SynapseState):
         for synapse, fan in self.fans.items():
             current = input[0, self.slices[synapse]]
             for axons, atoms in self.arrived[synapse]:
-                fan.add(current, axons, atoms)
-        super().update_input(input)
+                self.operations += fan.add(current, axons, atoms)
+        if self._some_slow:
+            super().update_input(input)
 
     def update_traces(self, t, rng):
         """Note which axons have spiked, then let nengo-loihi update the traces."""
@@ -382,6 +400,7 @@ class CompartmentState(interface.CompartmentState):
         super().__init__(block_info, strict=strict)
         self._draws = draws
         self.neurons, self.clipped = [], {}
+        self._is_ours = np.zeros(self.n_compartments, dtype=bool)
         for compartment, where in self.items():
             if isinstance(compartment, NeuronCompartment):
                 states = {}
@@ -391,8 +410,9 @@ class CompartmentState(interface.CompartmentState):
                     states[name] = getattr(self, f"state_{name}")[where]
                     states[name][...] = start
                 self.neurons.append((compartment, where, states))
+                self._is_ours[where] = True
                 self.clipped[compartment.neurons] = 0
-        self._is_all_ours = len(self.neurons) == len(block_info.blocks)
+        self._some_stock = len(self.neurons) < len(block_info.blocks)
         kept_u = 2**DECAY_BITS - 1 - self.decay_u.astype(np.int64)
         kept_v = 2**DECAY_BITS - self.decay_v.astype(np.int64)
         self._is_fast = bool(
@@ -411,13 +431,12 @@ class CompartmentState(interface.CompartmentState):
 
     def update(self, rng):
         """Advance all compartments by a step."""
-        arrived = [self.input[0, where].copy() for _, where, _ in self.neurons]
-        for _, where, _ in self.neurons:
-            self.input[0, where] = 0
-        if not self._is_all_ours:
+        if self.neurons:
+            brought, self.input[0, self._is_ours] = self.input[0].copy(), 0
+        if self._some_stock:
             self._update_stock(rng)
-        for (compartment, where, states), q in zip(self.neurons, arrived, strict=True):
-            spiked, clipped = compartment.advance(q, states)
+        for compartment, where, states in self.neurons:
+            spiked, clipped = compartment.advance(brought[where], states)
             self.spiked[where] = spiked
             self.spike_count[where] += spiked
             if clipped:
