@@ -1,0 +1,217 @@
+"""What the emulator's spikes say: in time with Nengo's, and how far they agree.
+
+    with nengo_loihi.Simulator(network, target="sim") as sim:
+        sim.run(1.0)
+    spikes = readout.in_time(sim, probe)
+    phase = phases.from_raster(spikes, 10.0, sim.dt)
+
+`compare` runs a network on both and reports, layer by layer.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import nengo
+import numpy as np
+from nengo_loihi import Simulator
+from nengo_loihi.passthrough import base_obj
+from numpy.typing import ArrayLike, NDArray
+
+from nengo_phasor import phases
+from nengo_phasor.loihi.builders import COMPARTMENTS
+from nengo_phasor.loihi.latency import latencies
+
+
+def in_time(sim: Simulator, probe: nengo.Probe) -> NDArray:
+    """Return a probe's data without the steps by which the chip is late.
+
+    Parameters
+    ----------
+    sim : nengo_loihi.Simulator
+        That has run.
+    probe : nengo.Probe
+        Of neurons or nodes.
+
+    Returns
+    -------
+    (n_steps - late, n) ndarray
+        Row k is what `nengo.Simulator` gives in row k.
+    """
+    return sim.data[probe][latency(sim, probe) :]
+
+
+def latency(sim: Simulator, probe: nengo.Probe) -> int:
+    """Return by how many steps a probe's data is late."""
+    return latencies(sim.model)[base_obj(probe.target)]
+
+
+class Agreement(NamedTuple):
+    """How far a layer's spikes agree with those expected.
+
+    Attributes
+    ----------
+    expected : int
+        Number of spikes expected.
+    exact, near : int
+        Of these, found in the same step; or in it or within the tolerance.
+    lost, extra : int
+        Expected and not found; found and not expected.
+    phase_error : float
+        Median distance of the phases of spikes in the same cycle, in units of pi. NaN if there are
+        none, or without a rhythm.
+    """
+
+    expected: int
+    exact: int
+    near: int
+    lost: int
+    extra: int
+    phase_error: float
+
+    @property
+    def matched(self) -> float:
+        """The fraction of the spikes expected or found that have a partner."""
+        return self.near / max(self.near + max(self.lost, self.extra), 1)
+
+
+def agreement(
+    expected: ArrayLike,
+    found: ArrayLike,
+    within: int = 1,
+    frequency: float | None = None,
+    dt: float = 0.001,
+) -> Agreement:
+    """Compare rasters; each spike has one partner at most, the nearest first.
+
+    Parameters
+    ----------
+    expected, found : (..., n_steps, n) array_like
+        Spikes: anything other than 0.
+    within : int
+        Number of steps that partners may be apart.
+    frequency : float, optional
+        Of the rhythm that phases refer to, in Hz.
+    dt : float
+        The time step in seconds.
+    """
+    expected, found = np.asarray(expected) != 0, np.asarray(found) != 0
+    a, b = (np.moveaxis(x, -2, 0).copy() for x in (expected, found))
+    counts = []
+    for shift in sorted(range(-within, within + 1), key=abs):
+        early, late = (a, b) if shift >= 0 else (b, a)
+        n = len(a) - abs(shift)
+        pairs = early[:n] & late[abs(shift) :]
+        early[:n] &= ~pairs
+        late[abs(shift) :] &= ~pairs
+        counts.append(int(np.count_nonzero(pairs)))
+    error = np.nan
+    if frequency is not None:
+        decoded = (phases.from_raster(x, frequency, dt) for x in (expected, found))
+        apart = np.abs(phases.difference(*decoded))
+        if not np.all(np.isnan(apart)):
+            error = float(np.nanmedian(apart))
+    return Agreement(
+        int(np.count_nonzero(expected)),
+        counts[0],
+        sum(counts),
+        int(np.count_nonzero(a)),
+        int(np.count_nonzero(b)),
+        error,
+    )
+
+
+class Layer(NamedTuple):
+    """Of a layer: how far it agrees with Nengo's, and what its bits could not hold.
+
+    Attributes
+    ----------
+    agreement : Agreement
+        Of its spikes.
+    late : int
+        Steps by which the chip is late, which are not counted as errors.
+    clipped : int
+        How many states, of neurons and steps, were clipped.
+    """
+
+    agreement: Agreement
+    late: int
+    clipped: int
+
+
+class Report(NamedTuple):
+    """A comparison of the emulator with Nengo's simulator.
+
+    Attributes
+    ----------
+    layers : dict of {nengo.Ensemble: Layer}
+        Of our neurons on the chip.
+    overflows : int
+        Warnings of overflow of nengo-loihi's own compartments.
+    """
+
+    layers: Mapping[nengo.Ensemble, Layer]
+    overflows: int
+
+    def __str__(self):
+        rows = [
+            f"{ensemble.label or ensemble}: {a.expected} spikes, {a.matched:.2%} matched, "
+            f"{a.lost} lost, {a.extra} extra, phase error {a.phase_error:.3f}, "
+            f"{layer.late} steps late, {layer.clipped} clipped"
+            for ensemble, layer in self.layers.items()
+            for a in (layer.agreement,)
+        ]
+        return "\n".join([*rows, f"{self.overflows} overflows of other neurons"])
+
+
+def compare(network: nengo.Network, n_steps: int, dt: float = 0.001, within: int = 1) -> Report:
+    """Run a network on the emulator and in `nengo.Simulator`; report on every layer of our neurons.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        Seeded, if anything in it is random.
+    n_steps : int
+        For how many steps.
+    dt : float
+        The time step in seconds.
+    within : int
+        Number of steps that partners may be apart.
+
+    Raises
+    ------
+    nengo.exceptions.BuildError
+        If nothing in it is on the chip, or something can't be.
+    """
+    ours = [e for e in network.all_ensembles if type(e.neuron_type) in COMPARTMENTS]
+    with network:
+        probes = {ensemble: nengo.Probe(ensemble.neurons) for ensemble in ours}
+    try:
+        with nengo.Simulator(network, dt=dt, progress_bar=False) as expected:
+            expected.run_steps(n_steps)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with Simulator(network, dt=dt, target="sim") as sim:
+                clipped = sim.sims["emulator"].compartment.clipped
+                sim.run_steps(n_steps + max(latencies(sim.model).values()))
+    finally:
+        for probe in probes.values():
+            network.probes.remove(probe)
+    layers = {}
+    for ensemble, probe in probes.items():
+        if sim.model.split.on_chip(ensemble):
+            layers[ensemble] = Layer(
+                agreement(
+                    expected.data[probe],
+                    in_time(sim, probe)[:n_steps],
+                    within,
+                    getattr(ensemble.neuron_type, "frequency", None),
+                    dt,
+                ),
+                latency(sim, probe),
+                clipped[ensemble.neurons],
+            )
+    overflows = sum(str(w.message).startswith("Overflow") for w in caught)
+    return Report(layers, overflows)
