@@ -30,6 +30,7 @@ from collections.abc import Iterable
 
 import nengo_loihi
 import numpy as np
+from nengo.exceptions import SimulatorClosed
 from nengo_loihi.block import Axon, Synapse
 from nengo_loihi.builder.discretize import Q_BITS, U_BITS
 from nengo_loihi.emulator import interface
@@ -45,8 +46,8 @@ DECAY_BITS = 12
 class Simulator(nengo_loihi.Simulator):
     """`nengo_loihi.Simulator` with the faster `EmulatorInterface`.
 
-    It takes the same parameters and gives the same data, bit for bit. With ``target="loihi"``
-    it is nengo-loihi's own.
+    It takes the same parameters and gives the same data, bit for bit, and it can be reset. With
+    ``target="loihi"`` it is nengo-loihi's own.
     """
 
     def __init__(self, *args, **kwargs):
@@ -56,6 +57,31 @@ class Simulator(nengo_loihi.Simulator):
             self.sims["emulator"].close()
             self.sims["emulator"] = EmulatorInterface(self.model, seed=seed)
             self._runner = StepRunner(self.model, self.sims, self.precompute, self.timers)
+
+    def reset(self, seed: int | None = None) -> None:
+        """Start again: states, probes and time as they were at first.
+
+        Parameters
+        ----------
+        seed : int, optional
+            For what is random from here on; by default as at first.
+
+        Raises
+        ------
+        nengo.exceptions.SimulatorClosed
+            If it is closed.
+        NotImplementedError
+            If weights are learned, or the chip is no emulator.
+        """
+        if self.closed:
+            raise SimulatorClosed("Cannot reset closed Simulator.")
+        if "emulator" not in self.sims or self.sims["emulator"].synapses.traces:
+            super().reset(seed)
+        for sim in self.sims.values():
+            sim.reset(seed)
+        self.clear_probes()
+        self._n_steps, self._time = 0, 0
+        self._runner = StepRunner(self.model, self.sims, self.precompute, self.timers)
 
 
 class EmulatorInterface(interface.EmulatorInterface):
@@ -71,6 +97,7 @@ class EmulatorInterface(interface.EmulatorInterface):
 
     def __init__(self, model, seed: int | None = None):
         super().__init__(model, seed=seed)
+        self._model = model
         sources = [*self.axons.slices, *(axon for i in self.inputs for axon in i.axons)]
         self.synapses = SynapseState(
             self.block_info,
@@ -84,8 +111,21 @@ class EmulatorInterface(interface.EmulatorInterface):
             for axon in block.axons
             if getattr(axon, "route", None)
         }
+        self.reset()
+
+    def reset(self, seed: int | None = None) -> None:
+        """Start again, with all but what was learned as it was at first."""
+        self.t = 0
+        self.rng = np.random.RandomState(self.seed if seed is None else seed)
+        for spike_input in self.inputs:
+            for ti in set(spike_input.spikes) - spike_input.permanent:
+                del spike_input.spikes[ti]
+        self.synapses.reset()
         self.compartment = CompartmentState(
             self.block_info, strict=self.strict, draws=bool(self.synapses.traces)
+        )
+        self.probes = interface.ProbeState(
+            self.block_info, list(self._model.probes), self._model.dt
         )
 
 
@@ -112,7 +152,11 @@ class Way:
         neurons = np.arange(block.n_neurons) if indices is None else np.array(list(indices))
         if route.gate is not None:
             self.constants = route.gate.constants(dt, neurons, np.zeros(1, int))
-        self.waiting = deque([np.zeros(0, np.intp)] * route.delay)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the spikes that wait."""
+        self.waiting = deque([np.zeros(0, np.intp)] * self.route.delay)
 
     def passed(self, t: int, spiked: np.ndarray) -> np.ndarray:
         """Return the neurons whose spikes leave it in step t, given which spiked the step before.
@@ -305,13 +349,21 @@ class SynapseState(interface.SynapseState):
         }
         self.arrived = {synapse: [] for synapse in self.fans}
         self.ways = {}
-        self.operations = self.received = 0
+        self.reset()
         self._some_slow = len(self.fans) < len(self.slices)
         self._some_unused = {
             axon: axon.compartment_map is not None and bool(np.any(axon.compartment_map < 0))
             for axons in leading.values()
             for axon in axons
         }
+
+    def reset(self) -> None:
+        """Forget all spikes that are on their way, and the counts."""
+        for queue in (*self.spikes_in.values(), *self.arrived.values()):
+            queue.clear()
+        for way in self.ways.values():
+            way.reset()
+        self.operations = self.received = 0
 
     def inject_current(self, t, spike_inputs, all_axons, spiked):
         """Pass the spikes of inputs and axons to synapses, in nengo-loihi's order."""
