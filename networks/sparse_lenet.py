@@ -31,15 +31,15 @@ from nengo_phasor import compat, datasets, results
 
 SETS = ("cifar10", "fashion_mnist")
 SIGMAS = {
-    "constant": 4e-5,
-    "linear": 2e-4,
-    "quadratic": 2e-5,
-    "alternating": 1e-4,
-    "alternating linear": 2e-4,
+    "constant": 2e-4,
+    "linear": 2e-3,
+    "quadratic": 4e-4,
+    "alternating": 5e-4,
+    "alternating linear": 2e-3,
 }
 """Of each schedule, the sigma_0 in the middle of those that are tried."""
 
-FACTORS = "0.3,1,3"
+FACTORS = "0.7,1.4"
 """What it is multiplied with to get them."""
 
 TABLES = {"table 1": 0.0, "table 2": 0.01}
@@ -247,9 +247,9 @@ def options(command):
     """Add the options that the commands share."""
     for option in (
         click.option("--data", type=click.Path(), help="Folder with the data set."),
-        click.option("--images", default=5000, show_default=True, help="Training images used."),
+        click.option("--images", default=10000, show_default=True, help="Training images used."),
         click.option("--steps", default=16, show_default=True, help="Time steps an image."),
-        click.option("--epochs", default=10, show_default=True, help="Epochs of a run."),
+        click.option("--epochs", default=8, show_default=True, help="Epochs of a run."),
         click.option("--runs", default="runs/sparse_lenet", type=Path, show_default=True),
         click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
     ):

@@ -41,7 +41,7 @@ class Run:
 
     ``images`` of the training set are used, a fifth of them for validation. An image is shown for
     ``steps`` time steps. ``schedule`` is a name in `SCHEDULES`, ``sigma_0`` its scale, for a spike
-    of an image. The learning rate falls to 0, as half a period of a cosine.
+    of an image.
     """
 
     data: str
@@ -53,11 +53,6 @@ class Run:
     seed: int = 0
     batch_size: int = 50
     learning_rate: float = 2e-3
-
-    @property
-    def updates(self) -> int:
-        """The number of updates of the weights: 4 of 5 images are trained on, in whole batches."""
-        return self.images * 4 // 5 // self.batch_size * self.epochs
 
     @property
     def name(self) -> str:
@@ -223,8 +218,7 @@ def compiled(run: Run, net: nengo.Network):
     sim = nengo_dl.Simulator(
         net, dt=DT, minibatch_size=run.batch_size, seed=run.seed, progress_bar=False
     )
-    rate = tf.keras.optimizers.schedules.CosineDecay(run.learning_rate, run.updates)
-    optimizer = tf.keras.optimizers.Adam(rate)
+    optimizer = tf.keras.optimizers.Adam(run.learning_rate)
     sim.compile(
         optimizer,
         loss={net.logits: crossentropy, **costs},
