@@ -331,8 +331,10 @@ class SynapseState(interface.SynapseState):
         The axons and atoms of this step's spikes, for the synapses of ``fans``.
     ways : dict of {Axon: Way}
         The axons on which something happens to spikes.
-    operations, received : int
-        Weights that spikes passed, of the synapses of ``fans``; spikes that came from inputs.
+    operations : dict of {Synapse: int}
+        How many weights spikes have passed, for the synapses of ``fans``.
+    received : int
+        How many spikes have come from inputs.
     """
 
     def __init__(self, block_info, axons, pes_error_scale=1.0, strict=True):
@@ -363,7 +365,8 @@ class SynapseState(interface.SynapseState):
             queue.clear()
         for way in self.ways.values():
             way.reset()
-        self.operations = self.received = 0
+        self.operations = dict.fromkeys(self.fans, 0)
+        self.received = 0
 
     def inject_current(self, t, spike_inputs, all_axons, spiked):
         """Pass the spikes of inputs and axons to synapses, in nengo-loihi's order."""
@@ -401,7 +404,7 @@ class SynapseState(interface.SynapseState):
         for synapse, fan in self.fans.items():
             current = input[0, self.slices[synapse]]
             for axons, atoms in self.arrived[synapse]:
-                self.operations += fan.add(current, axons, atoms)
+                self.operations[synapse] += fan.add(current, axons, atoms)
         if self._some_slow:
             super().update_input(input)
 

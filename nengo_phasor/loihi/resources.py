@@ -6,10 +6,12 @@ emulator while it runs, in the terms of `.energy`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from nengo.exceptions import ValidationError
 from nengo_loihi import Simulator
+from nengo_loihi.block import LoihiBlock
 
 from nengo_phasor.loihi.emulator import EmulatorInterface
 
@@ -54,12 +56,15 @@ class Operations(NamedTuple):
         Spikes that reached a neuron through a weight.
     update : int
         Neurons advanced by a time step.
+    synapse_by_block : dict of {nengo_loihi.block.LoihiBlock: int}
+        ``synapse``, by the block of the neurons that were reached.
     """
 
     spikes: int
     received: int
     synapse: int
     update: int
+    synapse_by_block: Mapping[LoihiBlock, int]
 
 
 def operations(sim: Simulator) -> Operations:
@@ -77,9 +82,13 @@ def operations(sim: Simulator) -> Operations:
             "nengo_phasor.loihi.emulator.Simulator",
             "sim",
         )
+    by_block = dict.fromkeys(sim.model.blocks, 0)
+    for synapse, number in emulator.synapses.operations.items():
+        by_block[emulator.synapses.block_map[synapse]] += number
     return Operations(
         int(emulator.compartment.spike_count.sum(dtype=int)),
         emulator.synapses.received,
-        emulator.synapses.operations,
+        sum(by_block.values()),
         emulator.compartment.n_compartments * emulator.t,
+        by_block,
     )

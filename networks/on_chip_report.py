@@ -1,0 +1,115 @@
+"""The figures of `on_chip`: rasters in floats and in fixed point, accuracy and energy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import local_rhythms as rhythms
+import numpy as np
+import on_chip
+from matplotlib.figure import Figure
+
+from nengo_phasor import datasets, plots, results
+
+TITLE = "Trained networks on the nengo-loihi emulator"
+
+STORY = """Resonate-and-fire neurons and adaptive neurons run in whole numbers, as a chip would hold
+them: states of 24 bits, factors of 12, weights of 8. Their spikes are those of the network in
+double precision, up to a step."""
+
+CAPTIONS = {
+    "rasters.png": "One garment in the hidden layer: in double precision, and in fixed point.",
+    "removed.png": "Accuracy, and synaptic operations behind the hidden layer, against the hidden "
+    "spikes left out.",
+    "energy.png": "Energy of an image on Loihi, by kind of operation.",
+}
+
+
+def rasters(figure: Figure, n_cycles: int = 3, n_neurons: int = 40) -> None:
+    """Draw a garment's hidden spikes on both substrates."""
+    from nengo_phasor import layerwise
+    from nengo_phasor.loihi import emulator, readout
+
+    params = datasets.load_params(rhythms.PARAMS)
+    x = rhythms.encode(params["images"][:1], int(params["seed"]), float(params["spread"]))
+    pair = on_chip.rhythm_pair(params)
+    n_steps = round(n_cycles / (rhythms.FREQUENCY * on_chip.DT))
+    with layerwise.Simulator(pair.network, dt=on_chip.DT) as sim:
+        expected = sim.predict({pair.source: x[:, None]}, n_steps)[pair.hidden][0]
+    pair.source.output = x[0]
+    with emulator.Simulator(pair.network, dt=on_chip.DT, target="sim") as sim:
+        sim.run_steps(n_steps + readout.latency(sim, pair.hidden))
+    found = readout.in_time(sim, pair.hidden)
+    for ax, title, raster in zip(
+        figure.subplots(2, 1, sharex=True),
+        ("double precision", "fixed point"),
+        (expected, found),
+        strict=True,
+    ):
+        plots.spike_raster(raster[:, :n_neurons], on_chip.DT, rhythms.FREQUENCY, ax=ax)
+        ax.set_title(title)
+
+
+def removed(found: Mapping[str, Any], figure: Figure) -> None:
+    """Draw accuracy and operations against the fraction of hidden spikes left out."""
+    curve = found["local rhythms"]
+    x = [point["hidden_removed"] for point in curve.values()]
+    left, right = figure.subplots(1, 2)
+    for key, label, style in (
+        ("accuracy_in_floats", "double precision", "o-"),
+        ("accuracy", "fixed point", "s--"),
+    ):
+        left.plot(x, [point[key] for point in curve.values()], style, label=label)
+    left.set(xlabel="hidden spikes left out", ylabel="accuracy")
+    left.legend()
+    counts = [point["operations"]["synapse_of_output"] for point in curve.values()]
+    right.plot(x, counts, "s--", color="C1")
+    right.set(xlabel="hidden spikes left out", ylabel="synaptic operations of the output", ylim=0)
+
+
+def energies(found: Mapping[str, Any], figure: Figure) -> None:
+    """Draw the energy of an image, of each network."""
+    rows = {}
+    if "local rhythms" in found:
+        rows |= {
+            f"local rhythms, {point['hidden_removed']:.0%} left out": point["energy"]
+            for point in found["local rhythms"].values()
+        }
+    if "adaptive" in found:
+        rows["adaptive digits"] = found["adaptive"]["energy"]
+    ax = figure.add_subplot()
+    start = np.zeros(len(rows))
+    for kind, hatch in (("synapse", ""), ("update", "//")):
+        width = np.array([1e6 * row[kind] for row in rows.values()])
+        ax.barh(list(rows), width, left=start, label=kind, hatch=hatch)
+        start += width
+    ax.invert_yaxis()
+    ax.set(xlabel="energy of an image (uJ)")
+    ax.legend()
+
+
+def write(found: Mapping[str, Any], folder: Path) -> Path:
+    """Draw all into the folder; write and return its page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sizes = {"rasters.png": (7, 6), "removed.png": (8, 3.6), "energy.png": (7, 3.6)}
+    figures = {name: Figure(figsize=size, layout="constrained") for name, size in sizes.items()}
+    energies(found, figures["energy.png"])
+    if "local rhythms" in found:
+        rasters(figures["rasters.png"])
+        removed(found, figures["removed.png"])
+    for name, figure in figures.items():
+        figure.savefig(folder / name, dpi=120)
+    numbers = {}
+    for point in found.get("local rhythms", {}).values():
+        name = f"local rhythms, {point['hidden_removed']:.0%} of the hidden spikes left out"
+        numbers[f"{name}: accuracy in double precision"] = point["accuracy_in_floats"]
+        numbers[f"{name}: accuracy in fixed point"] = point["accuracy"]
+        numbers[f"{name}: hidden spikes matched within a step"] = point["hidden_matched"]
+    if "adaptive" in found:
+        numbers["adaptive digits: accuracy in double precision"] = found["adaptive"][
+            "accuracy_in_floats"
+        ]
+        numbers["adaptive digits: accuracy in fixed point"] = found["adaptive"]["accuracy"]
+    return results.write_page(folder, TITLE, STORY, numbers, CAPTIONS)
