@@ -25,7 +25,7 @@ from adaptive_common import Layout, keras_model
 from adaptive_spiking import DT, WINDOW
 
 import nengo_phasor
-from nengo_phasor import convert, datasets, results
+from nengo_phasor import convert, datasets, displays, results
 
 SHAPE = (32, 32, 3)
 STACKS = {
@@ -145,8 +145,20 @@ def gui_model(m_f: float = 0.1) -> nengo.Network:
     training.load_weights(PARAMS, model)
     converted = convert.to_adaptive(model, nengo_phasor.AdaptiveSpiking(m_f))
     images = ycbcr(saved["images"]).reshape(len(saved["images"]), -1)
+    colours = saved["images"].reshape(images.shape) / 255
     with converted.network as network:
         network.input.output = nengo.processes.PresentInput(images, 1.0)
+        network.readout, network.dense = network.output.target, network.layers["dense1"]
+        network.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+        network.colours = nengo.Node(
+            nengo.processes.PresentInput(colours, 1.0), label="the same in colours"
+        )
+        network.image = displays.image((32, 32, 3), label="what is shown: a class's mean image")
+        network.decision = displays.classes(
+            datasets.DATASETS["cifar10"].classes, 0, 10, label="class"
+        )
+        nengo.Connection(network.colours, network.image, synapse=None)
+        nengo.Connection(network.readout, network.decision, synapse=None)
     return network
 
 

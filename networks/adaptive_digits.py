@@ -25,9 +25,13 @@ from adaptive_common import Layout, keras_model
 from adaptive_spiking import DT, WINDOW
 
 import nengo_phasor
-from nengo_phasor import convert, datasets, results
+from nengo_phasor import convert, datasets, displays, results
 
 DATA_SETS = {"mnist": datasets.mnist, "fashion": datasets.fashion_mnist}
+CLASSES = {
+    "mnist": datasets.DATASETS["mnist"].classes,
+    "fashion": datasets.DATASETS["fashion_mnist"].classes,
+}
 VALIDATION = 1 / 6
 """The fraction of the training set that chooses the epoch: 10,000 images."""
 
@@ -126,19 +130,39 @@ def evaluated(name, layout, seed, folder, data, epochs, images, trials, resume) 
     )
 
 
-def gui_model(name: str = "mnist", m_f: float = 0.3) -> nengo.Network:
+def gui_model(name: str = "mnist") -> nengo.Network:
     """Return the small network in spikes, from committed weights, shown a new image twice a second.
 
-    Between images nothing is forgotten but what the neurons forget: the read-out follows.
+    Between images nothing is forgotten but what the neurons forget: the read-out follows. With
+    arousal: each image begins at low precision, and goes on at high precision if it is uncertain
+    (in `nengo.Simulator`, once ``precision.start`` was called with it).
     """
     import adaptive_training as training
+    import gui_common as gui
 
     small = keras_model(LAYOUTS["small"])
     images = training.load_weights(PARAMS[name], small)["images"]
-    converted = convert.to_adaptive(small, nengo_phasor.AdaptiveSpiking(m_f))
+    how = gui.fitted_arousal(f"adaptive_{name}", "small")
+    converted = convert.to_adaptive(small, nengo_phasor.AdaptiveSpiking(how.low))
     flat = training.pixels(images).reshape(len(images), -1)
     with converted.network as network:
-        network.input.output = nengo.processes.PresentInput(flat, 0.5)
+        network.input.output = nengo.processes.PresentInput(flat, WINDOW * DT)
+        network.readout, network.dense = network.output.target, network.layers["dense1"]
+        network.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+        network.precision = gui.Precision(how.low)
+        network.arousal = nengo.Node(
+            gui.Aroused(how, network.precision, WINDOW * DT, DT), 10, 1, label="arousal"
+        )
+        network.image = displays.image((28, 28), label="what is shown")
+        network.decision = displays.classes(CLASSES[name], 0, 10, label="class")
+        network.dial = displays.precision_dial(how.low, how.high, label="precision")
+        for pre, post in (
+            (network.input, network.image),
+            (network.readout, network.decision),
+            (network.readout, network.arousal),
+            (network.arousal, network.dial),
+        ):
+            nengo.Connection(pre, post, synapse=None)
     return network
 
 
@@ -231,3 +255,4 @@ if __name__ == "__main__":
     main()
 elif PARAMS["mnist"].exists():
     model = gui_model()
+    on_start = model.precision.start

@@ -2,7 +2,7 @@
 
     python networks/adaptive_neuron.py results    the transfer function against simulation
     python networks/adaptive_neuron.py figures    the pictures of docs/adaptive.md
-    nengo networks/adaptive_neuron.py             Nengo GUI: input, spikes, S, Shat and theta/2
+    nengo networks/adaptive_neuron.py             Nengo GUI: its states, and a slider for precision
 
 The equations are those of Zambrano et al. 2017.
 """
@@ -18,12 +18,15 @@ import click
 import nengo
 import numpy as np
 
-from nengo_phasor import AdaptiveSpiking, dynamics, results
+from nengo_phasor import AdaptiveSpiking, displays, dynamics, results
 
 DT = 0.001
 LEVELS = (0.0, 0.6, 2.0, 0.3, 1.0)
 """Of the stepped input, in units of f(1) = 1."""
 LEVEL_SECONDS = 0.2
+
+GUI_RANGE = 0.6, 0.03
+"""Lowest and highest precision, m_f, that can be set in Nengo GUI."""
 
 WAIT, DURATION = 1.0, 10.0
 """Seconds of a simulation that are not averaged, and that are."""
@@ -100,6 +103,32 @@ def network(neuron: AdaptiveSpiking) -> nengo.Network:
         net.seen["stimulus"] = nengo.Probe(net.stimulus)
         net.seen["spikes"] = nengo.Probe(net.neuron.neurons)
         net.seen["current"] = nengo.Probe(net.output)
+    return net
+
+
+def gui_model() -> nengo.Network:
+    """Return the network with a slider for the neuron's precision, m_f, and a dial that shows it.
+
+    The slider acts in `nengo.Simulator`, once ``precision.start`` was called with it.
+    """
+    import gui_common as gui
+
+    neuron = AdaptiveSpiking()
+    low, high = GUI_RANGE
+    net = network(neuron)
+    net.precision = gui.Precision(neuron.m_f)
+
+    def control(t, x):
+        net.precision.set(float(np.clip(x[0], high, low)))
+        net.states.output.neuron = neuron.at_precision(net.precision.m_f)
+        return net.precision.m_f
+
+    with net:
+        net.m_f = nengo.Node([neuron.m_f], label="m_f (the smaller, the more precise)")
+        net.control = nengo.Node(control, size_in=1, label="sets m_f")
+        net.dial = displays.precision_dial(low, high, label="precision")
+        nengo.Connection(net.m_f, net.control, synapse=None)
+        nengo.Connection(net.control, net.dial, synapse=None)
     return net
 
 
@@ -287,4 +316,5 @@ def make_figures(output: Path):
 if __name__ == "__main__":
     main()
 else:
-    model = network(AdaptiveSpiking())
+    model = gui_model()
+    on_start = model.precision.start

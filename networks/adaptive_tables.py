@@ -22,7 +22,7 @@ from run_folder import open_run
 from tqdm import tqdm
 
 import nengo_phasor
-from nengo_phasor import convert, datasets, metrics, results
+from nengo_phasor import convert, datasets, displays, metrics, results
 
 VALIDATION = 0.2
 """The fraction of the samples not held out that chooses the epoch."""
@@ -290,17 +290,31 @@ def draw(table: Table, found: Mapping[str, Any], folder: Path, seed: int) -> Pat
 def gui_model(table: Table, m_f: float = 0.1) -> nengo.Network:
     """Return the network in spikes, from committed weights, shown a new sample twice a second.
 
-    The samples are those that were held out when it was trained.
+    The samples are those that were held out when it was trained, the classes in turn.
     """
     from adaptive_training import load_weights
 
-    rows = datasets.load(table.name).x_train
-    model = keras_model(table, rows.shape[1])
-    rows = rows[load_weights(table.params, model)["held_out"]]
+    data = datasets.load(table.name)
+    model = keras_model(table, data.x_train.shape[1])
+    held_out = load_weights(table.params, model)["held_out"]
+    in_turn = held_out[np.argsort(_places_in_class(data.y_train[held_out]), kind="stable")]
     converted = convert.to_adaptive(model, nengo_phasor.AdaptiveSpiking(m_f))
     with converted.network as network:
-        network.input.output = nengo.processes.PresentInput(rows, WINDOW * DT)
+        network.input.output = nengo.processes.PresentInput(data.x_train[in_turn], WINDOW * DT)
+        network.readout, network.dense = network.output.target, network.layers["dense1"]
+        network.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+        right = np.eye(table.classes)[data.y_train[in_turn]]
+        network.truth = nengo.Node(nengo.processes.PresentInput(right, WINDOW * DT), label="label")
+        network.right = displays.classes(data.classes, label="the right class")
+        network.decision = displays.classes(data.classes, -5, 5, label="the network's class")
+        nengo.Connection(network.truth, network.right, synapse=None)
+        nengo.Connection(network.readout, network.decision, synapse=None)
     return network
+
+
+def _places_in_class(labels):
+    """Return of each sample how many of its class come before it."""
+    return [np.sum(labels[:k] == label) for k, label in enumerate(labels)]
 
 
 def command_line(table: Table, about: str) -> click.Group:

@@ -32,6 +32,9 @@ DT, SECONDS = 0.0001, 2.0
 TAU = 0.02
 """Of the alpha filter through which the output is seen, in seconds."""
 
+GUI_WEIGHT = 0.25
+"""What the weights to the output neuron are multiplied with in Nengo GUI."""
+
 PERIOD = np.pi / 2
 """Of the input, in seconds."""
 
@@ -122,13 +125,27 @@ def deepened(net: nengo.Network, variant: Variant, pathway: str):
 
 
 def gui_model(seed: int = 0) -> nengo.Network:
-    """Return both networks side by side."""
+    """Return both networks side by side, with their outputs in one node.
+
+    The weights to Y are smaller than the paper's: it would spike more often than once in 1 ms,
+    which is Nengo GUI's step.
+    """
     variant = VARIANTS["subtract"]
     with nengo.Network(label="factorised depth") as model:
         single = network(seed, variant)
+        to_y = single.connections[-1]
+        to_y.transform = GUI_WEIGHT * to_y.transform.init
         deep = deepened(single, variant, CLAIMED)[0]
         deep.label = "deep"
         model.add(deep)
+        model.outputs = nengo.Node(size_in=2, label="output of the single layer, and of the deep")
+        for k, net in enumerate((single, deep)):
+            net.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+            y = net.ensembles[-1]
+            nengo.Connection(y.neurons, model.outputs[k], synapse=nengo.Alpha(TAU))
+    model.single, model.deep = single, deep
+    model.signal, model.hidden = single.signal, deep.networks[0].ensembles[0]
+    model.single_a, model.deep_a = single.ensembles[1], deep.ensembles[1]
     return model
 
 

@@ -23,7 +23,7 @@ from run_folder import open_run
 from tqdm import tqdm
 
 import nengo_phasor
-from nengo_phasor import convert, datasets, metrics, phases, results
+from nengo_phasor import convert, datasets, displays, metrics, phases, results
 from nengo_phasor.networks import PhasorClassifier, RandomProjection, real_weights
 
 SIZES = (1024, 128, 10)
@@ -108,7 +108,11 @@ def phase_network(params: dict | None = None, gain: float = 1.0, seed: int = 0) 
 
 
 def gui_model(params: dict, arc: float = 0.1) -> nengo.Network:
-    """Return the spiking network behind its random projection, shown a garment a second."""
+    """Return the spiking network behind its random projection, shown a garment a second.
+
+    Displays show the garment, the phases of both layers, with hands in grey for spikes that the
+    sparsifier leaves out, and the class.
+    """
     pixels = params["images"].reshape(-1, PIXELS) / 255
     with nengo.Network(label="local rhythms") as net:
         garment = nengo.Node(nengo.processes.PresentInput(pixels, 1.0), label="garment")
@@ -116,12 +120,33 @@ def gui_model(params: dict, arc: float = 0.1) -> nengo.Network:
         nengo.Connection(garment, project.input, synapse=None)
         layers = classifier(params)
         nengo.Connection(project.output, layers.input, synapse=None)
-    return convert.to_spiking(
+        probes = [nengo.Probe(layer.output) for layer in layers.layers]
+    model, new = convert.to_spiking(
         net,
         nengo_phasor.ResonateAndFire(FREQUENCY),
         nengo_phasor.ArcSparsifier(arc, FREQUENCY),
         assume_reference=True,
-    )[0]
+    )
+    model.garment, model.projection, model.classifier = map(new.get, (garment, project, layers))
+    model.hidden, model.output = (new[layer.units] for layer in layers.layers)
+    model.hidden.label, model.output.label = "hidden neurons", "outputs"
+    sent = [new[probe].target for probe in probes]
+    model.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+    with model:
+        model.image = displays.image((28, 28), label="what is shown")
+        nengo.Connection(model.garment, model.image, synapse=None)
+        model.hidden_clock = displays.phase_clock(SIZES[1], FREQUENCY, True, label="hidden phases")
+        model.clock = displays.phase_clock(SIZES[2], FREQUENCY, True, label="output phases")
+        for ensemble, relay, clock in zip(
+            (model.hidden, model.output), sent, (model.hidden_clock, model.clock), strict=True
+        ):
+            n = ensemble.n_neurons
+            nengo.Connection(ensemble.neurons, clock[:n], synapse=None)
+            nengo.Connection(relay, clock[n:], synapse=None)
+        names = datasets.DATASETS["fashion_mnist"].classes
+        model.decision = displays.phase_classes(names, FREQUENCY, label="class: phase nearest 1/2")
+        nengo.Connection(sent[-1], model.decision, synapse=None)
+    return model
 
 
 def layer_params(net: nengo.Network) -> dict[str, np.ndarray]:
