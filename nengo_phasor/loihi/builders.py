@@ -155,17 +155,17 @@ def _sent_as_spikes(model, conn, pre_on_chip) -> float | None:
     if pre_on_chip or not isinstance(conn.post_obj, Neurons):
         return None
     height = spike_height(model.split.network, conn.pre_obj)
-    if isinstance(conn.pre_obj, Neurons):  # nengo-loihi does that, but for sparsifiers
-        return height if isinstance(conn.synapse, SpikeSynapse) else None
-    if height is None and isinstance(conn.post_obj.ensemble.neuron_type, PhaseCoding):
-        return 1.0
-    return height
+    if isinstance(conn.post_obj.ensemble.neuron_type, PhaseCoding):
+        return 1.0 if height is None else height
+    # nengo-loihi knows what to do with neurons, but for sparsifiers
+    known = isinstance(conn.pre_obj, Neurons) and not isinstance(conn.synapse, SpikeSynapse)
+    return None if known else height
 
 
 def _check(model, conn, pre_on_chip, height):
     """Refuse what can't be put before neurons on the chip."""
     if isinstance(conn.synapse, SpikeSynapse):
-        gated = pre_on_chip and isinstance(conn.synapse, GATES)
+        gated = isinstance(conn.pre, Neurons) and isinstance(conn.synapse, GATES)
         was_plain = is_plain(conn) or conn in model.split.passthrough.to_add
         if not (was_plain and (gated or not pre_on_chip)):
             raise BuildError(
@@ -202,9 +202,7 @@ def build_on_chip(model, conn):
     """Build a connection on the chip; note at its axons what happens on the way."""
     source = model.objs[conn.pre_obj]["out"]
     gate = seeded(model, conn) if isinstance(conn.synapse, SpikeSynapse) else None
-    in_phase = isinstance(getattr(base_obj(conn.post), "neuron_type", None), PhaseCoding)
-    late = latencies(model).get(base_obj(conn.pre), 0)
-    route = Route(gate, late, wait(model, conn) if in_phase else 0)
+    route = Route(gate, latencies(model).get(base_obj(conn.pre), 0), wait(model, conn))
     before = len(source.axons)
     stock.build_chip_connection(model, conn if gate is None else _like(model, conn, synapse=None))
     if gate is not None or route.delay:
@@ -304,7 +302,7 @@ def _channels(model, conn):
         return {"spikes": transform}
     if isinstance(transform, NoTransform):
         transform = nengo.Dense((conn.size_out, conn.size_mid), init=1.0)
-    weights = transform.sample(rng=np.random.RandomState(model.seeds[conn]))
+    weights = stock.sample_transform(conn, rng=np.random.RandomState(model.seeds[conn]))
     negative = copy.copy(transform)
     type(transform).init.data[negative] = -weights
     channels = {"spikes": transform, "taken back": negative}
@@ -322,7 +320,10 @@ def spike_counter(name: str, height: float, channels: tuple[str, ...]) -> Callab
 
     def count(t, x):
         counts = np.rint(x / height)
-        wrong = np.abs(counts * height - x) > 1e-3 * height
+        wrong = ~(np.abs(counts * height - x) <= 1e-3 * height)  # NaN is wrong, too
+        every = np.zeros(1)
+        if "of every input" in channels and 2 * np.count_nonzero(counts > 0) > counts.size:
+            every, counts = every + 1, counts - 1
         wrong |= (counts > AT_ONCE) | (counts < lowest)
         if np.any(wrong):
             raise SimulationError(
@@ -330,9 +331,6 @@ def spike_counter(name: str, height: float, channels: tuple[str, ...]) -> Callab
                 f"{height:.4g} for one step, and at most {AT_ONCE} of an input come at once. Send "
                 "spikes (a PhaseEncoder makes them of phases), weighted by the transform"
             )
-        every = np.zeros(1)
-        if "of every input" in channels and 2 * np.count_nonzero(counts > 0) > counts.size:
-            every, counts = every + 1, counts - 1
         of = {"spikes": counts, "taken back": -counts, "of every input": every}
         return np.concatenate([(places < of[channel]).ravel() for channel in channels])
 

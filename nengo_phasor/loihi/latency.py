@@ -14,6 +14,8 @@ import nengo
 from nengo_loihi.builder import Model
 from nengo_loihi.passthrough import base_obj
 
+from nengo_phasor.neurons import PhaseCoding
+
 
 def connections(model: Model) -> list[nengo.Connection]:
     """Return the connections that are built: relays that are removed leave new ones."""
@@ -62,7 +64,12 @@ def _latencies(model):
 
 
 def wait(model: Model, connection: nengo.Connection) -> int:
-    """Return how many steps a connection's spikes are to wait for those of longer ways."""
+    """Return how many steps a connection's spikes are to wait for those of longer ways.
+
+    They don't wait for neurons that do not code in phase.
+    """
+    if not isinstance(getattr(base_obj(connection.post), "neuron_type", None), PhaseCoding):
+        return 0
     late = latencies(model)
     arrival = late.get(base_obj(connection.pre), 0) + hop(model, connection)
     return max(late.get(base_obj(connection.post), 0) - arrival, 0)

@@ -93,7 +93,9 @@ class Late(SpikeSynapse):
         return self.synapse.constants(dt, neurons, items)
 
     def advance(self, xp, tick, x, c, *state):
-        return self.synapse.advance(xp, late_tick(tick.step, self.late), x, c, *state)
+        tick = late_tick(tick.step, self.late)
+        output, *state = self.synapse.advance(xp, tick, x, c, *state)
+        return (output * (tick.step > 0), *state)  # nothing was sent before time 0
 
 
 def late_tick(step, late: int) -> Tick:
