@@ -20,7 +20,7 @@ SEED_STRIDE = 0x9E3779B1
 @Builder.register(ResonateAndFire)
 def build_resonate_and_fire(model, neuron_type, neurons, **signals):
     """Build the neurons once the time step is known to be short enough."""
-    _explain(neurons, neuron_type.constants, model.dt)
+    explained(neurons, neuron_type.constants, model.dt)
     build_neurons(model, neuron_type, neurons, **signals)
 
 
@@ -35,7 +35,7 @@ class SimPhasor(SimNeurons):
 @Builder.register(Phasor)
 def build_phasor(model, neuron_type, neurons):
     """Build the neurons once their number is known to be even."""
-    _explain(neurons, neuron_type.units, neurons.size_in)
+    explained(neurons, neuron_type.units, neurons.size_in)
     signals = model.sig[neurons]
     model.add_op(SimPhasor(neuron_type, signals["in"], signals["out"]))
 
@@ -43,7 +43,7 @@ def build_phasor(model, neuron_type, neurons):
 @Builder.register(SpikeSynapse)
 def build_spike_synapse(model, synapse, sig_in=None, sig_out=None, mode="set"):
     """Build the synapse without the delay of a step that Nengo gives to filters."""
-    _explain(synapse, synapse.make_state, sig_in.shape, sig_in.shape, model.dt)
+    explained(synapse, synapse.make_state, sig_in.shape, sig_in.shape, model.dt)
     return build_process(model, synapse, sig_in, sig_out, mode="inc" if mode == "inc" else "set")
 
 
@@ -64,8 +64,9 @@ def sparsifier_seed(network_seed: int, place: int) -> int:
     return (network_seed + (place + 1) * SEED_STRIDE) % 2**31
 
 
-def _explain(obj, check, *args):
+def explained(obj, check, *args):
+    """Return a check's result; what it finds wrong becomes a BuildError that names the object."""
     try:
-        check(*args)
+        return check(*args)
     except ValidationError as error:
         raise BuildError(f"{obj}: {error}") from error

@@ -26,6 +26,7 @@ from nengo_loihi.inputs import SpikeInput
 from nengo_loihi.passthrough import base_obj
 from nengo_loihi.probe import LoihiProbe
 
+from nengo_phasor.builders import explained
 from nengo_phasor.loihi.compartments import AdaptiveCompartment, ResonateAndFireCompartment
 from nengo_phasor.loihi.latency import latencies, wait
 from nengo_phasor.loihi.relays import is_plain, on_time, seeded, spike_height, takes_back
@@ -44,13 +45,18 @@ FILTERS = {
 }
 """The synapses that they can have on the chip, and how to say so."""
 
-TRANSFORMS = (NoTransform, nengo.Dense, nengo.Sparse, nengo.Convolution)
+CONVOLUTIONS = (nengo.Convolution, nengo.transforms.ConvolutionTranspose)
+
+TRANSFORMS = (NoTransform, nengo.Dense, nengo.Sparse, *CONVOLUTIONS)
 
 GATES = (ArcSparsifier, RandomSparsifier)
 """The sparsifiers that a neuron can apply to its own spikes."""
 
 AT_ONCE = 4
 """How many spikes of one input, of one sign, can arrive in one step."""
+
+ROUNDING = 1e-6
+"""How far a spike may be off, as a part of it: single precision is closer."""
 
 OFF_CHIP = (
     "or keep the ensemble off the chip: nengo_loihi.add_params(network) and "
@@ -133,6 +139,11 @@ def build_connection(model, conn):
     if isinstance(conn.post_obj, nengo.connection.LearningRule):
         stock.build_connection(model, conn)
         return
+    if isinstance(getattr(conn.pre_obj, "neuron_type", None), PhaseCoding):
+        raise BuildError(
+            f"{conn}: {type(conn.pre_obj.neuron_type).__name__} neurons code in phase: connect "
+            "from `ensemble.neurons` (or probe them), not from the ensemble"
+        )
     pre_on_chip, post_on_chip = (model.split.on_chip(base_obj(x)) for x in (conn.pre, conn.post))
     sparsified = isinstance(conn.synapse, SpikeSynapse)
     height = None
@@ -174,13 +185,15 @@ def _check(model, conn, pre_on_chip, height):
                 "weights on the connection from there"
             )
     neuron_type = getattr(base_obj(conn.post), "neuron_type", None)  # or a probe's connection
-    if type(neuron_type) not in COMPARTMENTS or not (pre_on_chip or height is not None):
+    in_phase = isinstance(neuron_type, PhaseCoding)
+    as_spikes = pre_on_chip or height is not None
+    if type(neuron_type) not in COMPARTMENTS or not (as_spikes or in_phase):
         return
     name = type(neuron_type).__name__
     filters, words = FILTERS[type(neuron_type)]
     obstacles = {
         f"{name} neurons code in phase: connect to `ensemble.neurons`, not to the ensemble": (
-            isinstance(neuron_type, PhaseCoding) and not isinstance(conn.post_obj, Neurons)
+            in_phase and not isinstance(conn.post_obj, Neurons)
         ),
         "a part of the neurons can't be connected to on the chip: connect to all of them, through "
         "weights with rows of zeros": isinstance(conn.post_obj, Neurons)
@@ -188,6 +201,11 @@ def _check(model, conn, pre_on_chip, height):
         f"{type(conn.transform).__name__} can't be put on the chip; take one of "
         f"{', '.join(kind.__name__ for kind in TRANSFORMS)}, {OFF_CHIP}": not isinstance(
             conn.transform, TRANSFORMS
+        ),
+        f"a {type(conn.transform).__name__} on the chip is over two dimensions, in one group: "
+        f"change it, {OFF_CHIP}": (
+            isinstance(conn.transform, CONVOLUTIONS)
+            and (conn.transform.dimensions != 2 or conn.transform.groups != 1)
         ),
         f"{conn.synapse} can't be put on the chip before {name} neurons: the synapse must be "
         f"{words}; change it, {OFF_CHIP}": not isinstance(
@@ -202,6 +220,8 @@ def build_on_chip(model, conn):
     """Build a connection on the chip; note at its axons what happens on the way."""
     source = model.objs[conn.pre_obj]["out"]
     gate = seeded(model, conn) if isinstance(conn.synapse, SpikeSynapse) else None
+    if gate is not None:
+        explained(conn, gate.make_state, (conn.size_in,), (conn.size_in,), model.dt)
     route = Route(gate, latencies(model).get(base_obj(conn.pre), 0), wait(model, conn))
     before = len(source.axons)
     stock.build_chip_connection(model, conn if gate is None else _like(model, conn, synapse=None))
@@ -320,7 +340,7 @@ def spike_counter(name: str, height: float, channels: tuple[str, ...]) -> Callab
 
     def count(t, x):
         counts = np.rint(x / height)
-        wrong = ~(np.abs(counts * height - x) <= 1e-3 * height)  # NaN is wrong, too
+        wrong = ~(np.abs(counts * height - x) <= ROUNDING * height)  # NaN is wrong, too
         every = np.zeros(1)
         if "of every input" in channels and 2 * np.count_nonzero(counts > 0) > counts.size:
             every, counts = every + 1, counts - 1
