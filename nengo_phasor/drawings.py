@@ -11,8 +11,8 @@ from html import escape
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-COLORS = ("#000000", "#0072b2", "#d55e00", "#56b4e9", "#009e73", "#cc79a7")
-"""Of single hands, in turn: Okabe and Ito's."""
+COLORS = ("#1c73b3", "#039f74", "#d65e00", "#cd79a7", "#f0e542", "#56b4ea")
+"""Of single hands, in turn: those of Nengo GUI's plots (Okabe and Ito's)."""
 
 MISSING = "#b8b8b8"
 INK, PALE, LINE, NEEDLE = "#0072b2", "#9ecae1", "#666666", "#d55e00"

@@ -247,8 +247,8 @@ def test_model_opens_as_nengo_gui_opens_it():
     model = runpy.run_path(str(NETWORKS / "phase_sparsity.py"), run_name="model")["model"]
     with model:
         outputs = nengo.Probe(model.all_ensembles[-1].neurons)
-        neurons = model.all_ensembles[0].neurons
-        (sent,) = (c.post for c in model.all_connections if c.pre == neurons)
+        neurons = model.hidden.neurons
+        (sent,) = (c.post for c in model.all_connections if c.pre == neurons and c.synapse)
         hidden = nengo.Probe(sent)
     with nengo.Simulator(model, progress_bar=False, seed=0) as sim:
         sim.run(1.9)

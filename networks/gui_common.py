@@ -1,0 +1,91 @@
+"""What the models share that only Nengo GUI needs: precision that changes while they run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from nengo.builder.neurons import SimNeurons
+
+from nengo_phasor import AdaptiveSpiking
+from nengo_phasor.arousal import Arousal
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+
+
+def fitted_arousal(name: str, network: str) -> Arousal:
+    """Return the arousal that a network's results were measured with, from their file."""
+    measured = json.loads((RESULTS / f"{name}.json").read_text())["figures"][network]
+    how = measured["aroused"]
+    return Arousal(
+        measured["low"]["m_f"],
+        measured["precise"]["m_f"],
+        how["wait"],
+        how["duration"],
+        how["threshold"],
+    )
+
+
+class Precision:
+    """The precision of all adaptive neurons of a running `nengo.Simulator`.
+
+    m_f, theta_0 and the spikes' height change together, as in `convert.adaptive.Converted`; the
+    neurons' states are kept. Other simulators keep the precision that they were built with.
+
+    Attributes
+    ----------
+    m_f : float
+        The one in use.
+    """
+
+    def __init__(self, m_f: float):
+        self.m_f = m_f
+        self.operators = []
+
+    def start(self, sim) -> None:
+        """Take hold of a simulator's neurons: Nengo GUI's ``on_start`` of a model's file."""
+        found = [op for op in getattr(sim.model, "operators", ()) if isinstance(op, SimNeurons)]
+        self.operators = [
+            (op, op.neurons) for op in found if isinstance(op.neurons, AdaptiveSpiking)
+        ]
+
+    def set(self, m_f: float) -> None:
+        """Change the precision, if there are neurons to be changed."""
+        if self.operators and m_f != self.m_f:
+            for operator, neurons in self.operators:
+                operator.neurons = neurons.at_precision(m_f)
+            self.m_f = m_f
+
+
+class Aroused:
+    """A node's function: makes neurons precise for those inputs that are hard to tell apart.
+
+    It takes the read-out, and gives the precision m_f in use.
+
+    Parameters
+    ----------
+    how : nengo_phasor.arousal.Arousal
+        Fitted.
+    precision : Precision
+    seconds : float
+        For how long an input is shown.
+    dt : float
+        The time step.
+    """
+
+    def __init__(self, how: Arousal, precision: Precision, seconds: float, dt: float):
+        self.how, self.precision, self.dt = how, precision, dt
+        self.n_steps = round(seconds / dt)
+        self.outputs = []
+
+    def __call__(self, t, x):
+        step = (round(t / self.dt) - 1) % self.n_steps
+        if step == 0:
+            self.outputs = []
+            self.precision.set(self.how.low)
+        self.outputs.append(np.array(x))
+        decides = len(self.outputs) == self.how.steps(self.dt)[1] == step + 1
+        if decides and self.how.uncertain([self.outputs], self.dt)[0]:
+            self.precision.set(self.how.high)
+        return self.precision.m_f
