@@ -119,8 +119,10 @@ def gui_model() -> nengo.Network:
     net.precision = gui.Precision(neuron.m_f)
 
     def control(t, x):
+        before = net.precision.m_f
         net.precision.set(float(np.clip(x[0], high, low)))
-        net.states.output.neuron = neuron.at_precision(net.precision.m_f)
+        if net.precision.m_f != before:
+            net.states.output.neuron = neuron.at_precision(net.precision.m_f)
         return net.precision.m_f
 
     with net:
