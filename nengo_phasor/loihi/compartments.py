@@ -7,7 +7,7 @@ discretised, and one method that advances the neurons' states.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import nengo
 import numpy as np
@@ -15,6 +15,7 @@ from nengo.exceptions import BuildError
 from nengo_loihi.block import Compartment, LoihiBlock, SynapseConfig
 
 from nengo_phasor import dynamics
+from nengo_phasor.builders import explained
 from nengo_phasor.loihi import fixed_point
 from nengo_phasor.surrogates import heaviside
 
@@ -27,8 +28,30 @@ RATE = 200.0
 LEAST_THRESHOLD = 16
 """The smallest threshold, as a state, that rounding leaves precise enough."""
 
+EXPONENTS = range(7, -8, -1)
+"""Of the weights, from the finest states to the coarsest. nengo-loihi begins at 0 for the sake of
+its thresholds' 17 bits; states of few units would fade by what each step rounds away."""
+
 NO_WEIGHT = 1e-8
 """The largest weight that nengo-loihi takes for none."""
+
+
+class Advanced(NamedTuple):
+    """A time step of a compartment's neurons.
+
+    Attributes
+    ----------
+    spiked : (n,) ndarray of bool
+        Where there are spikes.
+    states : (n_states, n) ndarray
+        The new states.
+    outside : (..., n) ndarray of bool, optional
+        Where values were clipped.
+    """
+
+    spiked: np.ndarray
+    states: np.ndarray
+    outside: np.ndarray | None = None
 
 
 class NeuronCompartment(Compartment):
@@ -47,6 +70,8 @@ class NeuronCompartment(Compartment):
 
     Attributes
     ----------
+    states : tuple of str
+        Names of the states.
     scale : float
         As what number a state of 1 is held.
     is_fixed : bool
@@ -57,7 +82,7 @@ class NeuronCompartment(Compartment):
         super().__init__(len(bias), label=str(neurons.ensemble))
         self.neurons = neurons
         self.dt = dt
-        self.constants = neurons.ensemble.neuron_type.constants(dt)
+        self.constants = explained(neurons, neurons.ensemble.neuron_type.constants, dt)
         self.neuron_bias = np.array(bias, dtype=np.float32)
         self.initial = {k: np.broadcast_to(v, len(bias)) for k, v in initial.items()}
         self.scale = 1.0
@@ -75,13 +100,28 @@ class NeuronCompartment(Compartment):
             setattr(new, name, getattr(self, name)[indices].copy())
         return new
 
-    def start(self, dtype: np.dtype) -> dict[str, np.ndarray]:
-        """Return the states to begin with: the neurons' own, by name, and the synapse's."""
-        scaled = {k: np.multiply(v, self.scale) for k, v in self.initial.items()}
-        if self.is_fixed:
-            scaled = {k: fixed_point.clip(np.round(v))[0] for k, v in scaled.items()}
-        states = {k: v.astype(dtype) for k, v in scaled.items()}
-        return {"synapse": np.zeros(self.n_compartments, dtype), **states}
+    @classmethod
+    def joined(cls, parts: list[NeuronCompartment]) -> NeuronCompartment:
+        """Return one compartment of all neurons, to advance them together."""
+        new = copy.copy(parts[0])
+        new.n_compartments = sum(part.n_compartments for part in parts)
+        new.constants = type(new.constants)(
+            *(
+                np.concatenate(
+                    [np.broadcast_to(x, p.n_compartments) for p, x in zip(parts, xs, strict=True)]
+                )
+                for xs in zip(*(part.constants for part in parts), strict=True)
+            )
+        )
+        for name in ("neuron_bias", "decay_u"):
+            setattr(new, name, np.concatenate([getattr(part, name) for part in parts]))
+        return new
+
+    def start(self, dtype: np.dtype) -> np.ndarray:
+        """Return the states to begin with, (n_states, n), in the order of ``states``."""
+        rows = [self.initial.get(name, np.zeros(self.n_compartments)) for name in self.states]
+        values = np.multiply(rows, self.scale)
+        return (fixed_point.clip(np.round(values))[0] if self.is_fixed else values).astype(dtype)
 
     def discretize(self, block: LoihiBlock) -> dict[str, Any]:
         """Turn constants into whole numbers; return the scales, as nengo-loihi's function does.
@@ -99,19 +139,22 @@ class NeuronCompartment(Compartment):
             raise BuildError(f"{self.neurons}: weights are not finite; look at its connections")
         w_max = max((synapse.max_abs_weight() for synapse in block.synapses), default=0.0)
         w_max = max(w_max, NO_WEIGHT)
-        needed = max(self.headroom(fans), self.threshold)
-        for w_exp in range(0, -8, -1):
-            w_scale = 255.0 / w_max
-            scale = w_scale * SynapseConfig.get_scale(w_exp) * self.per_weight
-            if w_max == NO_WEIGHT:
-                scale = 2**20 / needed
+        highest = self.headroom(fans)
+        needed = max(highest, self.threshold)
+        for w_exp in EXPONENTS:
+            per_unit = SynapseConfig.get_scale(w_exp) * self.per_weight
+            w_scale = 2**20 / needed / per_unit if w_max == NO_WEIGHT else 255.0 / w_max
+            scale = w_scale * per_unit
             if needed * scale <= fixed_point.HIGHEST:
                 break
         else:
+            remedy = self.remedy
+            if highest < self.threshold:
+                remedy = "Make the weights larger, or the threshold lower"
             raise BuildError(
                 f"{self.neurons}: a state of up to {needed:.3g} beside a largest weight of "
                 f"{w_max * self.dt:.3g} does not fit into {fixed_point.STATE_BITS} bits. "
-                f"{self.remedy}, or keep the ensemble off the chip with on_chip = False"
+                f"{remedy}, or keep the ensemble off the chip with on_chip = False"
             )
         if self.threshold * scale < LEAST_THRESHOLD:
             raise BuildError(
@@ -139,6 +182,7 @@ class NeuronCompartment(Compartment):
 class ResonateAndFireCompartment(NeuronCompartment):
     """Compartments of `.ResonateAndFire` neurons: real and imaginary part, no synapse."""
 
+    states = ("voltage", "current")
     remedy = "Shorten tau, or take fewer or smaller weights"
 
     def __init__(self, neurons, bias, initial, dt):
@@ -146,7 +190,7 @@ class ResonateAndFireCompartment(NeuronCompartment):
         neuron_type = neurons.ensemble.neuron_type
         c = fixed_point.resonate_and_fire_constants(self.constants, 1.0)
         error = phase_error(c, 1.0 / (neuron_type.frequency * dt))
-        if c.cos**2 + c.sin**2 >= fixed_point.ONE**2 or not abs(error) <= PHASE_TOLERANCE:
+        if c.cos**2 + c.sin**2 >= 1.0 or not abs(error) <= PHASE_TOLERANCE:
             raise BuildError(
                 f"{neurons}: a frequency of {neuron_type.frequency:g} Hz with tau = "
                 f"{neuron_type.tau:g} s has no rotation of {fixed_point.FACTOR_BITS} bits at dt = "
@@ -175,35 +219,25 @@ class ResonateAndFireCompartment(NeuronCompartment):
         self.constants = fixed_point.resonate_and_fire_constants(self.constants, self.scale)
         self.neuron_bias = np.round(self.neuron_bias * self.dt * self.scale).astype(np.int32)
 
-    def advance(self, arrived: np.ndarray, states: dict[str, np.ndarray]):
-        """Advance the states in place; return where there are spikes, and how much was clipped."""
+    def advance(self, arrived: np.ndarray, states: np.ndarray) -> Advanced:
+        """Return the next step."""
         arrived = arrived + self.neuron_bias
         if self.is_fixed:
-            spiked, *new, clipped = fixed_point.resonate_and_fire(
-                arrived, states["voltage"], states["current"], self.constants
-            )
-        else:
-            output, *new = dynamics.resonate_and_fire(
-                arrived,
-                states["voltage"],
-                states["current"],
-                self.constants,
-                heaviside,
-            )
-            spiked, clipped = output > 0, 0
-        states["voltage"][...], states["current"][...] = new
-        return spiked, clipped
+            return Advanced(*fixed_point.resonate_and_fire(arrived, states, self.constants))
+        output, *new = dynamics.resonate_and_fire(arrived, *states, self.constants, heaviside)
+        return Advanced(output > 0, np.array(new, states.dtype))
 
 
 class AdaptiveCompartment(NeuronCompartment):
     """Compartments of `.AdaptiveSpiking` neurons behind a lowpass synapse, or none."""
 
+    states = ("synapse", "voltage", "refraction", "adaptation")
     remedy = "Take fewer or smaller weights, or a smaller bias"
 
     def __init__(self, neurons, bias, initial, dt):
         super().__init__(neurons, bias, initial, dt)
         for name in ("keep_phi", "keep_eta", "keep_gamma"):
-            if fixed_point.factor(getattr(self.constants, name)) >= fixed_point.ONE:
+            if fixed_point.factor(getattr(self.constants, name)) >= 1.0:
                 tau = name.replace("keep", "tau")
                 value = getattr(neurons.ensemble.neuron_type, tau)
                 raise BuildError(
@@ -215,7 +249,7 @@ class AdaptiveCompartment(NeuronCompartment):
     @property
     def per_weight(self) -> float:
         """The sum over time of what one spike adds to the current, for a weight of 1."""
-        return float(1.0 / (1.0 - self.keep[0] / fixed_point.ONE))
+        return float(1.0 / (1.0 - self.keep[0]))
 
     @property
     def keep(self) -> np.ndarray:
@@ -238,22 +272,15 @@ class AdaptiveCompartment(NeuronCompartment):
             self.constants, self.keep, self.neuron_bias, self.scale
         )
 
-    def advance(self, arrived: np.ndarray, states: dict[str, np.ndarray]):
-        """Advance the states in place; return where there are spikes, and how much was clipped."""
+    def advance(self, arrived: np.ndarray, states: np.ndarray) -> Advanced:
+        """Return the next step."""
         if self.is_fixed:
-            spiked, *new, clipped = fixed_point.adaptive_spike(
-                arrived, *states.values(), self.constants
-            )
-        else:
-            synapse = (1 - self.decay_u) * states["synapse"] + self.decay_u * arrived
-            own = [value for name, value in states.items() if name != "synapse"]
-            output, *new = dynamics.adaptive_spike(
-                synapse + self.neuron_bias, *own, self.constants, heaviside
-            )
-            new, spiked, clipped = [synapse, *new], output > 0, 0
-        for state, value in zip(states.values(), new, strict=True):
-            state[...] = value
-        return spiked, clipped
+            spiked, *new, outside = fixed_point.adaptive_spike(arrived, *states, self.constants)
+            return Advanced(spiked, np.array(new), outside)
+        synapse = (1 - self.decay_u) * states[0] + self.decay_u * arrived
+        J = synapse + self.neuron_bias
+        output, *new = dynamics.adaptive_spike(J, *states[1:], self.constants, heaviside)
+        return Advanced(output > 0, np.array([synapse, *new], states.dtype))
 
 
 def phase_error(c: fixed_point.ResonateAndFireConstants, steps_per_cycle: float) -> float:
@@ -262,7 +289,7 @@ def phase_error(c: fixed_point.ResonateAndFireConstants, steps_per_cycle: float)
     Spikes in every cycle add up to 1 / (1 - r), r being the rotation of one cycle; that is a real
     number where the frequency is exact.
     """
-    r = ((c.cos + 1j * c.sin) / fixed_point.ONE) ** steps_per_cycle
+    r = (c.cos + 1j * c.sin) ** steps_per_cycle
     return float(np.angle(1.0 / (1.0 - r)) / np.pi)
 
 

@@ -25,19 +25,17 @@ Weights are read when the simulator is made; afterwards only learning may change
 from __future__ import annotations
 
 import warnings
-from collections import deque
-from collections.abc import Iterable
+from itertools import groupby
 
 import nengo_loihi
 import numpy as np
 from nengo.exceptions import SimulatorClosed
-from nengo_loihi.block import Axon, Synapse
 from nengo_loihi.builder.discretize import Q_BITS, U_BITS
 from nengo_loihi.emulator import interface
 from nengo_loihi.simulator import StepRunner
 
 from nengo_phasor.loihi.compartments import NeuronCompartment
-from nengo_phasor.loihi.relays import late_tick
+from nengo_phasor.loihi.delivery import SynapseState, Way
 
 DECAY_BITS = 12
 """The chip's decays are in units of 1 / 2**12."""
@@ -111,15 +109,18 @@ class EmulatorInterface(interface.EmulatorInterface):
             for axon in block.axons
             if getattr(axon, "route", None)
         }
-        self.reset()
+        self._start(self.seed)
 
     def reset(self, seed: int | None = None) -> None:
         """Start again, with all but what was learned as it was at first."""
-        self.t = 0
-        self.rng = np.random.RandomState(self.seed if seed is None else seed)
         for spike_input in self.inputs:
             for ti in set(spike_input.spikes) - spike_input.permanent:
                 del spike_input.spikes[ti]
+        self._start(self.seed if seed is None else seed)
+
+    def _start(self, seed):
+        self.t = 0
+        self.rng = np.random.RandomState(seed)
         self.synapses.reset()
         self.compartment = CompartmentState(
             self.block_info, strict=self.strict, draws=bool(self.synapses.traces)
@@ -129,304 +130,32 @@ class EmulatorInterface(interface.EmulatorInterface):
         )
 
 
-# ------------------------------------------------------------------------------------- synapses
-
-
-class Way:
-    """A route of spikes from a block, with its state.
-
-    Parameters
-    ----------
-    route : `.builders.Route`
-        What happens on it.
-    indices : sequence of int or None
-        Of the block's neurons in their ensemble; None if they are all.
-    block : nengo_loihi.block.LoihiBlock
-        Where the spikes come from.
-    dt : float
-        The time step in seconds.
-    """
-
-    def __init__(self, route, indices, block, dt):
-        self.route = route
-        neurons = np.arange(block.n_neurons) if indices is None else np.array(list(indices))
-        if route.gate is not None:
-            self.constants = route.gate.constants(dt, neurons, np.zeros(1, int))
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the spikes that wait."""
-        self.waiting = deque([np.zeros(0, np.intp)] * self.route.delay)
-
-    def passed(self, t: int, spiked: np.ndarray) -> np.ndarray:
-        """Return the neurons whose spikes leave it in step t, given which spiked the step before.
-
-        ``spiked`` is of shape (n_neurons,), the result of shape (n_spikes,).
-        """
-        gate = self.route.gate
-        if gate is not None:
-            tick = late_tick(t - 1, self.route.late)
-            (spiked,) = gate.advance(np, tick, spiked.astype(float), self.constants)
-        self.waiting.append(spiked.nonzero()[0])
-        return self.waiting.popleft()
-
-
-class Fan:
-    """The weights of a synapse as flat arrays, in which the spikes of a step are looked up at once.
-
-    A row is what one spike adds to the compartments: one for each array of weights and atom. An
-    axon leads to the row of its array and the spike's atom, moved on by the axon's base.
-
-    Parameters
-    ----------
-    synapse : nengo_loihi.block.Synapse
-        One that `can_flatten` answers for.
-    """
-
-    def __init__(self, synapse: Synapse):
-        self.synapse = synapse
-        self.bases, first_rows = _axon_table(synapse)
-        self.first_rows = first_rows * synapse.weights[0].shape[0]
-        self.moved = bool(np.any(self.bases != 0))
-        self.lengths = np.repeat(
-            [weights.shape[1] for weights in synapse.weights], synapse.weights[0].shape[0]
-        )
-        self.starts = np.cumsum(self.lengths) - self.lengths
-        self.indices = _flat(synapse.indices).astype(np.intp)
-        self.weights = _flat(synapse.weights)
-        width = self.lengths[0]
-        # integers may be added in any order
-        self.dense = bool(
-            np.issubdtype(self.weights.dtype, np.integer)
-            and not self.moved
-            and width > 0
-            and np.all(self.lengths == width)
-            and np.all(self.indices.reshape(-1, width) == np.arange(width))
-        )
-
-        self.table = self.weights.reshape(-1, width) if self.dense else None
-
-    def refresh(self) -> None:
-        """Read the weights again, in place."""
-        self.weights[...] = _flat(self.synapse.weights)
-
-    def add(self, current: np.ndarray, axons: np.ndarray, atoms: np.ndarray | None) -> int:
-        """Add to the compartments' input what spikes bring, in the order of the spikes.
-
-        Parameters
-        ----------
-        current : (n_compartments,) ndarray
-            Changed in place.
-        axons, atoms : (n_spikes,) ndarray of int
-            Where the spikes arrive. Without atoms they are all 0.
-
-        Returns
-        -------
-        int
-            The number of weights that were added.
-        """
-        rows = self.first_rows[axons]
-        if atoms is not None:
-            rows = rows + atoms
-        if self.moved:
-            bases = self.bases[axons]
-            used = bases >= 0
-            rows, bases = rows[used], bases[used]
-        if self.dense:
-            brought = self.table.take(rows, axis=0)
-            current[: brought.shape[1]] += np.add.reduce(brought, axis=0, dtype=current.dtype)
-            return brought.size
-        lengths = self.lengths[rows]
-        ends = np.cumsum(lengths)
-        if not len(ends):
-            return 0
-        positions = np.repeat(self.starts[rows] - ends + lengths, lengths)
-        positions += np.arange(ends[-1])
-        targets = self.indices[positions]
-        if self.moved:
-            targets += np.repeat(bases, lengths)
-        # unbuffered, one after the other: with floats the order decides about the last bit
-        np.add.at(current, targets, self.weights[positions])
-        return len(targets)
-
-
-def _flat(arrays: Iterable[np.ndarray]) -> np.ndarray:
-    return np.concatenate([array.ravel() for array in arrays])
-
-
-def _axon_table(synapse: Synapse) -> tuple[np.ndarray, np.ndarray]:
-    """Return the base, -1 where it is unused, and the index of the weights for each axon."""
-    bases = [synapse.axon_compartment_base(axon) for axon in range(synapse.n_axons)]
-    weights = [synapse.axon_weight_idx(axon) for axon in range(synapse.n_axons)]
-    return (
-        np.array([-1 if base is None else base for base in bases], dtype=np.intp),
-        np.array(weights, dtype=np.intp),
-    )
-
-
-def can_flatten(
-    synapse: Synapse, axons: Iterable[Axon], n_compartments: int, dtype: np.dtype
-) -> bool:
-    """Return whether adding all spikes at once does what nengo-loihi does for one after the other.
-
-    NumPy's ``x[i] += w`` counts an index once even if ``i`` has it twice, takes negative indices
-    from the end, and raises an error for others out of range. A `Fan` would do none of it.
-
-    Parameters
-    ----------
-    synapse : nengo_loihi.block.Synapse
-        The synapse asked about.
-    axons : iterable of nengo_loihi.block.Axon
-        All that lead to it.
-    n_compartments : int
-        Number of compartments in the synapse's block.
-    dtype : dtype
-        Type of the compartments' input.
-    """
-    weights, indices = synapse.weights, synapse.indices
-    if not weights or len(weights) != len(indices):
-        return False
-    n_atoms = weights[0].shape[0]
-    for w, i in zip(weights, indices, strict=True):
-        if w.dtype != dtype or w.shape != i.shape or w.shape[0] != n_atoms:
-            return False
-        ordered = np.sort(i, axis=1)
-        if np.any(ordered[:, 1:] == ordered[:, :-1]):
-            return False
-    for axon in axons:
-        atoms = axon.compartment_atoms
-        if atoms is not None and np.any((np.asarray(atoms) < 0) | (np.asarray(atoms) >= n_atoms)):
-            return False
-
-    bases, arrays = _axon_table(synapse)
-    bases, arrays = bases[bases >= 0], arrays[bases >= 0]
-    if np.any((arrays < 0) | (arrays >= len(weights))):
-        return False
-    lowest = np.array([i.min(initial=n_compartments) for i in indices])
-    highest = np.array([i.max(initial=-1 - n_compartments) for i in indices])
-    return bool(
-        np.all(bases + lowest[arrays] >= 0) and np.all(bases + highest[arrays] < n_compartments)
-    )
-
-
-class SynapseState(interface.SynapseState):
-    """nengo-loihi's `SynapseState`, with a `Fan` for each synapse of a block if all can have one.
-
-    Parameters
-    ----------
-    block_info : nengo_loihi.emulator.interface.BlockInfo
-        The blocks of the model.
-    axons : iterable of nengo_loihi.block.Axon
-        All axons of blocks and inputs.
-    pes_error_scale : float
-        Scale of the errors of PES learning rules.
-    strict : bool
-        Whether what the chip would lose raises an error, or else warns.
-
-    Attributes
-    ----------
-    fans : dict of {Synapse: Fan}
-        The synapses that get spikes as arrays. For nengo-loihi's code, no spike reaches them.
-    arrived : dict of {Synapse: list of (ndarray, ndarray or None)}
-        The axons and atoms of this step's spikes, for the synapses of ``fans``.
-    ways : dict of {Axon: Way}
-        The axons on which something happens to spikes.
-    operations : dict of {Synapse: int}
-        How many weights spikes have passed, for the synapses of ``fans``.
-    received : int
-        How many spikes have come from inputs.
-    """
-
-    def __init__(self, block_info, axons, pes_error_scale=1.0, strict=True):
-        super().__init__(block_info, pes_error_scale=pes_error_scale, strict=strict)
-        leading = {synapse: [] for synapse in self.slices}
-        for axon in axons:
-            leading[axon.target].append(axon)
-        # Whole blocks: in floats it matters which of a block's synapses comes first.
-        self.fans = {
-            synapse: Fan(synapse)
-            for block in block_info.blocks
-            if all(can_flatten(s, leading[s], block.n_neurons, self.dtype) for s in block.synapses)
-            for synapse in block.synapses
-        }
-        self.arrived = {synapse: [] for synapse in self.fans}
-        self.ways = {}
-        self.reset()
-        self._some_slow = len(self.fans) < len(self.slices)
-        self._some_unused = {
-            axon: axon.compartment_map is not None and bool(np.any(axon.compartment_map < 0))
-            for axons in leading.values()
-            for axon in axons
-        }
-
-    def reset(self) -> None:
-        """Forget all spikes that are on their way, and the counts."""
-        for queue in (*self.spikes_in.values(), *self.arrived.values()):
-            queue.clear()
-        for way in self.ways.values():
-            way.reset()
-        self.operations = dict.fromkeys(self.fans, 0)
-        self.received = 0
-
-    def inject_current(self, t, spike_inputs, all_axons, spiked):
-        """Pass the spikes of inputs and axons to synapses, in nengo-loihi's order."""
-        for queue in (*self.spikes_in.values(), *self.arrived.values()):
-            queue.clear()
-        if t >= 2:  # spikes of inputs take a step to arrive
-            for spike_input in spike_inputs:
-                compartments = np.asarray(spike_input.spike_idxs(t - 1), dtype=np.intp)
-                self.received += len(compartments)
-                for axon in spike_input.axons:
-                    self._pass_on(axon, compartments)
-        for axon, where in all_axons.items():
-            if axon in self.ways:
-                self._pass_on(axon, self.ways[axon].passed(t, spiked[where]))
-            else:
-                self._pass_on(axon, spiked[where].nonzero()[0])
-
-    def _pass_on(self, axon: Axon, compartments: np.ndarray) -> None:
-        if not len(compartments):
-            return
-        if axon.target not in self.fans:
-            spikes = axon.map_spikes(compartments)
-            self.spikes_in[axon.target].extend(s for s in spikes if s is not None)
-            return
-        axons, atoms = axon.map_axon(compartments), axon.compartment_atoms
-        if atoms is not None:
-            atoms = atoms[compartments]
-        if self._some_unused[axon]:
-            used = axons >= 0
-            axons, atoms = axons[used], None if atoms is None else atoms[used]
-        self.arrived[axon.target].append((axons, atoms))
-
-    def update_input(self, input):
-        """Add what the spikes bring to the compartments' input."""
-        for synapse, fan in self.fans.items():
-            current = input[0, self.slices[synapse]]
-            for axons, atoms in self.arrived[synapse]:
-                self.operations[synapse] += fan.add(current, axons, atoms)
-        if self._some_slow:
-            super().update_input(input)
-
-    def update_traces(self, t, rng):
-        """Note which axons have spiked, then let nengo-loihi update the traces."""
-        for synapse, spiked in self.trace_spikes.items():
-            for axons, _ in self.arrived.get(synapse, ()):
-                before = len(spiked)
-                spiked.update(axons.tolist())
-                for _ in range(before + len(axons) - len(spiked)):
-                    self.error("Synaptic trace spikes lost")
-        super().update_traces(t, rng)
-
-    def update_weights(self, t, rng):
-        """Let nengo-loihi update the weights that are learned, and read them again."""
-        super().update_weights(t, rng)
-        for synapse in self.pes_errors:
-            if synapse in self.fans and t % synapse.learn_epoch == 0:
-                self.fans[synapse].refresh()
-
-
 # ---------------------------------------------------------------------------------- compartments
+
+
+class Group:
+    """Our compartments that lie beside each other and are of one kind: advanced together.
+
+    Parameters
+    ----------
+    parts : list of (NeuronCompartment, slice)
+        The compartments and where they are.
+    dtype : dtype
+        Of the states, (n_states, n).
+    """
+
+    def __init__(self, parts, dtype):
+        self.parts = parts
+        compartments = [compartment for compartment, _ in parts]
+        self.compartment = compartments[0].joined(compartments)
+        self.where = slice(parts[0][1].start, parts[-1][1].stop)
+        self.states = np.concatenate([part.start(dtype) for part in compartments], axis=1)
+
+
+def _neighbours(items):
+    """Return runs of our compartments of one kind, in order."""
+    runs = [list(run) for _, run in groupby(items, lambda item: type(item[0]))]
+    return [run for run in runs if isinstance(run[0][0], NeuronCompartment)]
 
 
 class CompartmentState(interface.CompartmentState):
@@ -444,9 +173,9 @@ class CompartmentState(interface.CompartmentState):
 
     Attributes
     ----------
-    neurons : list of (NeuronCompartment, slice, {str: ndarray})
-        Our compartments, where they are, and their states. These are parts of the arrays
-        ``state_voltage`` and so on, which are as long as all others.
+    groups : list of Group
+        Our compartments. Probes find their states as ``state_voltage`` and so on, of the length
+        of all arrays here.
     clipped : dict of {nengo.ensemble.Neurons: int}
         How many values, of neurons and steps, did not fit into their bits.
     """
@@ -454,20 +183,10 @@ class CompartmentState(interface.CompartmentState):
     def __init__(self, block_info, strict=True, draws=True):
         super().__init__(block_info, strict=strict)
         self._draws = draws
-        self.neurons, self.clipped = [], {}
-        self._is_ours = np.zeros(self.n_compartments, dtype=bool)
-        for compartment, where in self.items():
-            if isinstance(compartment, NeuronCompartment):
-                states = {}
-                for name, start in compartment.start(self.dtype).items():
-                    if not hasattr(self, f"state_{name}"):
-                        setattr(self, f"state_{name}", np.zeros(self.n_compartments, self.dtype))
-                    states[name] = getattr(self, f"state_{name}")[where]
-                    states[name][...] = start
-                self.neurons.append((compartment, where, states))
-                self._is_ours[where] = True
-                self.clipped[compartment.neurons] = 0
-        self._some_stock = len(self.neurons) < len(block_info.blocks)
+        self.groups = [Group(parts, self.dtype) for parts in _neighbours(self.items())]
+        self.clipped = {part.neurons: 0 for group in self.groups for part, _ in group.parts}
+        n_ours = sum(group.compartment.n_compartments for group in self.groups)
+        self._some_stock = n_ours < self.n_compartments
         kept_u = 2**DECAY_BITS - 1 - self.decay_u.astype(np.int64)
         kept_v = 2**DECAY_BITS - self.decay_v.astype(np.int64)
         self._is_fast = bool(
@@ -486,26 +205,40 @@ class CompartmentState(interface.CompartmentState):
 
     def update(self, rng):
         """Advance all compartments by a step."""
-        if self.neurons:
-            brought, self.input[0, self._is_ours] = self.input[0].copy(), 0
+        arrived = [self.input[0, group.where].copy() for group in self.groups]
         if self._some_stock:
+            for group in self.groups:
+                self.input[0, group.where] = 0
             self._update_stock(rng)
-        for compartment, where, states in self.neurons:
-            spiked, clipped = compartment.advance(brought[where], states)
-            self.spiked[where] = spiked
-            self.spike_count[where] += spiked
-            if clipped:
-                self._note(compartment.neurons, clipped)
+        for group, brought in zip(self.groups, arrived, strict=True):
+            spiked, group.states, outside = group.compartment.advance(brought, group.states)
+            self.spiked[group.where] = spiked
+            self.spike_count[group.where] += spiked
+            if outside is not None and np.logical_or.reduce(outside, axis=None):
+                self._note(group, outside)
 
-    def _note(self, neurons, clipped):
-        if not self.clipped[neurons]:
-            warnings.warn(
-                f"{neurons}: states did not fit into their bits and were clipped; the emulator "
-                "counts how often (compartment.clipped). Make the weights smaller, or the spikes "
-                "fewer",
-                stacklevel=2,
-            )
-        self.clipped[neurons] += clipped
+    def __getattr__(self, name):
+        state = name.removeprefix("state_")
+        if state == name:
+            raise AttributeError(name)
+        values = np.zeros(self.n_compartments, self.dtype)
+        for group in self.groups:
+            if state in group.compartment.states:
+                values[group.where] = group.states[group.compartment.states.index(state)]
+        return values
+
+    def _note(self, group, outside):
+        for compartment, where in group.parts:
+            start = where.start - group.where.start
+            n = np.count_nonzero(outside[:, start : start + compartment.n_compartments])
+            if n and not self.clipped[compartment.neurons]:
+                warnings.warn(
+                    f"{compartment.neurons}: states did not fit into their bits and were clipped; "
+                    "the emulator counts how often (compartment.clipped). Make the weights "
+                    "smaller, or the spikes fewer",
+                    stacklevel=2,
+                )
+            self.clipped[compartment.neurons] += n
 
     def _update_stock(self, rng):
         if not self._is_fast:

@@ -5,7 +5,7 @@ towards zero by itself, before sums are taken; what a state can't hold is clippe
 Loihi 2's programmable neurons hold a resonate-and-fire neuron. Each function here is the twin of
 one in `.dynamics`, with the same names; ``docs/loihi.md`` has the error that each format adds.
 
-States are arrays of int32, factors of int64.
+States are arrays of int32. Factors are doubles, which hold them exactly.
 """
 
 from __future__ import annotations
@@ -22,24 +22,23 @@ STATE_BITS = 24
 HIGHEST = 2 ** (STATE_BITS - 1) - 1
 LOWEST = -HIGHEST - 1
 FACTOR_BITS = 12
-ONE = 2**FACTOR_BITS
 
 
 def factor(x: Array) -> Array:
     """Return a number, or numbers, as factors: the nearest multiple of 1 / 2**12."""
-    return np.round(np.multiply(x, ONE)).astype(np.int64)
+    return np.round(np.multiply(x, 2.0**FACTOR_BITS)) / 2.0**FACTOR_BITS
 
 
 def times(state: Array, factor: Array) -> Array:
     """Return the product of a state and a factor, rounded towards zero."""
     # exact: the product has 37 bits at most, and a double holds 53
-    return np.trunc(state * (factor / ONE)).astype(np.int32)
+    return np.trunc(state * factor).astype(np.int32)
 
 
-def clip(state: Array) -> tuple[Array, int]:
-    """Return the state within its 24 bits, and how many values were outside of them."""
+def clip(state: Array) -> tuple[Array, Array]:
+    """Return the state within its 24 bits, and where it was outside of them."""
     clipped = np.minimum(np.maximum(state, LOWEST), HIGHEST)
-    return clipped, int(np.count_nonzero(clipped != state))
+    return clipped, clipped != state
 
 
 class ResonateAndFireConstants(NamedTuple):
@@ -50,7 +49,7 @@ class ResonateAndFireConstants(NamedTuple):
     threshold: Array
 
 
-def resonate_and_fire(arrived: Array, voltage: Array, current: Array, c: ResonateAndFireConstants):
+def resonate_and_fire(arrived: Array, z: Array, c: ResonateAndFireConstants):
     """Advance a resonate-and-fire neuron; see `.dynamics.resonate_and_fire`.
 
     A spike where the voltage is at least the threshold and the current has crossed from below zero
@@ -60,19 +59,19 @@ def resonate_and_fire(arrived: Array, voltage: Array, current: Array, c: Resonat
     ----------
     arrived : array
         What spikes add to the voltage, J dt.
-    voltage, current : array
-        Re z and Im z.
+    z : (2, ...) array
+        Voltage and current: Re z and Im z.
 
     Returns
     -------
-    spiked, voltage, current, n_clipped
+    spiked, z, outside
+        The last is where a part of z was clipped.
     """
-    new_voltage = times(voltage, c.cos) - times(current, c.sin) + arrived
-    new_current = times(voltage, c.sin) + times(current, c.cos)
-    new_voltage, n = clip(new_voltage)
-    new_current, m = clip(new_current)
-    spiked = (new_voltage >= c.threshold) & (current < 0) & (new_current >= 0)
-    return spiked, new_voltage, new_current, n + m
+    new, across = times(z, c.cos), times(z, c.sin)
+    new[0] += arrived - across[1]
+    new[1] += across[0]
+    new, outside = clip(new)
+    return (new[0] >= c.threshold) & (z[1] < 0) & (new[1] >= 0), new, outside
 
 
 class AdaptiveConstants(NamedTuple):
@@ -113,18 +112,23 @@ def adaptive_spike(
 
     Returns
     -------
-    spiked, synapse, voltage, refraction, adaptation, n_clipped
+    spiked, synapse, voltage, refraction, adaptation, outside
+        The last, of shape (4, ...), is where synapse, J, refraction or adaptation was clipped.
     """
-    synapse, n = clip(times(synapse, c.keep) + arrived)
-    J, m = clip(synapse + c.bias)
-    voltage = times(voltage, c.keep_phi) + times(J, ONE - c.keep_phi)
+    synapse, *outside = clip(times(synapse, c.keep) + arrived)
+    J, is_outside = clip(synapse + c.bias)
+    outside.append(is_outside)
+    voltage = times(voltage, c.keep_phi) + times(J, 1.0 - c.keep_phi)
     refraction = times(refraction, c.keep_eta)
     threshold = c.theta_0 + adaptation
     spiked = 2 * (voltage - refraction) > threshold
     jump = np.where(spiked, threshold, 0)
-    refraction, k = clip(refraction + jump)
-    raised, i = clip(adaptation + times(jump, c.m_f) // 2**c.m_f_shift)
-    return spiked, synapse, voltage, refraction, times(raised, c.keep_gamma), n + m + k + i
+    refraction, is_outside = clip(refraction + jump)
+    outside.append(is_outside)
+    raised, is_outside = clip(adaptation + times(jump, c.m_f) // 2**c.m_f_shift)
+    outside.append(is_outside)
+    adaptation = times(raised, c.keep_gamma)
+    return spiked, synapse, voltage, refraction, adaptation, np.stack(outside)
 
 
 def resonate_and_fire_constants(
