@@ -65,6 +65,7 @@ results: data
 	$(BIN)/python networks/sparse_lenet.py results --resume
 	$(BIN)/python networks/phase_sparsity.py results --resume
 	$(BIN)/python networks/factorized_if.py results --resume
+	$(BIN)/python networks/on_chip.py results --resume
 
 benchmarks: data
 	$(BIN)/python benchmarks/neuron_step.py

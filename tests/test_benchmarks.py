@@ -84,9 +84,11 @@ def test_neuron_step(run):
 def test_emulator(run):
     pytest.importorskip("nengo_loihi")
     content = run("emulator")
-    (name,) = content["figures"]
-    check(content, {name: 20})
-    assert content["figures"][name]["inputs_spiking"] == pytest.approx(0.05, rel=0.1)
+    assert len(content["figures"]) == 2
+    check(content, dict.fromkeys(content["figures"], 20))
+    for name, figures in content["figures"].items():
+        own = 0.05 * 64 if name.startswith("LIF") else 0  # others' inputs are the host's
+        assert figures["spikes_per_step"] >= 0.9 * own
     assert claim(content, "fraction of runs that end in the same state") == 1
 
 
