@@ -150,12 +150,10 @@ def gui_model(m_f: float = 0.1) -> nengo.Network:
         network.input.output = nengo.processes.PresentInput(images, 1.0)
         network.readout, network.dense = network.output.target, network.layers["dense1"]
         network.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
-        network.colours = nengo.Node(
-            nengo.processes.PresentInput(colours, 1.0), label="the same in colours"
-        )
+        network.colours = nengo.Node(nengo.processes.PresentInput(colours, 1.0), label="in colours")
         network.image = displays.image((32, 32, 3), label="what is shown: a class's mean image")
         network.decision = displays.classes(
-            datasets.DATASETS["cifar10"].classes, 0, 10, label="class"
+            datasets.DATASETS["cifar10"].classes, 0, 5, label="class"
         )
         nengo.Connection(network.colours, network.image, synapse=None)
         nengo.Connection(network.readout, network.decision, synapse=None)

@@ -154,7 +154,7 @@ def gui_model(name: str = "mnist") -> nengo.Network:
             gui.Aroused(how, network.precision, WINDOW * DT, DT), 10, 1, label="arousal"
         )
         network.image = displays.image((28, 28), label="what is shown")
-        network.decision = displays.classes(CLASSES[name], 0, 10, label="class")
+        network.decision = displays.classes(CLASSES[name], 0, 5, label="class")
         network.dial = displays.precision_dial(how.low, how.high, label="precision")
         for pre, post in (
             (network.input, network.image),

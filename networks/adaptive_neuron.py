@@ -126,7 +126,7 @@ def gui_model() -> nengo.Network:
         return net.precision.m_f
 
     with net:
-        net.m_f = nengo.Node([neuron.m_f], label="m_f (the smaller, the more precise)")
+        net.m_f = nengo.Node([neuron.m_f], label="m_f: less is finer")
         net.control = nengo.Node(control, size_in=1, label="sets m_f")
         net.dial = displays.precision_dial(low, high, label="precision")
         nengo.Connection(net.m_f, net.control, synapse=None)

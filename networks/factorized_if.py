@@ -138,7 +138,7 @@ def gui_model(seed: int = 0) -> nengo.Network:
         deep = deepened(single, variant, CLAIMED)[0]
         deep.label = "deep"
         model.add(deep)
-        model.outputs = nengo.Node(size_in=2, label="output of the single layer, and of the deep")
+        model.outputs = nengo.Node(size_in=2, label="outputs: rates of Y (Hz)")
         for k, net in enumerate((single, deep)):
             net.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
             y = net.ensembles[-1]
@@ -146,6 +146,7 @@ def gui_model(seed: int = 0) -> nengo.Network:
     model.single, model.deep = single, deep
     model.signal, model.hidden = single.signal, deep.networks[0].ensembles[0]
     model.single_a, model.deep_a = single.ensembles[1], deep.ensembles[1]
+    model.single_a.label, model.deep_a.label = "A of the single layer", "A of the deep"
     return model
 
 
