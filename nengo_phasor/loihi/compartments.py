@@ -108,7 +108,11 @@ class NeuronCompartment(Compartment):
         new.constants = type(new.constants)(
             *(
                 np.concatenate(
-                    [np.broadcast_to(x, p.n_compartments) for p, x in zip(parts, xs, strict=True)]
+                    [
+                        np.broadcast_to(x, (*np.shape(x)[:-1], part.n_compartments))
+                        for part, x in zip(parts, xs, strict=True)
+                    ],
+                    axis=-1,
                 )
                 for xs in zip(*(part.constants for part in parts), strict=True)
             )
@@ -190,7 +194,7 @@ class ResonateAndFireCompartment(NeuronCompartment):
         neuron_type = neurons.ensemble.neuron_type
         c = fixed_point.resonate_and_fire_constants(self.constants, 1.0)
         error = phase_error(c, 1.0 / (neuron_type.frequency * dt))
-        if c.cos**2 + c.sin**2 >= 1.0 or not abs(error) <= PHASE_TOLERANCE:
+        if np.sum(c.turn**2) >= 1.0 or not abs(error) <= PHASE_TOLERANCE:
             raise BuildError(
                 f"{neurons}: a frequency of {neuron_type.frequency:g} Hz with tau = "
                 f"{neuron_type.tau:g} s has no rotation of {fixed_point.FACTOR_BITS} bits at dt = "
@@ -261,8 +265,13 @@ class AdaptiveCompartment(NeuronCompartment):
         return self.constants.theta_0
 
     def headroom(self, fans: tuple[np.ndarray, np.ndarray]) -> float:
-        """Return the largest current if all inputs of one sign spike at `RATE`."""
-        highest = np.max(np.maximum(*fans), initial=0.0) * RATE * self.dt
+        """Return the largest state if all inputs of one sign spike at once, at `RATE`.
+
+        The refraction is up to twice the current, the first of a neuron's spikes taking it there.
+        """
+        steps = max(1.0, 1.0 / (RATE * self.dt))
+        peak = (1.0 - self.keep[0]) / (1.0 - self.keep[0] ** steps)
+        highest = np.max(np.maximum(*fans), initial=0.0) * peak
         start = max((np.max(np.abs(v), initial=0.0) for v in self.initial.values()), default=0.0)
         return float(2 * highest + 2 * np.max(np.abs(self.neuron_bias), initial=0.0) + 2 * start)
 
@@ -289,7 +298,8 @@ def phase_error(c: fixed_point.ResonateAndFireConstants, steps_per_cycle: float)
     Spikes in every cycle add up to 1 / (1 - r), r being the rotation of one cycle; that is a real
     number where the frequency is exact.
     """
-    r = (c.cos + 1j * c.sin) ** steps_per_cycle
+    cos, sin = c.turn.ravel()
+    r = (cos + 1j * sin) ** steps_per_cycle
     return float(np.angle(1.0 / (1.0 - r)) / np.pi)
 
 

@@ -439,3 +439,31 @@ def test_stock_neurons_stay_as_they_are():
             assert np.any(a.data[x])
             assert a.data[x].tobytes() == b.data[y].tobytes()
         assert all(np.any(b.data[probe]) for probe in probes)
+
+
+LOUD = {
+    "once a cycle": (ResonateAndFire(), None, 100, 1.0),
+    "once a fast cycle": (ResonateAndFire(40, tau=1.0, amplitude=2.5), None, 25, 1.0),
+    "200 Hz": (AdaptiveSpiking(), nengo.Lowpass(0.05), 5, 0.001),
+    "200 Hz, no synapse": (AdaptiveSpiking(m_f=0.4), None, 5, 0.001),
+}
+"""Neurons, the synapse before them, every how many steps all inputs spike, and their weights."""
+
+
+@pytest.mark.parametrize("key", LOUD)
+def test_bits_suffice_and_are_used(key):
+    """For the loudest input that they are made for: nothing is clipped, few bits are left over."""
+    neuron, synapse, period, size = LOUD[key]
+    weights = size * np.abs(np.random.RandomState(0).normal(1, 0.2, (2, 300)))
+    with nengo.Network() as net:
+        ensemble = nengo.Ensemble(
+            2, 1, neuron_type=neuron, gain=np.ones(2), bias=np.zeros(2), label="loud"
+        )
+        spikes = spiking(np.tile(np.arange(2000)[:, None] % period == 0, 300))
+        nengo.Connection(spikes, ensemble.neurons, transform=weights, synapse=synapse)
+        probes = [nengo.Probe(ensemble.neurons, state) for state in neuron.state]
+    sim = loihi(net, 2000)
+    assert sim.compartments.clipped == {ensemble.neurons: 0}
+    (block,) = sim.model.objs[ensemble]["in"]
+    highest = max(np.max(np.abs(sim.data[probe])) for probe in probes) * block.compartment.scale
+    assert 2**19 < highest < 2**23
