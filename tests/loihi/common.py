@@ -39,9 +39,9 @@ def loihi(net, n_steps, target="sim", **kwargs):
     return sim
 
 
-def numpy(net, n_steps):
+def numpy(net, n_steps, **kwargs):
     """Run on Nengo's own simulator."""
-    with nengo.Simulator(net, progress_bar=False) as sim:
+    with nengo.Simulator(net, progress_bar=False, **kwargs) as sim:
         sim.run_steps(n_steps)
     return sim
 

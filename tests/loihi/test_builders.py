@@ -64,10 +64,10 @@ class Layers:
         with self.net:
             return nengo.Connection(pre, ensemble.neurons, transform=transform, synapse=None)
 
-    def compare(self, late=None, **kwargs):
+    def compare(self, late=None, dt=DT, **kwargs):
         """Assert that all probes see what they see in Nengo, so many steps later."""
-        expected = numpy(self.net, N_STEPS).data
-        sim = loihi(self.net, N_STEPS + 12, "simreal", **kwargs)
+        expected = numpy(self.net, N_STEPS, dt=dt).data
+        sim = loihi(self.net, N_STEPS + 12, "simreal", dt=dt, **kwargs)
         found = latencies(sim.model)
         for obj, probe in self.seen.items():
             assert np.count_nonzero(expected[probe]) > 2 * probe.size_in
@@ -179,6 +179,15 @@ def test_fast_rhythms(frequency):
         sparsified = net.relay(pre, ArcSparsifier(0.3, frequency))
         pre = net.layer(n, net.relay(sparsified, AssumeReference(frequency)), net.bias).neurons
     net.compare(late=[1, 3, 5, 7])
+
+
+@pytest.mark.parametrize("dt", [0.0005, 0.004])
+def test_other_time_steps(dt):
+    net = Layers()
+    a = net.layer(24, net.input, net.bias)
+    sparsified = net.relay(a.neurons, ArcSparsifier(0.3))
+    net.layer(20, net.relay(sparsified, AssumeReference()), net.bias, a.neurons)
+    net.compare(late=[1, 3], dt=dt)
 
 
 def test_seeds_of_random_sparsifiers():
