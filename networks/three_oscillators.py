@@ -1,7 +1,8 @@
 """Three resonate-and-fire neurons to play with: their rhythm, their threshold, their sparsifier.
 
-    nengo networks/three_oscillators.py             Nengo GUI
-    python networks/three_oscillators.py            the same without it: prints each one's phase
+    nengo networks/three_oscillators.py                   Nengo GUI
+    nengo networks/three_oscillators.py -b nengo_loihi    with the neurons on the emulated chip
+    python networks/three_oscillators.py                  without it: prints each one's phase
 
 Each neuron is driven by a spike a cycle. Sliders set
 
@@ -32,16 +33,25 @@ DT = 0.001
 
 PHASES = (-0.4, 0.05, 0.5)
 THRESHOLD, STRENGTH = 2.0, 0.1
-LOWEST_THRESHOLD = 0.1
+SIZES = 2.0 ** np.arange(1, -7, -1)
+"""Of the drive's spikes, which add up to any size: those to a chip must all be alike by themselves,
+so each of these has a line of its own, with a weight."""
+
+
+def in_binary(size: float) -> np.ndarray:
+    """Return which of `SIZES` add up to a size, (n_sizes,), to the nearest or the largest sum."""
+    number = min(round(size / SIZES[-1]), 2 ** len(SIZES) - 1)
+    return (number >> np.arange(len(SIZES))[::-1]) & 1
 
 
 class Drive:
-    """A node's function: a spike a cycle for each neuron.
+    """A node's function: a spike a cycle for each neuron, as spikes of sizes that add up to it.
 
     It takes phases (units of pi), frequencies (Hz), and the threshold that spikes are divided by.
     """
 
     size_in = 2 * N + 1
+    size_out = N * len(SIZES)
 
     def __init__(self):
         self.now, self.cycles, self.n_spikes = 0.0, np.zeros(N), np.zeros(N)
@@ -55,7 +65,7 @@ class Drive:
         due = np.floor(self.cycles - 0.5 * (phase + 1.0) - phases.STEP_TOLERANCE) + 1.0
         spikes = due > self.n_spikes
         self.n_spikes = np.maximum(due, self.n_spikes)
-        return spikes / (DT * max(threshold, LOWEST_THRESHOLD))
+        return np.outer(spikes, in_binary(1 / max(threshold, SIZES[-1]))).ravel() / DT
 
 
 class Sparsifier:
@@ -80,7 +90,7 @@ def gui_model() -> nengo.Network:
         net.frequency = nengo.Node([FREQUENCY] * N, label="frequency of the drive (Hz)")
         net.threshold = nengo.Node([THRESHOLD], label="threshold (spikes of the drive)")
         net.strength = nengo.Node([STRENGTH], label="sparsifier's strength")
-        net.drive = nengo.Node(Drive(), Drive.size_in, N, label="drive")
+        net.drive = nengo.Node(Drive(), Drive.size_in, Drive.size_out, label="drive")
         net.neurons = nengo.Ensemble(
             N, 1, neuron_type=ResonateAndFire(FREQUENCY, threshold=1.0), label="oscillators"
         )
@@ -90,13 +100,14 @@ def gui_model() -> nengo.Network:
             (net.phase, net.drive[:N]),
             (net.frequency, net.drive[N:-1]),
             (net.threshold, net.drive[-1]),
-            (net.drive, net.neurons.neurons),
             (net.neurons.neurons, net.sparsifier[:N]),
             (net.strength, net.sparsifier[-1]),
             (net.neurons.neurons, net.clock[:N]),
             (net.sparsifier, net.clock[N:]),
         ):
             nengo.Connection(pre, post, synapse=None)
+        weights = np.kron(np.eye(N), SIZES)
+        nengo.Connection(net.drive, net.neurons.neurons, transform=weights, synapse=None)
     return net
 
 
