@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from operator import itemgetter
 
 import numpy as np
 from nengo_loihi.block import Axon, Synapse
@@ -207,8 +208,8 @@ class SynapseState(interface.SynapseState):
     ----------
     fans : dict of {Synapse: Fan}
         The synapses that get spikes as arrays. For nengo-loihi's code, no spike reaches them.
-    arrived : dict of {Synapse: list of (ndarray, ndarray or None)}
-        The axons and atoms of this step's spikes, for the synapses of ``fans``.
+    arrived : list of (int, Synapse, ndarray, ndarray or None)
+        This step's spikes for the synapses of ``fans``: place among them, synapse, axons, atoms.
     ways : dict of {Axon: Way}
         The axons on which something happens to spikes.
     operations : dict of {Synapse: int}
@@ -229,7 +230,8 @@ class SynapseState(interface.SynapseState):
             if all(can_flatten(s, leading[s], block.n_neurons, self.dtype) for s in block.synapses)
             for synapse in block.synapses
         }
-        self.arrived = {synapse: [] for synapse in self.fans}
+        self.places = {synapse: k for k, synapse in enumerate(self.fans)}
+        self.arrived = []
         self.ways = {}
         self.reset()
         self._some_slow = len(self.fans) < len(self.slices)
@@ -241,7 +243,7 @@ class SynapseState(interface.SynapseState):
 
     def reset(self) -> None:
         """Forget all spikes that are on their way, and the counts."""
-        for queue in (*self.spikes_in.values(), *self.arrived.values()):
+        for queue in (*self.spikes_in.values(), self.arrived):
             queue.clear()
         for way in self.ways.values():
             way.reset()
@@ -250,8 +252,10 @@ class SynapseState(interface.SynapseState):
 
     def inject_current(self, t, spike_inputs, all_axons, spiked):
         """Pass the spikes of inputs and axons to synapses, in nengo-loihi's order."""
-        for queue in (*self.spikes_in.values(), *self.arrived.values()):
-            queue.clear()
+        self.arrived.clear()
+        if self._some_slow:
+            for queue in self.spikes_in.values():
+                queue.clear()
         if t >= 2:  # spikes of inputs take a step to arrive
             for spike_input in spike_inputs:
                 compartments = np.asarray(spike_input.spike_idxs(t - 1), dtype=np.intp)
@@ -265,9 +269,10 @@ class SynapseState(interface.SynapseState):
                 self._pass_on(axon, spiked[where].nonzero()[0])
 
     def _pass_on(self, axon: Axon, compartments: np.ndarray) -> None:
-        if not len(compartments):
+        if not compartments.size:
             return
-        if axon.target not in self.fans:
+        place = self.places.get(axon.target)
+        if place is None:
             spikes = axon.map_spikes(compartments)
             self.spikes_in[axon.target].extend(s for s in spikes if s is not None)
             return
@@ -277,22 +282,23 @@ class SynapseState(interface.SynapseState):
         if self._some_unused[axon]:
             used = axons >= 0
             axons, atoms = axons[used], None if atoms is None else atoms[used]
-        self.arrived[axon.target].append((axons, atoms))
+        self.arrived.append((place, axon.target, axons, atoms))
 
     def update_input(self, input):
         """Add what the spikes bring to the compartments' input."""
-        for synapse, arrived in self.arrived.items():
-            if arrived:
-                current, fan = input[0, self.slices[synapse]], self.fans[synapse]
-                for axons, atoms in arrived:
-                    self.operations[synapse] += fan.add(current, axons, atoms)
+        self.arrived.sort(key=itemgetter(0))
+        now = input[0]
+        for _, synapse, axons, atoms in self.arrived:
+            current = now[self.slices[synapse]]
+            self.operations[synapse] += self.fans[synapse].add(current, axons, atoms)
         if self._some_slow:
             super().update_input(input)
 
     def update_traces(self, t, rng):
         """Note which axons have spiked, then let nengo-loihi update the traces."""
-        for synapse, spiked in self.trace_spikes.items():
-            for axons, _ in self.arrived.get(synapse, ()):
+        for _, synapse, axons, _ in self.arrived:
+            if synapse in self.trace_spikes:
+                spiked = self.trace_spikes[synapse]
                 before = len(spiked)
                 spiked.update(axons.tolist())
                 for _ in range(before + len(axons) - len(spiked)):

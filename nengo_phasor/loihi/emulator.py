@@ -118,6 +118,18 @@ class EmulatorInterface(interface.EmulatorInterface):
                 del spike_input.spikes[ti]
         self._start(self.seed if seed is None else seed)
 
+    def step(self) -> None:
+        """Advance by a time step, as nengo-loihi does, but for what is not there."""
+        self.t += 1
+        self.compartment.advance_input()
+        self.synapses.inject_current(self.t, self.inputs, self.axons, self.compartment.spiked)
+        self.synapses.update_input(self.compartment.input)
+        if self.synapses.traces:
+            self.synapses.update_traces(self.t, self.rng)
+            self.synapses.update_weights(self.t, self.rng)
+        self.compartment.update(self.rng)
+        self.probes.update(self.t, self.compartment)
+
     def _start(self, seed):
         self.t = 0
         self.rng = np.random.RandomState(seed)
@@ -205,8 +217,9 @@ class CompartmentState(interface.CompartmentState):
 
     def update(self, rng):
         """Advance all compartments by a step."""
-        arrived = [self.input[0, group.where].copy() for group in self.groups]
+        arrived = [self.input[0, group.where] for group in self.groups]
         if self._some_stock:
+            arrived = [brought.copy() for brought in arrived]
             for group in self.groups:
                 self.input[0, group.where] = 0
             self._update_stock(rng)

@@ -42,10 +42,12 @@ def clip(state: Array) -> tuple[Array, Array]:
 
 
 class ResonateAndFireConstants(NamedTuple):
-    """Constants of `resonate_and_fire`: the rotation as factors, the threshold as a state."""
+    """Constants of `resonate_and_fire`.
 
-    cos: Array
-    sin: Array
+    ``turn``, (2, 1, n), has the rotation's cosine and sine as factors; ``threshold`` is a state.
+    """
+
+    turn: Array
     threshold: Array
 
 
@@ -67,7 +69,7 @@ def resonate_and_fire(arrived: Array, z: Array, c: ResonateAndFireConstants):
     spiked, z, outside
         The last is where a part of z was clipped.
     """
-    new, across = times(z, c.cos), times(z, c.sin)
+    new, across = times(z, c.turn)
     new[0] += arrived - across[1]
     new[1] += across[0]
     new, outside = clip(new)
@@ -135,8 +137,8 @@ def resonate_and_fire_constants(
     c: dynamics.ResonateAndFireConstants, scale: float
 ) -> ResonateAndFireConstants:
     """Return a neuron's constants where a voltage of 1 is held as ``scale``."""
-    threshold = np.int32(round(c.threshold * scale))
-    return ResonateAndFireConstants(factor(c.cos), factor(c.sin), threshold)
+    turn = factor([c.cos, c.sin]).reshape(2, 1, 1)
+    return ResonateAndFireConstants(turn, np.int32([round(c.threshold * scale)]))
 
 
 def adaptive_constants(

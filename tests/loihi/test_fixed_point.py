@@ -253,7 +253,7 @@ def test_phase_error_is_what_a_neuron_shows(frequency, tau_in_periods):
     assert bits.clipped == 0
     c = fixed_point.resonate_and_fire_constants(neuron.constants(DT), size)
     # each step rounds two products of two parts; how much of it is still there is a geometric sum
-    rounding = 2 * np.sqrt(2) / (1 - np.hypot(c.cos, c.sin)) / np.hypot(real, imag)
+    rounding = 2 * np.sqrt(2) / (1 - np.hypot(*c.turn.ravel())) / np.hypot(real, imag)
     assert np.arctan2(imag, real) / np.pi == pytest.approx(
         compartments.phase_error(c, period), abs=np.arcsin(rounding) / np.pi
     )
@@ -262,7 +262,7 @@ def test_phase_error_is_what_a_neuron_shows(frequency, tau_in_periods):
 
 def test_an_exact_rotation_has_no_phase_error():
     """A quarter of a turn that keeps a half: both factors are exact in 12 bits."""
-    c = fixed_point.ResonateAndFireConstants(0.0, 0.5, 1)
+    c = fixed_point.ResonateAndFireConstants(np.reshape([0.0, 0.5], (2, 1, 1)), 1)
     assert compartments.phase_error(c, 4) == pytest.approx(0, abs=1e-12)
     assert compartments.phase_error(c, 3.9) != pytest.approx(0, abs=1e-3)
 
