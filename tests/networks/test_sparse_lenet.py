@@ -210,18 +210,23 @@ def test_what_is_chosen():
     }
 
 
-def test_grid():
-    base = Run("rows", 1, 1, 9, seed=3)
+def test_grid(monkeypatch):
+    base = Run("fashion_mnist", 1, 1, 9, seed=3)
+    monkeypatch.setitem(
+        sparse_lenet.SIGMAS, base.data, {"linear": (2e-3,), "quadratic": (1e-3, 4e-3)}
+    )
     runs = sparse_lenet.grid(base, ["linear", "quadratic"], [0.5, 1])
     assert runs[0] == base
-    middle = sparse_lenet.SIGMAS
     assert [(run.schedule, run.sigma_0) for run in runs[1:]] == [
-        (schedule, pytest.approx(factor * middle[schedule]))
-        for schedule in ("linear", "quadratic")
-        for factor in (0.5, 1)
+        ("linear", 1e-3),
+        ("linear", 2e-3),
+        ("quadratic", 5e-4),
+        ("quadratic", 1e-3),
+        ("quadratic", 2e-3),
+        ("quadratic", 4e-3),
     ]
     assert {run.seed for run in runs} == {3}
-    assert len({run.name for run in runs}) == 5
+    assert len({run.name for run in runs}) == 7
 
 
 # --- the command ----------------------------------------------------------------------------------
