@@ -11,16 +11,18 @@ ROOT = Path(__file__).resolve().parents[1]
 MARKS = ("<!-- results: written by tools/render_results.py -->", "<!-- end of results -->")
 
 
+def cells(claim: dict) -> tuple[str, ...]:
+    """Return what a table says of a claim: name, value with unit, what was promised, the paper."""
+    value = f"{claim['value']:.4g} {claim['unit']}".strip()
+    return claim["name"], value, claim["bound"], claim["paper"]
+
+
 def table() -> str:
     """Return the claims of all result files as a Markdown table."""
     lines = ["| measured | value | promised | paper | file |", "|---|---|---|---|---|"]
     for path in sorted((ROOT / "results").glob("*.json")):
         for claim in json.loads(path.read_text())["claims"]:
-            value = f"{claim['value']:.4g} {claim['unit']}".strip()
-            lines.append(
-                f"| {claim['name']} | {value} | {claim['bound']} | {claim['paper']} | "
-                f"`{path.name}` |"
-            )
+            lines.append(f"| {' | '.join(cells(claim))} | `{path.name}` |")
     return "\n".join(lines)
 
 

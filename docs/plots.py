@@ -1,0 +1,166 @@
+"""The pictures on the pages of neurons and synapses: each draws a type on a figure."""
+
+from __future__ import annotations
+
+import nengo
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from nengo.neurons import NeuronType
+from nengo.synapses import Synapse
+
+import nengo_phasor as nph
+from nengo_phasor import phases
+from nengo_phasor.plots import STYLES
+
+DT = 0.001
+FREQUENCY = 10.0
+LEFT_OUT = "0.75"
+
+
+# ---------------------------------------------------------------------------------------- neurons
+
+
+def response(neurons: NeuronType, currents: np.ndarray) -> dict[str, np.ndarray]:
+    """Return a neuron's output and states, each (n_steps,), for the currents of the steps."""
+    with nengo.Network(seed=0) as net:
+        source = nengo.Node(lambda t: currents[min(round(t / DT) - 1, len(currents) - 1)])
+        ensemble = nengo.Ensemble(1, 1, neuron_type=neurons, gain=[1.0], bias=[0.0])
+        nengo.Connection(source, ensemble.neurons, synapse=None)
+        probes = {
+            name: nengo.Probe(ensemble.neurons, name) for name in ("output", *type(neurons).state)
+        }
+    with nengo.Simulator(net, DT, progress_bar=False) as sim:
+        sim.run_steps(len(currents))
+    return {name: sim.data[probe][:, 0] for name, probe in probes.items()}
+
+
+def resonance(figure: Figure, cls: type) -> None:
+    """Draw the states of a resonator that is driven for four cycles."""
+    raster = phases.to_raster([0.3], FREQUENCY, 12, DT)[:, 0]
+    raster[round(4 / (FREQUENCY * DT)) :] = False
+    neurons = cls(FREQUENCY, tau=0.3, threshold=1.0)
+    seen = response(neurons, raster / DT)
+    ax = figure.add_subplot()
+    nph.plots.oscillator(seen["voltage"], seen["current"], seen["output"], DT, ax)
+    ax.axhline(neurons.threshold, **nph.plots.REFERENCE)
+
+
+def phasor(figure: Figure, cls: type) -> None:
+    """Draw currents in the plane, and what is left of each."""
+    z = np.array([1.3 * np.exp(0.9j), 0.5 * np.exp(2.6j), 0.8 * np.exp(-1.2j), 0.04 * np.exp(4j)])
+    rows = np.concatenate([z.real, z.imag])
+    output = np.zeros(8)
+    cls(floor=0.1).step(DT, rows, output)
+    y = phases.from_rows(output)
+    ax = figure.add_subplot()
+    ax.add_patch(Circle((0, 0), 1, fill=False, ec="0.7"))
+    for start, end in zip(z, y, strict=True):
+        ax.plot([start.real, end.real], [start.imag, end.imag], color="0.6", linestyle=":")
+    ax.plot(
+        z.real, z.imag, color=LEFT_OUT, marker="o", linestyle="none", mec="0.4", label="current"
+    )
+    ax.plot(y.real, y.imag, color="black", marker="o", linestyle="none", label="output")
+    ax.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", xlabel="real", ylabel="imaginary")
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def surrogate_lif(figure: Figure, cls: type) -> None:
+    """Draw the voltage with either reset, and the surrogate derivative."""
+    axes = figure.subplots(1, 2, width_ratios=(2.5, 1))
+    currents = np.where(np.arange(150) < 100, 1.6, 0.3)
+    for reset, style in zip(("subtract", "zero"), STYLES, strict=False):
+        neurons = cls(reset=reset)
+        seen = response(neurons, currents)
+        times = DT * np.arange(1, len(currents) + 1)
+        axes[0].plot(times, seen["voltage"], label=f'reset "{reset}"', **{**style, "marker": None})
+    axes[0].set(xlabel="time (s)", ylabel="voltage (no unit)")
+    axes[0].legend(frameon=False, loc="upper right")
+    x = np.linspace(-1, 1, 201)
+    axes[1].plot(x + 1, neurons.surrogate.derivative(np, x), color="black")
+    axes[1].set(xlabel="voltage", ylabel="derivative of a spike")
+
+
+def adaptive(figure: Figure, cls: type) -> None:
+    """Draw the states of an adaptive neuron whose input rises and falls."""
+    neurons = cls(m_f=0.2)
+    currents = np.select([np.arange(600) < 50, np.arange(600) < 350], [0.0, 1.2], 0.4)
+    seen = response(neurons, currents)
+    nph.plots.adaptive_neuron(
+        seen["voltage"],
+        seen["refraction"],
+        neurons.theta_0 + seen["adaptation"],
+        seen["output"],
+        DT,
+        figure.add_subplot(),
+    )
+
+
+def adaptive_rate(figure: Figure, cls: type) -> None:
+    """Draw transfer functions, and means of spikes."""
+    curves, simulated = {}, {}
+    S, points = np.linspace(0, 2, 201), np.linspace(0.1, 2, 12)
+    for m_f in (0.1, 0.4):
+        name = f"m_f = {m_f}"
+        curves[name] = S, cls(m_f).rates(S, 1.0, 0.0)
+        simulated[name] = points, [mean_output(nph.AdaptiveSpiking(m_f), x) for x in points]
+    nph.plots.transfer_function(curves, simulated, figure.add_subplot())
+
+
+def mean_output(neurons: NeuronType, current: float) -> float:
+    """Return the mean output over two seconds, once it has settled."""
+    return float(response(neurons, np.full(2500, current))["output"][500:].mean())
+
+
+# --------------------------------------------------------------------------------------- synapses
+
+
+def layer_spikes(n: int = 24, n_cycles: int = 4) -> np.ndarray:
+    """Return the spikes of a layer whose phases gather around the reference."""
+    rng = np.random.default_rng(0)
+    phase = np.sort(phases.wrap(rng.normal(0, 0.35, n)))
+    return phases.to_raster(phase, FREQUENCY, n_cycles, DT).astype(float)
+
+
+def draw_spikes(ax: Axes, raster: np.ndarray, color: str) -> None:
+    """Draw spikes in a colour."""
+    steps, neurons = np.nonzero(raster)
+    ax.plot((steps + 0.5) * DT, neurons, color=color, linestyle="none", marker="|", markersize=7)
+
+
+def sparsified(figure: Figure, cls: type) -> None:
+    """Draw what a sparsifier leaves out, and what it sends on."""
+    raster = layer_spikes()
+    synapse: Synapse = cls(0.3)
+    ax = figure.add_subplot()
+    nph.plots.spike_raster(0 * raster, DT, FREQUENCY, ax)
+    draw_spikes(ax, raster, LEFT_OUT)
+    draw_spikes(ax, synapse.filt(raster / DT, dt=DT), "black")
+
+
+def assumed(figure: Figure, cls: type) -> None:
+    """Draw what a receiver takes for the spikes of a layer of which one half is silent."""
+    raster = layer_spikes(12, 3)
+    raster[:, ::2] = 0
+    received = cls(FREQUENCY).filt(raster / DT, dt=DT) * DT
+    above, below = figure.subplots(2, sharex=True)
+    nph.plots.spike_raster(raster, DT, FREQUENCY, above)
+    above.set(xlabel="", ylabel="sent by", yticks=range(0, 12, 4))
+    steps, neurons = np.nonzero(received)
+    signs = received[steps, neurons]
+    nph.plots.spike_raster(0 * raster, DT, FREQUENCY, below)
+    below.vlines((steps + 0.5) * DT, neurons, neurons + 0.7 * signs, color="black")
+    below.set(ylim=(-1, 12), ylabel="received of", yticks=range(0, 12, 4))
+
+
+def encoded(figure: Figure, cls: type) -> None:
+    """Draw phases, and the spikes that they are encoded in."""
+    signal = np.repeat([[-0.5, 0.0, 0.5], [0.3, 0.8, -0.2]], [200, 300], axis=0)
+    spikes = cls(FREQUENCY).filt(signal, dt=DT)
+    above, below = figure.subplots(2, sharex=True, height_ratios=(1, 1))
+    times = DT * np.arange(1, len(signal) + 1)
+    for k, style in zip(range(3), STYLES, strict=False):
+        above.plot(times, signal[:, k], **{**style, "marker": None})
+    above.set(ylim=(-1, 1), ylabel="phase (π)")
+    nph.plots.spike_raster(spikes, DT, FREQUENCY, below)

@@ -1,0 +1,117 @@
+import doctest
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nengo_phasor.neurons import NEURON_TYPES
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+for folder in (DOCS, ROOT / "tools"):
+    sys.path.insert(0, str(folder))
+
+import catalogue  # noqa: E402
+import pages  # noqa: E402
+
+WITH_EXAMPLES = [page for page in sorted(DOCS.glob("*.md")) if pages.examples(page)]
+
+
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.stem)
+def test_examples(page, tmp_path, monkeypatch):
+    text = pages.examples(page)
+    for module, sign in {"nengo_dl": "nengo_dl", "numba": "layerwise"}.items():
+        if sign in text:
+            pytest.importorskip(module)
+    monkeypatch.chdir(tmp_path)
+    test = doctest.DocTestParser().get_doctest(text, {}, page.stem, page.name, 0)
+    report = []
+    failed, tried = doctest.DocTestRunner(optionflags=FLAGS).run(test, out=report.append)
+    assert tried
+    assert not failed, "".join(report)
+    for picture in re.findall(r'savefig\("([^"]+)"\)', text):
+        assert (tmp_path / picture).stat().st_size
+        assert f"(generated/{picture})" in page.read_text(), "the page doesn't show what it draws"
+
+
+def test_the_start_page_shows_a_picture():
+    assert DOCS / "index.md" in WITH_EXAMPLES
+    assert "savefig" in pages.examples(DOCS / "index.md")
+
+
+def test_every_type_has_a_page():
+    catalogue.check_complete()
+    linked = (DOCS / "neurons.md").read_text() + (DOCS / "synapses.md").read_text()
+    for page in catalogue.PAGES:
+        name = rf"generated/{page.type.__name__}\b"
+        assert len(re.findall(name, linked)) == 2, "in the table and in the toctree"
+
+
+def test_a_type_without_a_page_is_refused(monkeypatch):
+    monkeypatch.setattr(catalogue, "NEURON_TYPES", (*NEURON_TYPES, type("Sine", (), {})))
+    with pytest.raises(LookupError, match="Sine: add a line to PAGES"):
+        catalogue.check_complete()
+
+
+def test_results_page_has_every_claim_of_every_file():
+    """Row by row, from the files themselves."""
+    text = pages.results_text()
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
+    files = {path.stem: json.loads(path.read_text()) for path in (ROOT / "results").glob("*.json")}
+    assert set(sections) == set(files)
+    for name, content in files.items():
+        rows = [
+            [cell.strip() for cell in line.strip("|").split("|")]
+            for line in sections[name].splitlines()
+            if line.startswith("|")
+        ][2:]
+        assert len(rows) == len(content["claims"])
+        assert content["command"] in sections[name]
+        for (measured, value, promised, paper, holds), claim in zip(
+            rows, content["claims"], strict=True
+        ):
+            assert (measured, promised, paper) == (claim["name"], claim["bound"], claim["paper"])
+            number, _, unit = value.partition(" ")
+            assert float(number) == pytest.approx(claim["value"], rel=1e-3)
+            assert unit == claim["unit"]
+            sign, bound = claim["bound"].split()
+            kept = (
+                claim["value"] >= float(bound) if sign == ">=" else claim["value"] <= float(bound)
+            )
+            assert holds == ("yes" if kept else "**no**")
+
+
+def test_versions_page_has_every_version_that_results_were_made_with():
+    text = pages.versions_text()
+    for path in (ROOT / "results").glob("*.json"):
+        assert path.stem in text
+        for package, version in json.loads(path.read_text())["versions"].items():
+            assert f"| {package} | {version} |" in text
+
+
+def test_help_page_has_every_command():
+    text = pages.help_text()
+    for command in ("list", "run", "info", "convert", "convert adaptive", "convert phasor"):
+        assert f"$ nengo-phasor {command} --help" in text
+
+
+@pytest.mark.slow
+def test_build_has_no_warnings(tmp_path):
+    for needed in ("sphinx", "furo", "myst_parser", "numpydoc", "nengo_dl", "nengo_loihi"):
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip(f"needs {needed}")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q"]
+    built = subprocess.run(
+        [*command, "-d", tmp_path / "doctrees", DOCS, tmp_path / "html"],
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stderr
+    start = (tmp_path / "html" / "index.html").read_text()
+    assert "first_neuron.png" in start
