@@ -210,7 +210,16 @@ def help_text() -> str:
     return "\n".join(parts)
 
 
+def more_text() -> str:
+    """Return a table of contents of the pages that the start page does not list itself."""
+    listed = (FOLDER / "index.md").read_text().split()
+    pages = sorted(path.stem for path in FOLDER.glob("*.md"))
+    rest = "\n".join(page for page in pages if page not in (*listed, "index"))
+    return f"```{{toctree}}\n:caption: Substrates and systems\n:hidden:\n\n{rest}\n```\n"
+
+
 TEXTS = {
+    "more.txt": more_text,
     "results.txt": results_text,
     "versions.txt": versions_text,
     "patches.txt": patches_text,

@@ -124,7 +124,7 @@ class Simulator:
         self.run_steps(int(np.round(time_in_seconds / self.dt)), data)
 
     def run_steps(self, n_steps: int, data: dict | None = None) -> None:
-        """Run from rest for a number of steps, and keep what was probed in `data`.
+        """Run from rest for a number of steps, and keep what was probed in ``data``.
 
         Parameters
         ----------

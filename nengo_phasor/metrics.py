@@ -1,4 +1,7 @@
-"""What is measured of a network: classes, accuracy, time, spikes. For its energy see `.energy`."""
+"""What is measured of a network: classes, accuracy, time, spikes.
+
+For its energy see `nengo_phasor.energy`.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def to_adaptive(
     Each `.HalfSigmoid` layer becomes an ensemble of `.AdaptiveSpiking` neurons. The layers between
     are folded into the connections: convolutions, dense layers, batch normalisation (with Keras'
     epsilon), average pooling, padding, additions. Biases and shifts are gathered in the biases of
-    the neurons that they reach. A `HalfSigmoid` and the max pooling after it change places: the
+    the neurons that they reach. A `.HalfSigmoid` and the max pooling after it change places: the
     neurons come after it, so there are fewer. What only acts in training is left out, and so is the
     softmax at the end. The output is a smoothed sum of spikes, without neurons.
 
@@ -40,7 +40,7 @@ def to_adaptive(
         Sequential or functional, with one input of known shape and one output.
     neurons : AdaptiveSpikingRate, optional
         Whose parameters all neurons get, except for the amplitude: f(1) stays as in each
-        `HalfSigmoid`. By default those of each `HalfSigmoid`.
+        `.HalfSigmoid`. By default those of each `.HalfSigmoid`.
     readout_tau : float
         Time constant of the output's smoothing, in seconds.
 
@@ -51,8 +51,8 @@ def to_adaptive(
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the model is no such model, has no `HalfSigmoid`, or these differ in tau_beta or tau_phi;
-        if neurons or readout_tau are not valid.
+        If the model is no such model, has no `.HalfSigmoid`, or these differ in tau_beta or
+        tau_phi; if neurons or readout_tau are not valid.
     nengo.exceptions.BuildError
         If a layer can't be converted; the message names it.
 
@@ -100,7 +100,7 @@ class Converted:
     output : nengo.Probe
         Sees the smoothed output, before softmax.
     layers : {str: nengo.Ensemble}
-        The neurons by the names of their `HalfSigmoid` layers, in order.
+        The neurons by the names of their `.HalfSigmoid` layers, in order.
     """
 
     def __init__(self, model: Any, network: nengo.Network):
