@@ -41,7 +41,7 @@ test: $(VENV)/installed lint
 
 # Links to other sites are not checked: that takes the internet (sphinx-build -b linkcheck does it).
 docs: $(VENV)/installed
-	$(BIN)/sphinx-build -W --keep-going -n -q docs docs/_build/html
+	$(BIN)/python -W ignore -m sphinx -W --keep-going -n -q docs docs/_build/html
 	@echo "Look at docs/_build/html/index.html"
 
 lint: $(VENV)/installed

@@ -251,7 +251,7 @@ def adaptive_transfer_inverse(xp, f: Array, c: TransferConstants):
 
 
 def unit_phasor(xp, real: Array, imag: Array, floor: float):
-    """Return z / |z|, and 0 where |z| <= floor: no current, no phase.
+    """Return ``z / |z|``, and 0 where ``|z| <= floor``: no current, no phase.
 
     The square root and the quotient see 1 in place of such small values, because a gradient
     through either would be infinite there even though its result is not used.
@@ -329,7 +329,7 @@ def rhythm_silences(xp, activity: Array, voltage: Array, current: Array, c: Fiel
 
 
 def field_rises(xp, voltage: Array, current: Array, c: FieldConstants):
-    """Return whether the phase is within half a window of zero: Re z > |z| cos(pi window)."""
+    """Return whether the phase is within half a window of zero: ``Re z > |z| cos(pi window)``."""
     size = xp.sqrt(voltage * voltage + current * current)
     return voltage - c.border * size > c.bar
 
