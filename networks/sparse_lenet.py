@@ -35,7 +35,7 @@ SIGMAS = {
         "constant": (3e-4, 4.5e-4),
         "linear": (1.3e-3,),
         "quadratic": (6e-5,),
-        "alternating": (8e-4, 1.2e-3, 1.6e-3),
+        "alternating": (8e-4, 1e-3, 1.2e-3),
         "alternating linear": (1.8e-3,),
     },
     "fashion_mnist": {
