@@ -28,6 +28,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "README.md"]
 html_theme = "furo"
+html_show_copyright = False
 html_title = f"nengo_phasor {version}"
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
