@@ -49,7 +49,7 @@ OTHERS = (
     r"(nengo|nengo_dl|nengo_loihi|nengo_spa|tf|np|numpy|matplotlib|sys|keras|pkg_resources)\b.*"
 )
 CONSTANTS = r"(\w+\.)?[A-Z][A-Z_]+"
-INSIDE = r"State|compartments"
+INSIDE = r"State|compartments|drawings"
 nitpick_ignore_regex = [(r"py:.*", names) for names in (OTHERS, CONSTANTS, INSIDE)]
 
 

@@ -73,8 +73,8 @@ API = {
     "Neurons, synapses, phases": ("neurons", "synapses", "phases", "vsa", "spa"),
     "Networks and conversions": ("networks", "convert", "pooling", "arousal"),
     "Training": ("surrogates", "schedules", "dl.losses", "dl.callbacks", "dl.activations"),
-    "Running": ("layerwise", "loihi.emulator", "compat"),
-    "Measuring and showing": ("metrics", "energy", "plots", "datasets", "results"),
+    "Running": ("layerwise", "loihi.emulator", "loihi.readout", "loihi.fixed_point", "compat"),
+    "Measuring and showing": ("metrics", "energy", "plots", "displays", "datasets", "results"),
     "Inside": ("dynamics", "builders"),
 }
 

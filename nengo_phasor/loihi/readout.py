@@ -1,5 +1,7 @@
 """What the emulator's spikes say: in time with Nengo's, and how far they agree.
 
+::
+
     with nengo_loihi.Simulator(network, target="sim") as sim:
         sim.run(1.0)
     spikes = readout.in_time(sim, probe)
