@@ -97,10 +97,10 @@ def main():
 
 
 class Model(NamedTuple):
-    """A file of ``networks/``: its first line, its commands, and whether Nengo GUI opens it."""
+    """A file of ``networks/``: what it says, its commands, and whether Nengo GUI opens it."""
 
     path: Path
-    summary: str
+    text: str
     commands: tuple[str, ...]
     gui: bool
 
@@ -131,7 +131,7 @@ def models(folder: Path) -> dict[str, Model]:
         commands = tuple(re.findall(rf"python {runs} (\w+)", text))
         gui = bool(re.search(rf"nengo {runs}", text))
         if commands or gui:
-            found[path.stem] = Model(path, text.partition("\n")[0], commands, gui)
+            found[path.stem] = Model(path, text, commands, gui)
     return found
 
 
@@ -161,10 +161,15 @@ def run(ctx, model, arguments):
     known = models(checkout_folder("networks"))
     if model not in known:
         raise click.BadParameter(f"{model!r} is none of {', '.join(known)}", param_hint="MODEL")
-    path, _, commands, _ = known[model]
+    path, text, commands, _ = known[model]
+    if not arguments:
+        click.echo(text.strip())
+        if commands:
+            click.echo(f"\nnengo-phasor run {model} {commands[0]} --help shows its options.")
+        return
     if not commands:
         raise click.ClickException(f"{model} is for Nengo GUI alone. Run: nengo {path}")
-    code = run_script(path, arguments or ("--help",))
+    code = run_script(path, arguments)
     if code == INTERRUPTED:
         click.echo(
             "Stopped. Where the command has a --resume, the same with --resume goes on from here.",
@@ -200,7 +205,7 @@ def model_lines() -> Iterator[tuple[str, ...]]:
         yield (
             name,
             ", ".join((*model.commands, *(["Nengo GUI"] if model.gui else []))),
-            model.summary,
+            model.text.partition("\n")[0],
         )
 
 

@@ -130,16 +130,19 @@ def test_run_passes_arguments_and_exit_code_through(checkout, capfd):
     assert invoke("run", "toy", "test", "fail").exit_code == 3
 
 
-def test_run_without_a_command_shows_the_models_help(checkout, capfd):
-    assert invoke("run", "toy").exit_code == 0
-    assert "['--help']" in capfd.readouterr().out
+def test_run_without_a_command_says_what_the_model_can_do(checkout):
+    shown = invoke("run", "toy")
+    assert shown.exit_code == 0
+    assert "python networks/toy.py train   count\n" in shown.output
+    assert "nengo-phasor run toy train --help" in shown.output
 
 
 def test_run_says_what_can_be_run(checkout):
     wrong = invoke("run", "tpy")
     assert wrong.exit_code == 2
     assert "'tpy' is none of shown, toy" in wrong.output
-    for_gui = invoke("run", "shown")
+    assert "For the eye" in invoke("run", "shown").output
+    for_gui = invoke("run", "shown", "demo")
     assert for_gui.exit_code == 1
     assert f"nengo {checkout / 'networks' / 'shown.py'}" in for_gui.output
 
