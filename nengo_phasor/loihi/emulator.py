@@ -232,12 +232,13 @@ class CompartmentState(interface.CompartmentState):
 
     def __getattr__(self, name):
         state = name.removeprefix("state_")
-        if state == name:
-            raise AttributeError(name)
+        groups = vars(self).get("groups", ()) if state != name else ()
+        having = [group for group in groups if state in group.compartment.states]
+        if not having:
+            raise AttributeError(f"{type(self).__name__} has no {name}")
         values = np.zeros(self.n_compartments, self.dtype)
-        for group in self.groups:
-            if state in group.compartment.states:
-                values[group.where] = group.states[group.compartment.states.index(state)]
+        for group in having:
+            values[group.where] = group.states[group.compartment.states.index(state)]
         return values
 
     def _note(self, group, outside):
