@@ -1,0 +1,145 @@
+"""Every model opens in Nengo GUI in a browser, runs at once, and shows what its layout places."""
+
+import re
+import time
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from tests.gui.conftest import ROOT
+
+NETWORKS = ROOT / "networks"
+ENDING = r'^if __name__ == "__main__":\n.*\nel.*:\n(?:    .*\n)*    model = '
+MODELS = sorted(p.stem for p in NETWORKS.glob("*.py") if re.search(ENDING, p.read_text(), re.M))
+ON_CHIP = ("three_oscillators", "on_chip")
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def placed(model, kind=r"\w+"):
+    """Return the plots of a kind that a model's layout places."""
+    layout = (NETWORKS / f"{model}.py.cfg").read_text()
+    plots = re.findall(rf"^_viz_\d+ = nengo_gui\.components\.({kind})\(", layout, re.M)
+    return plots
+
+
+def skip_without_weights(model):
+    weights = NETWORKS / "params" / f"{model}.npz"
+    if model == "sparse_lenet" and not weights.exists():
+        pytest.skip("no committed weights")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_model_has_a_layout(model):
+    skip_without_weights(model)
+    assert len(placed(model)) >= 3
+
+
+def check(page, model, backend, seconds):
+    """Open a model, run it for so many seconds of its own time, and look at what is shown."""
+    page.driver.get_log("browser")
+    page.open(model, backend)
+    assert page.error == ""
+    # lines of a layout that name what isn't there are passed over in silence
+    assert page.run("Nengo.Component.components.length") == len(placed(model))
+    page.play_until(seconds)
+    n_displays = len(placed(model, "HTMLView"))
+    page.wait(
+        f"document.querySelectorAll('.htmlview > svg').length === {n_displays}", "all displays"
+    )
+    page.screenshot(model if backend == "nengo" else f"{model}-{backend}")
+    before = page.run("sim.time")
+    page.wait(f"sim.time > {before}", "time to advance")
+    lines = placed(model, "Raster|Value|Voltage")
+    page.wait(
+        "Array.from(document.querySelectorAll('.graph path.line'), e => e.getAttribute('d') || '')"
+        f".filter(d => d.length > 20).length >= {len(lines)}",
+        "something in every plot",
+    )
+    assert page.error == ""
+    messages = [entry["message"] for entry in page.driver.get_log("browser")]
+    assert [message for message in messages if "Uncaught" in message] == []
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_model_runs(page, model):
+    skip_without_weights(model)
+    check(page, model, "nengo", 0.15)
+
+
+@pytest.mark.parametrize("model", ON_CHIP)
+def test_model_runs_on_the_emulator(page, model):
+    pytest.importorskip("nengo_loihi")
+    check(page, model, "nengo_loihi", 0.1)
+
+
+def hands(svg, kind):
+    """Return the phases that a clock's hands of a kind point at, in units of pi."""
+    root = ElementTree.fromstring(svg)
+    paths = [path.get("d") for path in root.iter(f"{SVG}path") if path.get("class") == kind]
+    ends = np.array(re.findall(r"L(\S+) (\S+?)(?=M|$)", "".join(paths)), dtype=float).reshape(-1, 2)
+    return np.sort(np.arctan2(48 - ends[:, 1], ends[:, 0] - 50) / np.pi)
+
+
+def seen(page, read, expected, what, seconds=60):
+    """Wait until what is read from the displays is near to what is expected."""
+    end = time.monotonic() + seconds
+    while True:
+        found = read(page.displays)
+        if np.shape(found) == np.shape(expected) and np.allclose(found, expected, atol=0.03):
+            return
+        assert not page.error, page.error
+        assert time.monotonic() < end, f"{what}: {found}, not {expected}"
+        time.sleep(0.1)
+
+
+def test_sliders_move_the_clock(page):
+    """A person drags the sparsifier's strength up: all hands turn grey."""
+    from selenium.webdriver import ActionChains
+
+    page.open("three_oscillators")
+    page.play_until(0.5)
+    seen(page, lambda d: hands(d[0], "spike"), [-0.4, 0.5], "hands")
+    seen(page, lambda d: hands(d[0], "missing"), [0.05], "grey hands")
+
+    sliders = page.driver.find_elements("css selector", "[data-object-type=slider] .btn")
+    assert [float(slider.text) for slider in sliders] == [-0.4, 0.05, 0.5, 10, 10, 10, 2, 0.1]
+    ActionChains(page.driver).drag_and_drop_by_offset(sliders[-1], 0, -200).perform()
+    assert float(sliders[-1].text) == 1
+    seen(page, lambda d: hands(d[0], "missing"), [-0.4, 0.05, 0.5], "grey hands")
+    ActionChains(page.driver).drag_and_drop_by_offset(sliders[-1], 0, 200).perform()
+    seen(page, lambda d: hands(d[0], "spike"), [-0.4, 0.05, 0.5], "hands")
+
+    sliders_of = "Nengo.Component.components.filter(c => c instanceof Nengo.Slider)"
+    page.run(f"{sliders_of}[0].sliders[1].set_value(-0.8)")
+    seen(page, lambda d: hands(d[0], "spike"), [-0.8, -0.4, 0.5], "hands")
+    page.run(f"{sliders_of}[2].sliders[0].set_value(8)")  # more than a rhythm of spikes adds up to
+    seen(page, lambda d: hands(d[0], "missing"), [-0.8, -0.4, 0.5], "grey hands")
+
+
+def winner(svg):
+    texts = ElementTree.fromstring(svg).iter(f"{SVG}text")
+    return next(text.text for text in texts if text.get("class") == "winner")
+
+
+@pytest.mark.parametrize(
+    ("model", "first"), [("adaptive_digits", "0"), ("local_rhythms", "T-shirt/top")]
+)
+def test_class_is_the_image_s(page, model, first):
+    """The first image is one of class 0."""
+    page.open(model)
+    page.play_until(0.3)
+    page.driver.find_element("id", "pause_button").click()
+    assert [winner(svg) for svg in page.displays if "winner" in svg] == [first]
+
+
+def test_an_error_would_be_seen(page, server, tmp_path):
+    """The tests above can fail."""
+    server("nengo")
+    (tmp_path / "broken.py").write_text("import nengo\nmodel = nengo.Network()\n1 / 0\n")
+    page.driver.get(page.server("nengo"))
+    page.driver.get(f"{page.server('nengo').partition('?')[0]}?filename={tmp_path / 'broken.py'}")
+    end = time.monotonic() + 30
+    while "ZeroDivisionError" not in page.error and time.monotonic() < end:
+        time.sleep(0.1)
+    assert "ZeroDivisionError" in page.error
