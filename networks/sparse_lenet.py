@@ -165,7 +165,9 @@ def table(
 ) -> dict[str, dict[str, Any]]:
     """Return one of the paper's tables: a row for each loss, for one seed."""
     rows = {name: tested(point, parts, folder) for name, point in chosen(found, allowance).items()}
+    least = rows[BASELINE]["validation_accuracy"] - allowance
     for row in rows.values():
+        row["accurate_enough"] = row["validation_accuracy"] >= least
         row["fewer_spikes"] = 1 - row["spikes"] / rows[BASELINE]["spikes"]
         row["accuracy_lost"] = rows[BASELINE]["accuracy"] - row["accuracy"]
     return rows
@@ -226,13 +228,20 @@ def experiment(
 
 
 def claims(found: Mapping[str, Any], title: str) -> list[results.Claim]:
-    """Return what was promised of one data set: means over the seeds."""
+    """Return what was promised of one data set: of the first seed, and means over the seeds.
+
+    A run that is not accurate enough has saved nothing.
+    """
     made = []
     for name, (words, bound, paper) in PROMISED.items():
         best = found["best"][name]
-        fewer = float(np.mean([rows[best]["fewer_spikes"] for rows in found["seeds"][name]]))
+        rows = [table[best] for table in found["seeds"][name]]
+        fewer = [row["fewer_spikes"] * row["accurate_enough"] for row in rows]
         what = f"{title}: part of the spikes saved on the test set, {words}, {best} schedule"
-        made.append(results.Claim(what, fewer, "", bound, paper))
+        made += [
+            results.Claim(f"{what}, seed searched with", float(fewer[0]), "", bound, paper),
+            results.Claim(f"{what}, mean of seeds", float(np.mean(fewer)), "", bound, paper),
+        ]
     return made
 
 
