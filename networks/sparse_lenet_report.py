@@ -17,7 +17,8 @@ loss, which five schedules weight in their ways. Most spikes turn out not to be 
 of the test set; epoch and weight were chosen on validation images."""
 
 CAPTIONS = {
-    "pareto.png": "Accuracy on validation against spikes: every epoch of every run. Rings: chosen.",
+    "pareto.png": "Accuracy on validation against spikes: every epoch of every run, but for those "
+    "that are all but silent. Rings: chosen.",
     "layers.png": "Spikes per layer over the epochs, without and with the cost of spikes.",
     "loss.png": "The two parts of the loss over the epochs, of the best schedule.",
 }
@@ -47,7 +48,9 @@ def pareto(found: Mapping[str, Any], figure: Figure) -> None:
                 facecolors="none",
                 edgecolors=f"C{k}",
             )
-    ax.set(xscale="log", xlabel="spikes per image", ylabel="validation accuracy")
+    most = max(epoch["spikes"] for run in found["histories"].values() for epoch in run["epochs"])
+    ax.set(xscale="log", xlim=(most / 16, most * 1.2), xlabel="spikes per image")
+    ax.set(ylabel="validation accuracy")
     ax.legend()
 
 
