@@ -12,7 +12,6 @@ from nengo_phasor import AdaptiveSpiking, ResonateAndFire
 
 nengo_loihi = pytest.importorskip("nengo_loihi")
 
-from nengo_phasor.loihi import fixed_point  # noqa: E402
 from nengo_phasor.loihi.builders import COMPARTMENTS  # noqa: E402
 from nengo_phasor.loihi.emulator import CompartmentState  # noqa: E402
 from nengo_phasor.loihi.latency import latencies  # noqa: E402
@@ -35,7 +34,7 @@ def resonator_bound(neuron, states, sent, weights, half, scale):
     """
     c = neuron.constants(DT)
     exact = c.cos + 1j * c.sin
-    rounded = fixed_point.factor(c.cos) + 1j * fixed_point.factor(c.sin)
+    rounded = np.round(exact * 4096) / 4096
     z = np.vstack([np.zeros(weights.shape[0]), states["voltage"] + 1j * states["current"]])
     z[0] = 1  # no initial state is larger
     error = np.full(weights.shape[0], 1 / scale)
@@ -50,7 +49,7 @@ def resonator_bound(neuron, states, sent, weights, half, scale):
 def voltage_bound(neuron, states, sent, weights, half, scale):
     """Return a bound of the error of an adaptive neuron's activation, after its synapse's."""
     exact = np.exp(-DT / TAU), neuron.constants(DT).keep_phi
-    rounded = [fixed_point.factor(x) for x in exact]
+    rounded = np.round(np.multiply(exact, 4096)) / 4096
     off, phi_off = np.abs(np.subtract(rounded, exact))
     synapse = error = error_v = np.zeros(weights.shape[0])
     before, bound = np.ones(weights.shape[0]), []
