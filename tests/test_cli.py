@@ -172,6 +172,8 @@ def test_ctrl_c_stops_the_model_and_leaves_its_state(checkout, to_all):
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # where the tests themselves run in the background, Ctrl-C is ignored
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         first = process.stdout.readline()
         time.sleep(0.2)
