@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 export NENGO_PHASOR_DATA ?= .data
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help data demo test docs lint format results benchmarks backend-tests clean
+.PHONY: help data demo test notebooks docs lint format results benchmarks backend-tests clean
 
 help:
 	@echo "make demo           train on FashionMNIST, turn to spikes, sparsify; opens nothing, prints where"
 	@echo "make test           lint and all tests"
+	@echo "make notebooks      execute notebooks/*.ipynb again, in place"
 	@echo "make docs           build the documentation: docs/_build/html/index.html"
 	@echo "make results        make results/*.json of the papers' systems again (hours); MNIST and"
 	@echo "                    CIFAR-10 are wanted in the folder NENGO_PHASOR_DATA"
@@ -38,6 +39,9 @@ demo: data
 test: $(VENV)/installed lint
 	@echo "== Tests"
 	$(BIN)/python -m pytest
+
+notebooks: $(VENV)/installed
+	$(BIN)/python tools/run_notebooks.py
 
 # Links to other sites are not checked: that takes the internet (sphinx-build -b linkcheck does it).
 docs: $(VENV)/installed
