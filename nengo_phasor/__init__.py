@@ -12,7 +12,6 @@ from nengo_phasor import (
     builders,
     compat,
     convert,
-    displays,
     dynamics,
     energy,
     metrics,
@@ -54,7 +53,6 @@ __all__ = [
     "builders",
     "compat",
     "convert",
-    "displays",
     "dynamics",
     "energy",
     "metrics",
@@ -65,7 +63,7 @@ __all__ = [
     "vsa",
 ]
 
-_ON_DEMAND = ("datasets", "dl", "layerwise", "loihi", "plots", "spa")
+_ON_DEMAND = ("datasets", "displays", "dl", "layerwise", "loihi", "plots", "spa")
 
 compat.install()
 compat.on_import("nengo_dl", lambda module: import_module("nengo_phasor.dl"))

@@ -42,20 +42,20 @@ class Backend(NamedTuple):
 
     module: str
     extra: str | None
-    neurons: str = "nengo_phasor.ResonateAndFire()"
 
 
 BACKENDS = {
     "nengo": Backend("nengo", None),
     "layerwise": Backend("nengo_phasor.layerwise", "layerwise"),
     "nengo_dl": Backend("nengo_dl", "dl"),
-    "nengo_loihi": Backend("nengo_loihi", "loihi", "nengo.LIF()"),
+    "nengo_loihi": Backend("nengo_loihi", "loihi"),
 }
 
 TRIAL = """
 import nengo, nengo_phasor, {0.module}
 with nengo.Network(seed=0) as net:
-    nengo.Probe(nengo.Ensemble(5, 1, neuron_type={0.neurons}).neurons)
+    neuron_type = nengo_phasor.ResonateAndFire()
+    nengo.Probe(nengo.Ensemble(5, 1, neuron_type=neuron_type).neurons)
 with {0.module}.Simulator(net) as sim:
     sim.run_steps(10)
 """

@@ -218,11 +218,14 @@ def show(pair: Pair, x: np.ndarray) -> dict[str, Any]:
         pair.source.output = original
     hidden = np.array(hidden)
     compared = readout.agreement(expected[pair.hidden], hidden)._asdict()
+    apart = np.zeros(0)
+    if pair.frequency is not None:
+        apart = readout.phase_errors(expected[pair.hidden], hidden, pair.frequency, DT)
     return {
         "chip": pair.classes(np.array(output)).tolist(),
         "floats": pair.classes(expected[pair.output]).tolist(),
         **{key: compared[key] for key in COUNTS},
-        "apart": apart(expected[pair.hidden], hidden, pair.frequency),
+        "apart": apart.round(6).tolist(),
         "removed": left_out(expected[pair.hidden], pair),
         "clipped": clipped,
         "late": {"hidden": late[pair.hidden], "output": late[pair.output]},
@@ -238,15 +241,6 @@ def counted(sim) -> dict[str, int]:
     counts = resources.operations(sim)._asdict()
     *_, last = counts.pop("synapse_by_block").values()
     return {**counts, "synapse_of_output": last}
-
-
-def apart(expected: np.ndarray, found: np.ndarray, frequency: float | None) -> list[float]:
-    """Return how far phases of spikes in the same cycle are apart, in units of pi."""
-    if frequency is None:
-        return []
-    decoded = [phases.from_raster(x, frequency, DT) for x in (expected, found)]
-    distance = np.abs(phases.difference(*decoded))
-    return np.round(distance[~np.isnan(distance)], 6).tolist()
 
 
 def left_out(spikes: np.ndarray, pair: Pair) -> int:

@@ -87,7 +87,7 @@ def test_emulator(run):
     assert len(content["figures"]) == 2
     check(content, dict.fromkeys(content["figures"], 20))
     for name, figures in content["figures"].items():
-        own = 0.05 * 64 if name.startswith("LIF") else 0  # others' inputs are the host's
+        own = 0.05 * 64 if name.startswith("LIF") else 0.05  # others' inputs are the host's
         assert figures["spikes_per_step"] >= 0.9 * own
     assert claim(content, "fraction of runs that end in the same state") == 1
 

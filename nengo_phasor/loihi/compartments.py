@@ -121,6 +121,11 @@ class NeuronCompartment(Compartment):
             setattr(new, name, np.concatenate([getattr(part, name) for part in parts]))
         return new
 
+    @property
+    def largest_start(self) -> float:
+        """The largest of the initial states."""
+        return max((np.max(np.abs(v), initial=0.0) for v in self.initial.values()), default=0.0)
+
     def start(self, dtype: np.dtype) -> np.ndarray:
         """Return the states to begin with, (n_states, n), in the order of ``states``."""
         rows = [self.initial.get(name, np.zeros(self.n_compartments)) for name in self.states]
@@ -215,8 +220,8 @@ class ResonateAndFireCompartment(NeuronCompartment):
         """Return the largest |z| if every input spikes once a cycle, in whatever phase."""
         neuron_type = self.neurons.ensemble.neuron_type
         kept = np.exp(-1.0 / (neuron_type.tau * neuron_type.frequency))
-        start = max((np.max(np.abs(v), initial=0.0) for v in self.initial.values()), default=0.0)
-        return float(np.max(np.add(*fans), initial=0.0) * self.dt / (1.0 - kept) + 2 * start)
+        highest = np.max(np.add(*fans), initial=0.0) * self.dt / (1.0 - kept)
+        return float(highest + 2 * self.largest_start)
 
     def fix(self) -> None:
         """Turn the constants into whole numbers."""
@@ -272,8 +277,8 @@ class AdaptiveCompartment(NeuronCompartment):
         steps = max(1.0, 1.0 / (RATE * self.dt))
         peak = (1.0 - self.keep[0]) / (1.0 - self.keep[0] ** steps)
         highest = np.max(np.maximum(*fans), initial=0.0) * peak
-        start = max((np.max(np.abs(v), initial=0.0) for v in self.initial.values()), default=0.0)
-        return float(2 * highest + 2 * np.max(np.abs(self.neuron_bias), initial=0.0) + 2 * start)
+        bias = np.max(np.abs(self.neuron_bias), initial=0.0)
+        return float(2 * (highest + bias + self.largest_start))
 
     def fix(self) -> None:
         """Turn the constants into whole numbers."""

@@ -50,10 +50,10 @@ class Simulator(nengo_loihi.Simulator):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if "emulator" in self.sims:
-            seed = self.sims["emulator"].seed
-            self.sims["emulator"].close()
-            self.sims["emulator"] = EmulatorInterface(self.model, seed=seed)
+        stock = self.sims.get("emulator")
+        if stock is not None and not isinstance(stock, EmulatorInterface):
+            stock.close()
+            self.sims["emulator"] = EmulatorInterface(self.model, seed=stock.seed)
             self._runner = StepRunner(self.model, self.sims, self.precompute, self.timers)
 
     def reset(self, seed: int | None = None) -> None:

@@ -111,10 +111,8 @@ def agreement(
         counts.append(int(np.count_nonzero(pairs)))
     error = np.nan
     if frequency is not None:
-        decoded = (phases.from_raster(x, frequency, dt) for x in (expected, found))
-        apart = np.abs(phases.difference(*decoded))
-        if not np.all(np.isnan(apart)):
-            error = float(np.nanmedian(apart))
+        apart = phase_errors(expected, found, frequency, dt)
+        error = float(np.median(apart)) if len(apart) else np.nan
     return Agreement(
         int(np.count_nonzero(expected)),
         counts[0],
@@ -123,6 +121,18 @@ def agreement(
         int(np.count_nonzero(b)),
         error,
     )
+
+
+def phase_errors(
+    expected: ArrayLike, found: ArrayLike, frequency: float, dt: float = 0.001
+) -> NDArray:
+    """Return how far the phases of spikes in the same cycle are apart, in units of pi.
+
+    Parameters are those of `agreement`. One value for each neuron and cycle with spikes in both.
+    """
+    decoded = (phases.from_raster(x, frequency, dt) for x in (expected, found))
+    apart = np.abs(phases.difference(*decoded))
+    return apart[~np.isnan(apart)]
 
 
 class Layer(NamedTuple):
