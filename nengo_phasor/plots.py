@@ -31,6 +31,9 @@ STYLES = (
 )
 """Of one series after the other, dark to light; the hues are Okabe and Ito's."""
 
+BARS = (("0.35", ""), ("#56b4e9", "//"), ("white", ".."))
+"""Colour and hatch of one part of a bar after the other: as many as kinds of operations."""
+
 CYCLE = {"color": "0.5", "linestyle": "-", "linewidth": 1.0}
 REFERENCE = {"color": "0.5", "linestyle": ":", "linewidth": 1.0}
 
@@ -212,6 +215,53 @@ def accuracy_against_removed(
         ax.plot(x, y, label=name, markersize=4, **style)
     ax.set(xlim=(-2, 102), ylim=(0, 100), xlabel="spikes removed (%)", ylabel="accuracy (%)")
     ax.legend(frameon=False, loc="lower left")
+    return ax
+
+
+def accuracy_against_spikes(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]], ax: Axes | None = None
+) -> Axes:
+    """Draw accuracy against the number of spikes, which is on a logarithmic axis.
+
+    Parameters
+    ----------
+    curves : {str: (spikes of an inference, accuracies)}
+        Points of each named curve, accuracies from 0 to 1, drawn in percent, in order of spikes.
+    ax : Axes, optional
+        Where to draw; by default on new axes.
+    """
+    ax = ax or _new_axes()
+    for (name, (spikes, accuracy)), style in zip(curves.items(), _styles(), strict=False):
+        order = np.argsort(spikes)
+        x, y = np.asarray(spikes)[order], 100 * np.asarray(accuracy)[order]
+        ax.plot(x, y, label=name, markersize=4, **style)
+    ax.set(xscale="log", xlabel="spikes of an inference", ylabel="accuracy (%)")
+    ax.legend(frameon=False)
+    return ax
+
+
+def energy_bars(parts: Mapping[str, Mapping[str, float]], ax: Axes | None = None) -> Axes:
+    """Draw the energy of an inference as a bar for each case, divided by kind of operation.
+
+    Parameters
+    ----------
+    parts : {str: {str: float}}
+        For each named case the joules of each kind, as the ``parts`` of `.energy.Energy`.
+    ax : Axes, optional
+        Where to draw; by default on new axes.
+    """
+    ax = ax or _new_axes()
+    places, start = np.arange(len(parts)), np.zeros(len(parts))
+    kinds = dict.fromkeys(kind for case in parts.values() for kind in case)
+    for kind, (color, hatch) in zip(kinds, BARS, strict=False):
+        width = 1e6 * np.array([case.get(kind, 0.0) for case in parts.values()], dtype=float)
+        look = {"facecolor": color, "edgecolor": "black", "hatch": hatch, "linewidth": 0.8}
+        ax.barh(places, width, left=start, label=kind, **look)
+        start += width
+    ax.set_yticks(places, parts)
+    ax.invert_yaxis()
+    ax.set(xlabel="energy of an inference (µJ)", ylabel="case")
+    ax.legend(frameon=False)
     return ax
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import local_rhythms as rhythms
-import numpy as np
 import on_chip
 from matplotlib.figure import Figure
 
@@ -79,15 +78,7 @@ def energies(found: Mapping[str, Any], figure: Figure) -> None:
         }
     if "adaptive" in found:
         rows["adaptive digits"] = found["adaptive"]["energy"]
-    ax = figure.add_subplot()
-    start = np.zeros(len(rows))
-    for kind, hatch in (("synapse", ""), ("update", "//")):
-        width = np.array([1e6 * row[kind] for row in rows.values()])
-        ax.barh(list(rows), width, left=start, label=kind, hatch=hatch)
-        start += width
-    ax.invert_yaxis()
-    ax.set(xlabel="energy of an image (uJ)")
-    ax.legend()
+    plots.energy_bars(rows, figure.add_subplot())
 
 
 def write(found: Mapping[str, Any], folder: Path) -> Path:

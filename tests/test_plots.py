@@ -23,6 +23,10 @@ PICTURES = {
     "accuracy_against_removed": lambda ax=None: plots.accuracy_against_removed(
         {"arc": ([0, 0.5], [0.9, 0.8])}, ax=ax, baseline=0.9
     ),
+    "accuracy_against_spikes": lambda ax=None: plots.accuracy_against_spikes(
+        {"arc": ([1000, 100], [0.9, 0.8])}, ax=ax
+    ),
+    "energy_bars": lambda ax=None: plots.energy_bars({"dense": {"synapse": 1e-6}}, ax=ax),
     "accuracy_over_cycles": lambda ax=None: plots.accuracy_over_cycles({"arc": [0.5, 0.9]}, ax=ax),
     "oscillator": lambda ax=None: plots.oscillator([0, 1, 0], [1, 0, -1], [0, 1, 0], 0.001, ax=ax),
     "transfer_function": lambda ax=None: plots.transfer_function(
@@ -320,3 +324,27 @@ def test_curves_get_styles_in_turn(axes, n_curves):
     assert [artist.get_marker() for artist in axes.lines] == [
         plots.STYLES[k % len(plots.STYLES)]["marker"] for k in range(n_curves)
     ]
+
+
+def test_accuracy_against_spikes_is_in_order_of_spikes(axes):
+    plots.accuracy_against_spikes({"arc": ([900, 30], [0.9, 0.8])}, ax=axes)
+    np.testing.assert_allclose(line(axes, "arc"), [[30, 900], [80, 90]])
+    assert axes.get_xscale() == "log"
+
+
+# --- energy ---------------------------------------------------------------------------------------
+
+
+def test_bars_are_stacked_and_differ_without_colour(axes):
+    cases = {"all": {"synapse": 3e-6, "update": 1e-6}, "rate": {"mac": 5e-6, "update": 2e-6}}
+    plots.energy_bars(cases, axes)
+    ends = {
+        bars.get_label(): [bar.get_x() + bar.get_width() for bar in bars]
+        for bars in axes.containers
+    }
+    assert ends["synapse"] == pytest.approx([3, 0])
+    assert ends["update"] == pytest.approx([4, 2])
+    assert ends["mac"] == pytest.approx([4, 7])
+    assert len({bars[0].get_hatch() for bars in axes.containers}) == 3
+    lights = [lightness(bars[0].get_facecolor()[:3]) for bars in axes.containers]
+    assert np.diff(lights).min() > 0.1
