@@ -31,8 +31,11 @@ SCHEDULES = {
 """The losses of the paper's tables by name; the baseline is constant, of weight 0."""
 
 HISTORY = "history.json"
-GAIN = 2.0
-"""The standard deviation of the initial weights, times the square root of their number."""
+RATE = 0.2
+"""The mean spikes of a neuron in a step that training starts with, in every layer."""
+
+MATCHED = 200
+"""The number of training images that this is measured with."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,11 @@ def load(name: str, folder: str | os.PathLike | None, images: int) -> Parts:
 
 
 def initial_weights(shape: tuple[int, int, int], seed: int) -> dict[str, np.ndarray]:
-    """Return LeNet's random weights for images of a shape, (height, width, channels)."""
+    """Return LeNet's random weights for images of a shape, (height, width, channels).
+
+    A neuron's have a standard deviation of one over the root of their number; `rate_matched` scales
+    them.
+    """
     rng = np.random.RandomState(seed)
     height, width = (((size - 4) // 2 - 4) // 2 for size in shape[:2])
     shapes = {
@@ -107,9 +114,47 @@ def initial_weights(shape: tuple[int, int, int], seed: int) -> dict[str, np.ndar
         "logits": (UNITS[1], CLASSES),
     }
     return {
-        name: rng.normal(0, GAIN / np.sqrt(np.prod(size[:-1])), size).astype(np.float32)
+        name: rng.normal(0, 1 / np.sqrt(np.prod(size[:-1])), size).astype(np.float32)
         for name, size in shapes.items()
     }
+
+
+def rate_matched(
+    weights: dict[str, np.ndarray], images: np.ndarray, steps: int, rate: float = RATE
+) -> dict[str, np.ndarray]:
+    """Return the weights, scaled layer by layer until neurons fire at a rate.
+
+    So networks of all seeds start alike: of random weights that are not scaled, some let next to no
+    spikes through four layers, and a cost of spikes from the first epoch on silences those.
+
+    Parameters
+    ----------
+    weights : {str: ndarray}
+        As `initial_weights` are.
+    images : (n, height, width, channels) array
+        What the neurons see.
+    steps : int
+        For how many steps they see each.
+    rate : float
+        The mean number of spikes of a layer's neuron in a step.
+
+    Returns
+    -------
+    {str: ndarray}
+        The logits' weights are scaled like those before them.
+    """
+    weights = dict(weights)
+    net = lenet(images.shape[1:], weights)
+    labels = np.zeros(len(images))
+    for name, probe in net.spikes.items():
+        unscaled, wanted = weights[name], rate * steps * probe.size_in
+        low, high = 0.1, 100.0
+        for _ in range(12):
+            scale = np.sqrt(low * high)
+            weights[name] = np.float32(scale) * unscaled
+            seen = measure(images.shape[1:], weights, images, labels, steps)
+            low, high = (scale, high) if seen["spikes_by_layer"][name] < wanted else (low, scale)
+    return {**weights, "logits": np.float32(scale) * weights["logits"]}
 
 
 def lenet(shape: tuple[int, int, int], weights: dict[str, np.ndarray]) -> nengo.Network:
@@ -240,9 +285,11 @@ def train(run: Run, parts: Parts, folder: Path) -> list[dict]:
 
     shape = parts.x_train.shape[1:]
     start = initial_weights(shape, run.seed)
-    net = lenet(shape, start)
     schedule = SCHEDULES[run.schedule](run.sigma_0, run.epochs)
     checkpoint, history = folder / "checkpoint.npz", []
+    if not checkpoint.exists():
+        start = rate_matched(start, parts.x_train[:MATCHED], run.steps)
+    net = lenet(shape, start)
     simulator, costs = compiled(run, net)
     with simulator as sim:
         optimizer = sim.keras_model.optimizer

@@ -60,6 +60,13 @@ def parts():
     return Parts(x[:200], y[:200], x[200:260], y[200:260], x[260:], y[260:])
 
 
+@pytest.fixture
+def weights(parts):
+    """Weights with which all layers fire."""
+    start = sparse_training.initial_weights(SHAPE, 0)
+    return sparse_training.rate_matched(start, parts.x_train[:20], 10)
+
+
 # --- the network ----------------------------------------------------------------------------------
 
 
@@ -74,16 +81,29 @@ def test_is_lenet():
     )
 
 
-def test_initial_weights_have_the_gain():
+def test_initial_weights_are_of_their_number_and_seed():
     weights = sparse_training.initial_weights((32, 32, 3), 1)
     for name, n_in in (("conv2", 150), ("dense1", 400), ("dense2", 120)):
-        assert weights[name].std() * n_in**0.5 == pytest.approx(sparse_training.GAIN, rel=0.05)
+        assert weights[name].std() * n_in**0.5 == pytest.approx(1, rel=0.05)
     again = sparse_training.initial_weights((32, 32, 3), 1)
     assert all(np.array_equal(again[name], values) for name, values in weights.items())
 
 
-def test_same_spikes_on_all_substrates(parts):
-    weights = sparse_training.initial_weights(SHAPE, 0)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_all_layers_start_at_the_same_rate(parts, seed):
+    start, rate, steps = sparse_training.initial_weights(SHAPE, seed), 0.15, 12
+    images = parts.x_train[:40]
+    matched = sparse_training.rate_matched(start, images, steps, rate)
+    net = sparse_training.lenet(SHAPE, matched)
+    seen = layerwise.Simulator(net).predict({net.image: images.reshape(40, 1, -1)}, steps)
+    for name, probe in net.spikes.items():
+        assert np.mean(seen[probe] > 0) == pytest.approx(rate, rel=0.1), name
+    for name, values in matched.items():
+        scale = values / start[name]
+        assert_allclose(scale, scale.flat[0], rtol=1e-5)
+
+
+def test_same_spikes_on_all_substrates(parts, weights):
     net = sparse_training.lenet(SHAPE, weights)
     x = np.repeat(parts.x_test[:2].reshape(2, 1, -1), 20, axis=1)
     with net:
@@ -101,9 +121,8 @@ def test_same_spikes_on_all_substrates(parts):
     assert_allclose(fast[net.logits], dl[net.logits], atol=1e-9)
 
 
-def test_measure(parts):
+def test_measure(parts, weights):
     """Against nengo.Simulator, an image at a time."""
-    weights = sparse_training.initial_weights(SHAPE, 0)
     x, y = parts.x_test[:4], parts.y_test[:4]
     got = sparse_training.measure(SHAPE, weights, x, y, 10)
     right, spikes = 0, dict.fromkeys(got["spikes_by_layer"], 0)
