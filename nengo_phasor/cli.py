@@ -127,6 +127,7 @@ def models(folder: Path) -> dict[str, Model]:
     found = {}
     for path in sorted(folder.glob("*.py")):
         text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        text = re.sub(" *\b\n", "", text)  # click's mark, in the help of scripts, of lines to keep
         runs = rf"{re.escape(folder.name)}/{path.stem}\.py"
         commands = tuple(re.findall(rf"python {runs} (\w+)", text))
         gui = bool(re.search(rf"nengo {runs}", text))

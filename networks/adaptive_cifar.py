@@ -3,6 +3,7 @@
 An analog network of 14 layers, at a fraction of the paper's width, is trained with the neurons'
 transfer function and turned into adaptive spiking neurons (Zambrano et al. 2017).
 
+    \b
     python networks/adaptive_cifar.py train      train a network, with checkpoints
     python networks/adaptive_cifar.py evaluate   turn a trained network to spikes and measure it
     python networks/adaptive_cifar.py results    both, and the committed figures

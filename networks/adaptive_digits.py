@@ -3,6 +3,7 @@
 An analog network is trained with the neurons' transfer function, turned into adaptive spiking
 neurons, and run at several coding precisions (Zambrano et al. 2017). FashionMNIST works the same.
 
+    \b
     python networks/adaptive_digits.py train               train a network, with checkpoints
     python networks/adaptive_digits.py evaluate --resume   turn it to spikes, measure it, draw
     python networks/adaptive_digits.py results --resume    the committed figures

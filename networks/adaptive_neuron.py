@@ -1,5 +1,6 @@
 """One adaptive spiking neuron: what it does with an input, and its transfer function.
 
+    \b
     python networks/adaptive_neuron.py results    the transfer function against simulation
     python networks/adaptive_neuron.py figures    the pictures of docs/adaptive.md
     nengo networks/adaptive_neuron.py             Nengo GUI: its states, and a slider for precision

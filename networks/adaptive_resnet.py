@@ -4,6 +4,7 @@ It is built at any image size, width and number of classes, and converted end to
 trained on small data alone; what it would take at full size is computed without building it in
 spikes (Zambrano et al. 2017).
 
+    \b
     python networks/adaptive_resnet.py estimate   neurons, synapses, spikes, memory at any size
     python networks/adaptive_resnet.py results    train on small data, measure; the estimate, too
 

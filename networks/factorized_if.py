@@ -4,6 +4,7 @@ Four sines drive integrate-and-fire neurons X, these a layer A through random we
 output neuron Y. The weights from X to A become a product, with a layer of neurons between its
 factors (Bury, Filali and Essien 2020).
 
+    \b
     python networks/factorized_if.py demo       the paper's figures and tables, in a minute
     python networks/factorized_if.py results    the committed figures
     nengo networks/factorized_if.py             Nengo GUI: both networks, side by side

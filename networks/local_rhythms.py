@@ -3,6 +3,7 @@
 A phasor network is trained on FashionMNIST, turned into resonate-and-fire neurons, and sparsified
 in three ways: by arc, by the layer's own field, at random (Olin-Ammentorp 2023).
 
+    \b
     python networks/local_rhythms.py demo       the whole story in a few minutes
     python networks/local_rhythms.py results    the committed figures
     nengo networks/local_rhythms.py             Nengo GUI, from committed weights

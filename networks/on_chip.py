@@ -4,6 +4,7 @@ The local-rhythms classifier runs dense and with more and more of its hidden spi
 small adaptive classifier reads digits. Each image is shown to the emulator and to the network in
 double precision.
 
+    \b
     python networks/on_chip.py results --resume    the committed figures
     python networks/on_chip.py train               train the adaptive classifier
     nengo networks/on_chip.py -b nengo_loihi       Nengo GUI, from committed weights

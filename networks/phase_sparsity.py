@@ -5,6 +5,7 @@ The network of `local_rhythms`, with a cost of each hidden spike outside an arc 
 would not leave out). In training each layer hears what it will hear in spikes: the reference in
 place of a spike within the arc, and inputs as loud as they are in some cycle after they began.
 
+    \b
     python networks/phase_sparsity.py demo       one network in a few minutes
     python networks/phase_sparsity.py results    the committed figures
     nengo networks/phase_sparsity.py             Nengo GUI, from committed weights

@@ -1,3 +1,4 @@
+import ast
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -18,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 TOY = '''"""A toy.
 
+    \\b
     python networks/toy.py train   count
     python networks/toy.py test    nothing
     nengo networks/toy.py          Nengo GUI
@@ -67,6 +70,20 @@ def test_help_names_all_commands_and_each_has_examples():
         of_command = invoke(name, "--help")
         assert of_command.exit_code == 0
         assert name == "info" or "nengo-phasor" in of_command.output
+
+
+SCRIPTS = [name for name, model in cli.models(ROOT / "networks").items() if model.commands]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_of_a_model_keeps_its_usage_lines(name):
+    """As click formats the docstring, which each script gives it as its help."""
+    text = ast.get_docstring(ast.parse((ROOT / "networks" / f"{name}.py").read_text()))
+    group = click.Group(name, help=text)
+    shown = [line.strip() for line in group.get_help(click.Context(group)).splitlines()]
+    usage = re.findall(r"^ *((?:python|nengo) networks/.*)", text, flags=re.MULTILINE)
+    assert len(usage) > 1
+    assert all(line in shown for line in usage)
 
 
 def test_runs_as_a_module():
@@ -133,7 +150,7 @@ def test_run_passes_arguments_and_exit_code_through(checkout, capfd):
 def test_run_without_a_command_says_what_the_model_can_do(checkout):
     shown = invoke("run", "toy")
     assert shown.exit_code == 0
-    assert "python networks/toy.py train   count\n" in shown.output
+    assert "A toy.\n\npython networks/toy.py train   count\n" in shown.output, "no mark of click's"
     assert "nengo-phasor run toy train --help" in shown.output
 
 
