@@ -6,9 +6,9 @@ import numpy as np
 from nengo.dists import Choice
 from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
-from nengo.params import NumberParam
 
 from nengo_phasor import dynamics
+from nengo_phasor.checks import Number
 from nengo_phasor.surrogates import Surrogate, SurrogateParam, heaviside
 
 
@@ -73,13 +73,13 @@ class AdaptiveSpikingRate(NeuronType):
     negative = False
     spiking = False
 
-    m_f = NumberParam("m_f", low=0)
-    theta_0 = NumberParam("theta_0", low=0, low_open=True)
-    tau_gamma = NumberParam("tau_gamma", low=0, low_open=True)
-    tau_eta = NumberParam("tau_eta", low=0, low_open=True)
-    tau_phi = NumberParam("tau_phi", low=0, low_open=True, optional=True)
-    tau_beta = NumberParam("tau_beta", low=0, low_open=True)
-    amplitude = NumberParam("amplitude", low=0, low_open=True)
+    m_f = Number("m_f", low=0)
+    theta_0 = Number("theta_0", low=0, low_open=True)
+    tau_gamma = Number("tau_gamma", low=0, low_open=True)
+    tau_eta = Number("tau_eta", low=0, low_open=True)
+    tau_phi = Number("tau_phi", low=0, low_open=True, optional=True)
+    tau_beta = Number("tau_beta", low=0, low_open=True)
+    amplitude = Number("amplitude", low=0, low_open=True)
     surrogate = SurrogateParam("surrogate", optional=True)
 
     def __init__(

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from nengo.exceptions import ValidationError
-from nengo.params import FrozenObject, NumberParam
+from nengo.params import FrozenObject
 from numpy.typing import ArrayLike, NDArray
 
 from nengo_phasor import metrics
+from nengo_phasor.checks import Number
 
 Run = Callable[[NDArray[np.int_], int, float, Any], tuple[ArrayLike, ArrayLike, Any]]
 
@@ -48,11 +49,11 @@ class Arousal(FrozenObject):
     "Arousal".
     """
 
-    low = NumberParam("low", low=0, low_open=True)
-    high = NumberParam("high", low=0, low_open=True)
-    wait = NumberParam("wait", low=0)
-    duration = NumberParam("duration", low=0, low_open=True)
-    threshold = NumberParam("threshold", low=0, optional=True)
+    low = Number("low", low=0, low_open=True)
+    high = Number("high", low=0, low_open=True)
+    wait = Number("wait", low=0)
+    duration = Number("duration", low=0, low_open=True)
+    threshold = Number("threshold", low=0, optional=True)
 
     def __init__(
         self,

@@ -9,15 +9,16 @@ What they draw is in `.drawings`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
+from nengo.utils.numpy import is_number
 from numpy.typing import NDArray
 
 from nengo_phasor import phases
+from nengo_phasor.checks import check_positive, check_positive_integer
 from nengo_phasor.drawings import classes_svg, clock_svg, dial_svg, image_svg
 
 LATE = 1.5
@@ -58,15 +59,11 @@ def _node(display: Display, label: str, size_out: int = 0) -> nengo.Node:
     return nengo.Node(display, size_in=display.size_in, size_out=size_out, label=label)
 
 
-def _positive_integer(value: Any, attr: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValidationError(f"must be a positive integer, got {value!r}", attr=attr)
-    return int(value)
-
-
 def _range(low: float, high: float) -> tuple[float, float]:
-    if not low < high:
-        raise ValidationError(f"must be greater than low, {low}, got {high}", attr="high")
+    if not (is_number(low) and is_number(high) and low < high):
+        raise ValidationError(
+            f"must be a number greater than low, {low!r}, got {high!r}", attr="high"
+        )
     return low, high
 
 
@@ -88,7 +85,8 @@ class LatestPhases:
     def __init__(self, n_neurons: int, frequency: float, dt: float):
         phases.steps_per_cycle(frequency, dt)
         self.frequency, self.dt = frequency, dt
-        self.phase = np.full(_positive_integer(n_neurons, "n_neurons"), np.nan)
+        check_positive_integer(n_neurons, "n_neurons")
+        self.phase = np.full(n_neurons, np.nan)
         self.time = np.full(n_neurons, -np.inf)
         self.now = 0.0
 
@@ -183,11 +181,13 @@ class Image(Display):
 
     def __init__(self, shape: Sequence[int], low: float, high: float):
         super().__init__()
-        if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)):
+        if np.shape(shape) not in ((2,), (3,)) or (len(shape) == 3 and shape[2] not in (1, 3)):
             raise ValidationError(
-                f"must be (height, width), with 1 or 3 channels if any, got {tuple(shape)}", "shape"
+                f"must be (height, width), with 1 or 3 channels if any, got {shape}", "shape"
             )
-        shape = tuple(_positive_integer(size, "shape") for size in shape)
+        for size in shape:
+            check_positive_integer(size, "shape")
+        shape = tuple(map(int, shape))
         self.shape = shape[:2] if shape[-1] == 1 and len(shape) == 3 else shape
         self.range = _range(low, high)
         self.size_in = int(np.prod(self.shape))
@@ -233,9 +233,9 @@ class Classes(Display):
 
     def __init__(self, names: Sequence[str], low: float, high: float):
         super().__init__()
-        self.names = tuple(map(str, names))
-        if len(self.names) < 2 or isinstance(names, str):
+        if not isinstance(names, Collection) or isinstance(names, str) or len(names) < 2:
             raise ValidationError(f"must be two names at least, got {names!r}", attr="names")
+        self.names = tuple(map(str, names))
         self.range = _range(low, high)
         self.size_in = len(self.names)
         self.values = np.zeros(self.size_in)
@@ -325,9 +325,11 @@ class PrecisionDial(Display):
 
     def __init__(self, low: float, high: float):
         super().__init__()
-        if not 0 < high < low:
+        check_positive(low, "low")
+        check_positive(high, "high")
+        if high >= low:
             raise ValidationError(
-                f"must be between 0 and low, {low}, for the greater precision, got {high}", "high"
+                f"must be less than low, {low}, for the greater precision, got {high}", "high"
             )
         self.low, self.high = low, high
         self.m_f = low

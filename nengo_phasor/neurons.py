@@ -6,10 +6,11 @@ import numpy as np
 from nengo.dists import Choice
 from nengo.exceptions import BuildError, ValidationError
 from nengo.neurons import NeuronType
-from nengo.params import EnumParam, NumberParam
+from nengo.params import EnumParam
 
 from nengo_phasor import dynamics
 from nengo_phasor.adaptive import AdaptiveSpiking, AdaptiveSpikingRate, check_intercepts
+from nengo_phasor.checks import Number
 from nengo_phasor.phases import STEP_TOLERANCE, steps_per_cycle
 from nengo_phasor.surrogates import PiecewiseLinear, Surrogate, SurrogateParam, heaviside
 
@@ -87,10 +88,10 @@ class ResonateAndFire(PhaseCoding):
     spiking = True
     state = {"voltage": Choice([0]), "current": Choice([0])}  # noqa: RUF012
 
-    frequency = NumberParam("frequency", low=0, low_open=True)
-    tau = NumberParam("tau", low=0, low_open=True)
-    threshold = NumberParam("threshold", low=0, low_open=True)
-    amplitude = NumberParam("amplitude", low=0, low_open=True)
+    frequency = Number("frequency", low=0, low_open=True)
+    tau = Number("tau", low=0, low_open=True)
+    threshold = Number("threshold", low=0, low_open=True)
+    amplitude = Number("amplitude", low=0, low_open=True)
     surrogate = SurrogateParam("surrogate", optional=True)
 
     def __init__(
@@ -154,7 +155,7 @@ class Phasor(PhaseCoding):
     Olin-Ammentorp and Bazhenov (2022), Deep Phasor Networks.
     """
 
-    floor = NumberParam("floor", low=0, low_open=True)
+    floor = Number("floor", low=0, low_open=True)
 
     def __init__(self, floor: float = 1e-6):
         super().__init__()
@@ -220,10 +221,10 @@ class SurrogateLIF(NeuronType):
     spiking = True
     state = {"voltage": Choice([0])}  # noqa: RUF012
 
-    tau_rc = NumberParam("tau_rc", low=0, low_open=True, optional=True)
+    tau_rc = Number("tau_rc", low=0, low_open=True, optional=True)
     reset = EnumParam("reset", values=("subtract", "zero"))
     surrogate = SurrogateParam("surrogate")
-    amplitude = NumberParam("amplitude", low=0, low_open=True)
+    amplitude = Number("amplitude", low=0, low_open=True)
 
     def __init__(
         self,

@@ -27,6 +27,8 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike, NDArray
 
+from nengo_phasor.checks import check_positive, check_positive_integer
+
 MIN_STEPS_PER_CYCLE = 4
 
 # In steps. What is this close to a step is on it: 0.3 / 0.001 is 299.99999999999994, and single
@@ -77,8 +79,21 @@ def to_rows(phase: ArrayLike) -> NDArray:
 
 
 def from_rows(rows: ArrayLike) -> NDArray:
-    """Complex numbers of `to_rows`' form: (..., 2n) to (..., n)."""
-    real, imag = np.split(np.asarray(rows), 2, axis=-1)
+    """Complex numbers of `to_rows`' form: (..., 2n) to (..., n).
+
+    Raises
+    ------
+    ValidationError
+        If the last dimension is odd.
+    """
+    rows = np.asarray(rows)
+    if rows.ndim < 1 or rows.shape[-1] % 2:
+        raise ValidationError(
+            f"of shape {rows.shape} can't be read as n real and n imaginary parts: make the last "
+            "dimension 2n, as to_rows does",
+            attr="rows",
+        )
+    real, imag = np.split(rows, 2, axis=-1)
     return real + 1j * imag
 
 
@@ -128,8 +143,8 @@ def steps_per_cycle(frequency: float, dt: float) -> float:
         If frequency or dt is not positive, or if there are fewer than 4 steps in a cycle: too few
         to tell phases apart.
     """
-    _check_positive(frequency, "frequency")
-    _check_positive(dt, "dt")
+    check_positive(frequency, "frequency")
+    check_positive(dt, "dt")
     steps = 1 / (frequency * dt)
     if steps < MIN_STEPS_PER_CYCLE - STEP_TOLERANCE:
         raise ValidationError(
@@ -166,8 +181,8 @@ def to_times(phase: ArrayLike, frequency: float, n_cycles: int, t0: float = 0.0)
     ValidationError
         If frequency is not positive, or n_cycles not a positive integer.
     """
-    _check_positive(frequency, "frequency")
-    _check_n_cycles(n_cycles)
+    check_positive(frequency, "frequency")
+    check_positive_integer(n_cycles, "n_cycles")
     return t0 + (np.arange(n_cycles) + (wrap(phase)[..., None] + 1) / 2) / frequency
 
 
@@ -193,7 +208,7 @@ def from_times(times: ArrayLike, frequency: float, t0: float = 0.0) -> NDArray:
     ValidationError
         If frequency is not positive.
     """
-    _check_positive(frequency, "frequency")
+    check_positive(frequency, "frequency")
     return wrap(2 * frequency * (np.asarray(times) - t0) - 1)
 
 
@@ -223,7 +238,7 @@ def to_steps(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> ND
         If frequency or dt is not positive, if a cycle has fewer than 4 steps, or if n_cycles is not
         a positive integer.
     """
-    _check_n_cycles(n_cycles)
+    check_positive_integer(n_cycles, "n_cycles")
     period = steps_per_cycle(frequency, dt)
     late = wrap(np.asarray(phase) + 2 * STEP_TOLERANCE / period)
     steps = np.floor((np.arange(n_cycles) + (late[..., None] + 1) / 2) * period)
@@ -253,8 +268,12 @@ def to_raster(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> N
     Raises
     ------
     ValidationError
-        As `to_steps`.
+        As `to_steps`, or if phase is a single number.
     """
+    if np.ndim(phase) < 1:
+        raise ValidationError(
+            f"needs shape (..., n), got the single number {phase}: give a list of one", attr="phase"
+        )
     steps = np.moveaxis(to_steps(phase, frequency, n_cycles, dt), -1, -2)
     n_steps = int(np.ceil(n_cycles * steps_per_cycle(frequency, dt) - STEP_TOLERANCE))
     raster = np.zeros((*steps.shape[:-2], n_steps, steps.shape[-1]), dtype=bool)
@@ -299,17 +318,24 @@ def from_raster(
     ------
     ValidationError
         If frequency or dt is not positive, if a cycle has fewer than 4 steps, if n_cycles is not a
-        positive integer, if t0 is negative, or if the raster ends before its last cycle.
+        positive integer, if t0 is negative, if the raster has fewer than two dimensions or ends
+        before its last cycle, or if it is of no spikes: other than 0 all through a cycle.
     """
     if not t0 >= 0:
         raise ValidationError(f"must not be negative, got {t0}: give a later cycle", attr="t0")
     raster = np.asarray(raster)
+    if raster.ndim < 2:
+        raise ValidationError(
+            f"needs shape (..., n_steps, n), got {raster.shape}: give a single neuron's as (n_steps"
+            ", 1)",
+            attr="raster",
+        )
     n_steps, n = raster.shape[-2:]
     period = steps_per_cycle(frequency, dt)
     start = t0 / dt
     if n_cycles is None:
         n_cycles = max(1, int((n_steps - start + STEP_TOLERANCE) / period))
-    _check_n_cycles(n_cycles)
+    check_positive_integer(n_cycles, "n_cycles")
     # the first step whose middle is in the cycle
     borders = np.ceil(start + period * np.arange(n_cycles + 1) - 0.5 - STEP_TOLERANCE).astype(int)
     if borders[-1] > n_steps:
@@ -322,18 +348,14 @@ def from_raster(
     phases = np.empty((*raster.shape[:-2], n_cycles, n))
     for cycle, (begin, end) in enumerate(pairwise(borders)):
         spikes = raster[..., begin:end, :] != 0
+        if spikes.all(axis=-2).any():
+            raise ValidationError(
+                f"is of no spikes: all {end - begin} values of cycle {cycle} are other than 0, of "
+                "one neuron at least. Probe `ensemble.neurons` without a synapse",
+                attr="raster",
+            )
         first = spikes.argmax(axis=-2)
         found = np.take_along_axis(spikes, first[..., None, :], axis=-2)[..., 0, :]
         step_phases = wrap(2 * ((np.arange(begin, end) + 0.5 - start) / period - cycle) - 1)
         phases[..., cycle, :] = np.where(found, step_phases[first], missing)
     return phases
-
-
-def _check_positive(value: float, attr: str) -> None:
-    if not 0 < value < np.inf:
-        raise ValidationError(f"must be positive and finite, got {value}", attr=attr)
-
-
-def _check_n_cycles(n_cycles: int) -> None:
-    if not isinstance(n_cycles, int | np.integer) or n_cycles < 1:
-        raise ValidationError(f"must be a positive integer, got {n_cycles}", attr="n_cycles")

@@ -9,7 +9,9 @@ Spiking Sparsity in Spiking Neural Networks with Backpropagation, equations (4) 
 from __future__ import annotations
 
 from nengo.exceptions import ValidationError
-from nengo.params import FrozenObject, IntParam, NumberParam
+from nengo.params import FrozenObject, IntParam
+
+from nengo_phasor.checks import Number
 
 
 class Schedule(FrozenObject):
@@ -29,7 +31,7 @@ class Schedule(FrozenObject):
         the epoch is not one of 1 to N.
     """
 
-    sigma_0 = NumberParam("sigma_0", low=0)
+    sigma_0 = Number("sigma_0", low=0)
     n_epochs = IntParam("n_epochs", low=1)
 
     def __init__(self, sigma_0: float, n_epochs: int):

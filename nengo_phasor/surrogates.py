@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nengo.params import FrozenObject, NumberParam, Parameter
+from nengo.params import FrozenObject, Parameter
+
+from nengo_phasor.checks import Number
 
 Array = Any
 
@@ -29,7 +31,7 @@ class Surrogate(FrozenObject):
         If ``width`` is not a number greater than 0.
     """
 
-    width = NumberParam("width", low=0, low_open=True)
+    width = Number("width", low=0, low_open=True)
 
     def __init__(self, width: float = 1.0):
         super().__init__()

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from nengo.base import Process
 from nengo.exceptions import ValidationError
-from nengo.params import NumberParam
 from nengo.synapses import Synapse
 
 from nengo_phasor import dynamics
+from nengo_phasor.checks import Number
 from nengo_phasor.phases import steps_per_cycle
 
 Array = Any
@@ -101,7 +101,7 @@ class RhythmicSynapse(SpikeSynapse):
         Of the rhythm, in Hz.
     """
 
-    frequency = NumberParam("frequency", low=0, low_open=True)
+    frequency = Number("frequency", low=0, low_open=True)
 
     def __init__(self, frequency: float = 10.0):
         super().__init__()
@@ -132,7 +132,7 @@ class ArcSparsifier(RhythmicSynapse):
     Olin-Ammentorp (2023), Sparsifying Spiking Networks through Local Rhythms, section 2.2.1.
     """
 
-    arc = NumberParam("arc", low=0, high=1)
+    arc = Number("arc", low=0, high=1)
 
     def __init__(self, arc: float, frequency: float = 10.0):
         super().__init__(frequency)
@@ -178,7 +178,7 @@ class FieldSparsifier(RhythmicSynapse):
 
     state_shapes = {"voltage": "all", "current": "all"}  # noqa: RUF012
 
-    window = NumberParam("window", low=0, high=1)
+    window = Number("window", low=0, high=1)
 
     def __init__(self, window: float, frequency: float = 10.0):
         super().__init__(frequency)
@@ -219,7 +219,7 @@ class RandomSparsifier(SpikeSynapse):
     Olin-Ammentorp (2023), Sparsifying Spiking Networks through Local Rhythms, section 2.2.3.
     """
 
-    probability = NumberParam("probability", low=0, high=1)
+    probability = Number("probability", low=0, high=1)
 
     def __init__(self, probability: float, seed: int | None = None):
         super().__init__(seed=seed)
@@ -269,7 +269,7 @@ class AssumeReference(RhythmicSynapse):
 
     state_shapes = {"heard": "neuron"}  # noqa: RUF012
 
-    amplitude = NumberParam("amplitude", low=0, low_open=True)
+    amplitude = Number("amplitude", low=0, low_open=True)
 
     def __init__(self, frequency: float = 10.0, amplitude: float = 1.0):
         super().__init__(frequency)
@@ -288,7 +288,8 @@ class AssumeReference(RhythmicSynapse):
 class PhaseEncoder(RhythmicSynapse):
     """Makes a spike a cycle of each phase that comes in.
 
-    The spike falls into the step that contains its time; see `.phases`. NaN makes none.
+    The spike falls into the step that contains its time; see `.phases`. A phase beyond [-1, 1) is
+    that of the same direction, NaN makes no spike.
 
     Parameters
     ----------
@@ -304,7 +305,7 @@ class PhaseEncoder(RhythmicSynapse):
         fewer than 4 steps to a cycle.
     """
 
-    amplitude = NumberParam("amplitude", low=0, low_open=True)
+    amplitude = Number("amplitude", low=0, low_open=True)
 
     def __init__(self, frequency: float = 10.0, amplitude: float = 1.0):
         super().__init__(frequency)

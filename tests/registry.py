@@ -3,6 +3,8 @@
 A new type is tested by adding its lines here.
 """
 
+import math
+
 import nengo
 import numpy as np
 from nengo.dists import Choice, Uniform
@@ -65,11 +67,11 @@ SYNAPSES = (
     PhaseEncoder(frequency=7, amplitude=2.5),
 )
 
-POSITIVE = (0, -1.5, "fast", [1.0, 2.0])
-FRACTION = (-0.01, 1.01, "most", [0.1, 0.2])
+POSITIVE = (0, -1.5, math.nan, "fast", [1.0, 2.0])
+FRACTION = (-0.01, 1.01, math.nan, "most", [0.1, 0.2])
 
 ADAPTIVE = {
-    "m_f": (-0.01, "strong", [0.1, 0.2]),
+    "m_f": (-0.01, math.nan, "strong", [0.1, 0.2]),
     **dict.fromkeys(("theta_0", "tau_gamma", "tau_eta", "tau_phi", "tau_beta"), POSITIVE),
     "amplitude": POSITIVE,
     "initial_state": ({"charge": Choice([0])},),

@@ -250,15 +250,19 @@ REFUSED = {
     "no rhythm": lambda: displays.phase_clock(2, frequency=0),
     "too fast a rhythm": lambda: displays.phase_clock(2, frequency=300),
     "a flat image": lambda: displays.image((10,)),
+    "a size alone": lambda: displays.image(28),
     "two colours": lambda: displays.image((3, 3, 2)),
     "an empty image": lambda: displays.image((3, 0)),
     "no range": lambda: displays.image((3, 3), low=1, high=1),
+    "a word as a value": lambda: displays.image((3, 3), low="black"),
     "one class": lambda: displays.classes(["cat"]),
+    "how many classes": lambda: displays.classes(10),
     "a word": lambda: displays.classes("cat"),
     "no range of bars": lambda: displays.classes(["a", "b"], low=1, high=0),
     "one class of phases": lambda: displays.phase_classes(["cat"]),
     "high precision that is low": lambda: displays.precision_dial(0.1, 0.2),
     "no precision": lambda: displays.precision_dial(0.1, 0),
+    "a word as a precision": lambda: displays.precision_dial("low", 0.1),
 }
 
 

@@ -345,6 +345,7 @@ def test_four_steps_are_enough(dt):
 
 
 raster_3_cycles = np.zeros((300, 2))
+voltages = np.tile([0, 0.1], (300, 1))
 
 
 @pytest.mark.parametrize(
@@ -354,6 +355,8 @@ raster_3_cycles = np.zeros((300, 2))
         (lambda: phases.steps_per_cycle(0, 0.001), "frequency", "positive and finite, got 0"),
         (lambda: phases.steps_per_cycle(nan, 0.001), "frequency", "got nan"),
         (lambda: phases.steps_per_cycle(10, -1), "dt", "got -1"),
+        (lambda: phases.steps_per_cycle("10", 0.001), "frequency", "positive and finite, got '10'"),
+        (lambda: phases.steps_per_cycle([10.0, 20.0], 0.001), "frequency", "got .10.0, 20.0."),
         (lambda: phases.to_times([0], -3, 1), "frequency", "got -3"),
         (lambda: phases.to_times([0], 3, 0), "n_cycles", "positive integer, got 0"),
         (lambda: phases.from_times([0], math.inf), "frequency", "got inf"),
@@ -365,6 +368,10 @@ raster_3_cycles = np.zeros((300, 2))
         (lambda: phases.from_raster(raster_3_cycles, 10, 0.001, 3, 0.01), "raster", "at step 310"),
         (lambda: phases.from_raster(raster_3_cycles[:99], 10, 0.001), "raster", "run for longer"),
         (lambda: phases.from_raster(raster_3_cycles, 10, 0.001, t0=-0.1), "t0", "got -0.1"),
+        (lambda: phases.from_raster(np.zeros(300), 10, 0.001), "raster", r"got \(300,\)"),
+        (lambda: phases.from_raster(voltages, 10, 0.001), "raster", "Probe `ensemble.neurons`"),
+        (lambda: phases.to_raster(0.5, 10, 1, 0.001), "phase", "a list of one"),
+        (lambda: phases.from_rows(np.zeros((2, 3))), "rows", r"\(2, 3\).*last dimension 2n"),
     ],
 )
 def test_errors_name_the_value_and_the_remedy(call, attr, message):
