@@ -16,7 +16,13 @@ import run_notebooks  # noqa: E402
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 UNWANTED = ("/work/", "/root/", "/home/", "Warning", "WARNING")
 LARGEST = 400_000
-BACKENDS = {"nengo_dl": "nengo_dl", "phasor.loihi": "nengo_loihi", "layerwise": "numba"}
+BACKENDS = {
+    "nengo_dl": "nengo_dl",
+    "to_adaptive": "nengo_dl",
+    "phasor.loihi": "nengo_loihi",
+    "layerwise": "numba",
+    "adaptive_spiking": "numba",
+}
 """What a notebook's source has if it needs a module."""
 
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
