@@ -34,7 +34,8 @@ def to_spiking(
     Parameters
     ----------
     network : nengo.Network
-        The trained network (after NengoDL's ``sim.freeze_params(network)``). It is not changed.
+        The trained network (after NengoDL's ``sim.freeze_params(network)``, without which its
+        weights are still those before training). It is not changed.
     neuron_type : ResonateAndFire, optional
         The spiking neurons; by default ``ResonateAndFire()``. Its frequency is the rhythm's.
     sparsifier : SpikeSynapse, optional
@@ -57,9 +58,11 @@ def to_spiking(
         phasors, a transform that is no real weight matrix on phasors, decoded connections,
         functions, learning rules, gains other than 1, nodes that take phasors.
     nengo.exceptions.ValidationError
-        If the sparsifier's rhythm has another frequency than the neurons'.
+        If network, neuron_type or sparsifier is none, or the sparsifier's rhythm has another
+        frequency than the neurons'.
     """
-    neuron_type = neuron_type or ResonateAndFire()
+    neuron_type = ResonateAndFire() if neuron_type is None else neuron_type
+    _check_arguments(network, neuron_type, sparsifier)
     rhythm = getattr(sparsifier, "frequency", neuron_type.frequency)
     if rhythm != neuron_type.frequency:
         raise ValidationError(
@@ -72,6 +75,29 @@ def to_spiking(
     conversion.objects(network, twin)
     conversion.links(network)
     return twin, conversion.mapping
+
+
+def _check_arguments(network, neuron_type, sparsifier):
+    """Refuse what is of another kind, before it does harm somewhere else."""
+    leaves_out = isinstance(sparsifier, SpikeSynapse) and not isinstance(
+        sparsifier, AssumeReference | PhaseEncoder
+    )
+    wanted = {
+        "network": (network, isinstance(network, nengo.Network), "a nengo.Network"),
+        "neuron_type": (
+            neuron_type,
+            isinstance(neuron_type, ResonateAndFire),
+            "a ResonateAndFire object, such as ResonateAndFire(frequency=20)",
+        ),
+        "sparsifier": (
+            sparsifier,
+            sparsifier is None or leaves_out,
+            "a sparsifier, such as ArcSparsifier(0.1)",
+        ),
+    }
+    for attr, (value, fine, what) in wanted.items():
+        if not fine:
+            raise ValidationError(f"must be {what}, got {value!r}", attr=attr)
 
 
 class _Conversion:
@@ -138,7 +164,7 @@ class _Conversion:
         if old.size_out % 2:
             raise BuildError(
                 f"{old}: {old.size_out} values are no phasors; n phasors are n real parts and n "
-                "imaginary parts"
+                "imaginary parts, as phases.to_rows makes them of phases"
             )
         if _is_relay(old):
             new = nengo.Node(size_in=old.size_in // 2, label=old.label)
@@ -189,7 +215,8 @@ class _Conversion:
         """Return the same connection between the twins of nodes that carry no phasors."""
         if not isinstance(old.pre_obj, nengo.Node) or not isinstance(old.post_obj, nengo.Node):
             raise BuildError(
-                f"{old}: only connections between nodes, or of neurons to neurons, are converted"
+                f"{old}: only connections between nodes, or of neurons to neurons, are converted; "
+                "connect `ensemble.neurons` instead of the ensemble"
             )
         return nengo.Connection(
             self.mapping[old.pre_obj][old.pre_slice],

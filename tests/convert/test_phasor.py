@@ -506,6 +506,24 @@ def test_what_cant_be_converted(build, parts):
     assert len(net.all_objects) == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("model.keras",), "network: must be a nengo.Network, got 'model.keras'"),
+        ((nengo.Network(), nengo.LIF()), r"neuron_type: .*ResonateAndFire.*, got LIF\(\)"),
+        ((nengo.Network(), ResonateAndFire), "neuron_type: .*got <class .*ResonateAndFire'>"),
+        ((nengo.Network(), None, 0.1), r"sparsifier: .*ArcSparsifier\(0.1\), got 0.1"),
+        ((nengo.Network(), None, ArcSparsifier), "sparsifier: .*got <class .*ArcSparsifier'>"),
+        ((nengo.Network(), None, nengo.Lowpass(0.1)), r"sparsifier: .*got Lowpass\(tau=0.1\)"),
+        ((nengo.Network(), None, PhaseEncoder()), r"sparsifier: .*got PhaseEncoder\(\)"),
+    ],
+)
+def test_arguments_of_another_kind(arguments, message):
+    """A number for a sparsifier would be a Lowpass to Nengo, and an encoder no sparsifier."""
+    with pytest.raises(ValidationError, match=message):
+        convert.to_spiking(*arguments)
+
+
 def test_one_rhythm():
     with pytest.raises(ValidationError, match=r"ArcSparsifier\.frequency: is 10 Hz.* 20 Hz"):
         convert.to_spiking(nengo.Network(), ResonateAndFire(20), ArcSparsifier(0.2))
