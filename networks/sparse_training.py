@@ -31,6 +31,9 @@ SCHEDULES = {
 """The losses of the paper's tables by name; the baseline is constant, of weight 0."""
 
 HISTORY = "history.json"
+BIAS = 1.0
+"""Every neuron's current besides its inputs: what takes it just to the threshold."""
+
 RATE = 0.2
 """The mean spikes of a neuron in a step that training starts with, in every layer."""
 
@@ -55,7 +58,7 @@ class Run:
     sigma_0: float = 0.0
     seed: int = 0
     batch_size: int = 50
-    learning_rate: float = 2e-3
+    learning_rate: float = 5e-3
 
     @property
     def name(self) -> str:
@@ -207,10 +210,10 @@ def lenet(shape: tuple[int, int, int], weights: dict[str, np.ndarray]) -> nengo.
 
 
 def neurons(label: str, n: int) -> nengo.ensemble.Neurons:
-    """Return a layer's neurons, whose currents are their inputs."""
+    """Return a layer's neurons, whose currents are their inputs and a bias."""
     neuron_type = nengo_phasor.SurrogateLIF(TAU, amplitude=TAU)
     return nengo.Ensemble(
-        n, 1, neuron_type=neuron_type, gain=np.ones(n), bias=np.zeros(n), label=label
+        n, 1, neuron_type=neuron_type, gain=np.ones(n), bias=np.full(n, BIAS), label=label
     ).neurons
 
 
