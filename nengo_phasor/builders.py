@@ -6,13 +6,18 @@ too.
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+
+import nengo
 from nengo.builder import Builder
 from nengo.builder.neurons import SimNeurons, build_neurons
 from nengo.builder.processes import build_process
+from nengo.dists import Distribution
 from nengo.exceptions import BuildError, ValidationError
 
 from nengo_phasor.neurons import Phasor, ResonateAndFire
-from nengo_phasor.synapses import RandomSparsifier, SpikeSynapse
+from nengo_phasor.synapses import PhaseEncoder, RandomSparsifier, RhythmicSynapse, SpikeSynapse
 
 SEED_STRIDE = 0x9E3779B1
 
@@ -21,6 +26,8 @@ SEED_STRIDE = 0x9E3779B1
 def build_resonate_and_fire(model, neuron_type, neurons, **signals):
     """Build the neurons once the time step is known to be short enough."""
     explained(neurons, neuron_type.constants, model.dt)
+    check_input(model.toplevel, neurons)
+    check_rhythm(model.toplevel, neurons)
     build_neurons(model, neuron_type, neurons, **signals)
 
 
@@ -36,6 +43,7 @@ class SimPhasor(SimNeurons):
 def build_phasor(model, neuron_type, neurons):
     """Build the neurons once their number is known to be even."""
     explained(neurons, neuron_type.units, neurons.size_in)
+    check_input(model.toplevel, neurons)
     signals = model.sig[neurons]
     model.add_op(SimPhasor(neuron_type, signals["in"], signals["out"]))
 
@@ -62,6 +70,51 @@ def build_random_sparsifier(model, synapse, sig_in=None, sig_out=None, mode="set
 def sparsifier_seed(network_seed: int, place: int) -> int:
     """Return the seed of a network's random sparsifier without one: by its place among them."""
     return (network_seed + (place + 1) * SEED_STRIDE) % 2**31
+
+
+def check_input(network: nengo.Network | None, neurons: nengo.ensemble.Neurons) -> None:
+    """Refuse connections to an ensemble whose encoders are drawn: they turn phases round."""
+    ensemble = neurons.ensemble
+    if network is None or not isinstance(ensemble.encoders, Distribution):
+        return
+    for connection in network.all_connections:
+        if connection.post_obj is ensemble:
+            raise BuildError(
+                f"{connection}: {type(ensemble.neuron_type).__name__} neurons code in phase, and "
+                "encoders drawn at random would turn phases round: connect to `ensemble.neurons`, "
+                "or give the ensemble its encoders"
+            )
+
+
+def check_rhythm(network: nengo.Network | None, neurons: nengo.ensemble.Neurons) -> None:
+    """Warn of a spike synapse that makes or takes these neurons' phases for another rhythm's."""
+    connections = network.all_connections if network is not None else ()
+    frequency = neurons.ensemble.neuron_type.frequency
+    before = _on_the_way(connections, neurons, "post_obj", "pre_obj")
+    behind = _on_the_way(connections, neurons, "pre_obj", "post_obj")
+    met = [c for c in before if isinstance(c.synapse, PhaseEncoder)]
+    met += [c for c in behind if isinstance(c.synapse, RhythmicSynapse)]
+    for connection in met:
+        if connection.synapse.frequency != frequency:
+            warnings.warn(
+                f"{connection}: {connection.synapse} has a rhythm of "
+                f"{connection.synapse.frequency:g} Hz, but {neurons} one of {frequency:g} Hz: "
+                "phases of one mean nothing to the other. Give both the same frequency",
+                stacklevel=2,
+            )
+
+
+def _on_the_way(connections, neurons, near: str, far: str) -> Iterator[nengo.Connection]:
+    """Yield the connections on one side of neurons, and those behind relays there."""
+    reached = [neurons]
+    for obj in reached:  # which grows
+        for connection in connections:
+            if getattr(connection, near) == obj:
+                yield connection
+                other = getattr(connection, far)
+                is_relay = isinstance(other, nengo.Node) and other.output is None
+                if is_relay and other not in reached:
+                    reached.append(other)
 
 
 def explained(obj, check, *args):

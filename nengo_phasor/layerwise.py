@@ -9,6 +9,7 @@ times as fast, and with the same spikes.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,6 +21,7 @@ from nengo.rc import rc
 from nengo.synapses import LinearFilter
 
 from nengo_phasor import compat, feedforward
+from nengo_phasor.checks import check_positive, check_positive_integer
 from nengo_phasor.pooling import MaxPool
 from nengo_phasor.synapses import SpikeSynapse
 from nengo_phasor.window import State, Window
@@ -65,7 +67,8 @@ class Simulator:
         If the network has a loop or anything else that can't be run a layer at a time. The message
         names the object and the simulator to use instead.
     nengo.exceptions.ValidationError
-        If dtype is another, or if minibatch_size or threads is less than 1.
+        If network is none, dtype is another, dt is not greater than 0, or minibatch_size or threads
+        is no whole number of 1 or more.
     """
 
     def __init__(
@@ -76,6 +79,8 @@ class Simulator:
         dtype: str | None = None,
         threads: int | None = None,
     ):
+        if not isinstance(network, nengo.Network):
+            raise ValidationError(f"must be a nengo.Network, got {network!r}", "network", self)
         self.network = network
         self.dt = dt
         self.minibatch_size = minibatch_size
@@ -83,9 +88,9 @@ class Simulator:
         self.threads = os.cpu_count() if threads is None else threads
         if self.dtype.name not in ("float64", "float32"):
             raise ValidationError(f'must be "float64" or "float32", got {dtype}', "dtype", self)
+        check_positive(dt, "dt", self)
         for attr in ("minibatch_size", "threads"):
-            if getattr(self, attr) < 1:
-                raise ValidationError(f"must be at least 1, got {getattr(self, attr)}", attr, self)
+            check_positive_integer(getattr(self, attr), attr, self)
         self.incoming = feedforward.incoming(network)
         self.order = feedforward.layer_order(self.incoming)
         self.model = Model(dt=dt)
@@ -147,7 +152,9 @@ class Simulator:
                 "layerwise.Simulator computes one window from rest; call reset() before another "
                 "run, or run for longer"
             )
-        self.data, _ = self._predict(self._arrays(data or {}), n_steps, self.minibatch_size)
+        self.data, _ = self._predict(
+            self._arrays({} if data is None else data), n_steps, self.minibatch_size
+        )
         self.n_steps = n_steps
 
     def predict(self, data: dict, n_steps: int | None = None) -> dict[Any, np.ndarray]:
@@ -158,7 +165,8 @@ class Simulator:
         data : {nengo.Node: (n_items, n_steps or 1, n) array_like}
             Outputs of nodes without input, in place of their own.
         n_steps : int, optional
-            Length of the window. By default the data's.
+            Length of the window. By default the data's. Spiking neurons need to be told how long a
+            constant lasts.
 
         Returns
         -------
@@ -168,10 +176,17 @@ class Simulator:
         ------
         nengo.exceptions.ValidationError
             If the data are of the wrong shape or type or for an object that takes none, or if
-            n_steps is less than 1.
+            n_steps is less than 1, or is missing where the data are constants for spiking neurons.
         """
         data, n_items = self._batch(data)
         steps = max(x.shape[1] for x in data.values()) if n_steps is None else n_steps
+        if n_steps is None and steps == 1 and any(n.spiking for n in self.neurons.values()):
+            raise ValidationError(
+                "is missing: the data are constants, and one step is not enough for spiking "
+                "neurons. Say for how many steps to run",
+                attr="n_steps",
+                obj=self,
+            )
         return self._predict(data, steps, n_items)[0]
 
     def advance(
@@ -231,8 +246,7 @@ class Simulator:
             )
 
     def _predict(self, data, n_steps, n_items, state=None, keep=False):
-        if n_steps < 1:
-            raise ValidationError(f"must be at least 1, got {n_steps}", "n_steps", self)
+        check_positive_integer(n_steps, "n_steps", self)
         for node, x in data.items():
             if len(x) != n_items or x.shape[1] not in (1, n_steps):
                 raise ValidationError(
@@ -294,13 +308,17 @@ class Simulator:
 
     def _batch(self, data):
         """Return the data as arrays, and their number of items."""
+        data = self._arrays(data)
         if not data:
             raise ValidationError("is empty; use run for a network without data", "data", self)
-        data = self._arrays(data)
         return data, len(next(iter(data.values())))
 
     def _arrays(self, data):
         """Return the data as arrays, if the network can take them."""
+        if not isinstance(data, Mapping):
+            raise ValidationError(
+                f"must be {{node: array}}, got a {type(data).__name__}", "data", self
+            )
         arrays = {node: np.asarray(x) for node, x in data.items()}
         for node, x in arrays.items():
             if node not in self.network.all_nodes or node.size_in:

@@ -1,5 +1,7 @@
 """What Nengo's builder does with our types, beyond what each type's own tests say."""
 
+import warnings
+
 import nengo
 import numpy as np
 import pytest
@@ -8,7 +10,14 @@ from nengo.builder.neurons import SimNeurons
 from nengo.builder.processes import SimProcess
 from nengo.exceptions import BuildError
 
-from nengo_phasor import ArcSparsifier, PhaseEncoder, Phasor, RandomSparsifier, ResonateAndFire
+from nengo_phasor import (
+    ArcSparsifier,
+    AssumeReference,
+    PhaseEncoder,
+    Phasor,
+    RandomSparsifier,
+    ResonateAndFire,
+)
 from tests.registry import NEURONS, SYNAPSES, name
 
 
@@ -94,6 +103,18 @@ def test_random_seed_in_a_subnetwork():
             ["ArcSparsifier", "300 Hz", "at most 250 Hz"],
         ),
         (
+            lambda: nengo.Connection(
+                nengo.Node([0.0]), nengo.Ensemble(2, 1, neuron_type=ResonateAndFire(), label="ring")
+            ),
+            ["Connection", "ring", "ResonateAndFire", "`ensemble.neurons`"],
+        ),
+        (
+            lambda: nengo.Connection(
+                nengo.Node([0.0]), nengo.Ensemble(2, 1, neuron_type=Phasor(), label="units")
+            ),
+            ["Connection", "units", "Phasor", "`ensemble.neurons`"],
+        ),
+        (
             lambda: nengo.Probe(nengo.Node([0.0]), synapse=PhaseEncoder(300)),
             ["PhaseEncoder", "300 Hz", "at most 250 Hz"],
         ),
@@ -106,3 +127,40 @@ def test_errors_name_object_value_and_remedy(make, parts):
         built(net)
     for part in parts:
         assert part in str(error.value)
+
+
+def rhythms(encoder, neurons, sparsifier, assumption):
+    """Phases, a relay, neurons, a relay with and one without those left out; their frequencies."""
+    with nengo.Network() as net:
+        driven, sent, heard = (nengo.Node(size_in=1, label=label) for label in ("in", "out", "end"))
+        layer = nengo.Ensemble(1, 1, neuron_type=ResonateAndFire(neurons), label="layer").neurons
+        nengo.Connection(nengo.Node([0.0]), driven, synapse=PhaseEncoder(encoder))
+        nengo.Connection(driven, layer, synapse=None)
+        nengo.Connection(layer, sent, synapse=ArcSparsifier(0.1, sparsifier))
+        nengo.Connection(sent, heard, synapse=AssumeReference(assumption))
+    return net
+
+
+@pytest.mark.parametrize(
+    ("frequencies", "what"),
+    [
+        ((20, 10, 10, 10), "PhaseEncoder"),
+        ((10, 10, 20, 10), "ArcSparsifier"),
+        ((10, 10, 10, 20), "AssumeReference"),
+    ],
+)
+def test_warns_of_another_rhythm(frequencies, what):
+    with pytest.warns(UserWarning, match=rf"{what}.* of 20 Hz, but .*layer.* of 10 Hz") as warned:
+        built(rhythms(*frequencies))
+    assert len([w for w in warned if "Hz" in str(w.message)]) == 1
+
+
+def test_one_rhythm_needs_no_warning():
+    """Nor do other neurons' rhythms, which don't tell what these ones' phases are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        built(rhythms(20, 20, 20, 20))
+        with nengo.Network() as both:
+            slow, fast = rhythms(10, 10, 10, 10), rhythms(20, 20, 20, 20)
+            nengo.Connection(slow.all_nodes[1], fast.all_ensembles[0].neurons, synapse=None)
+        built(both)

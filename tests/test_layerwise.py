@@ -301,7 +301,9 @@ ENSEMBLES = {
             source(),
             connect(
                 nengo.Node(lambda t: np.sin(70 * t)),
-                nengo.Ensemble(N, 1, neuron_type=ResonateAndFire(), seed=1),
+                nengo.Ensemble(
+                    N, 1, neuron_type=ResonateAndFire(), encoders=np.resize([1.0, -1.0], (N, 1))
+                ),
             ).neurons,
         )
     ],
@@ -623,10 +625,12 @@ def test_items_of_a_run_are_counted():
         sim.run_steps(50, fed_data(net, 2, 50))
 
 
-@pytest.mark.parametrize("n_steps", [0, -3])
+@pytest.mark.parametrize("n_steps", [0, -3, 10.5])
 def test_a_window_has_a_step(n_steps):
     net = fed_network()
-    with pytest.raises(ValidationError, match=f"n_steps: must be at least 1, got {n_steps}"):
+    with pytest.raises(
+        ValidationError, match=f"n_steps: must be a positive integer, got {n_steps}"
+    ):
         layerwise.Simulator(net).run_steps(n_steps)
 
 
@@ -635,13 +639,38 @@ def test_a_window_has_a_step(n_steps):
     [
         ({"dtype": "int32"}, r'dtype: must be "float64" or "float32", got int32'),
         ({"dtype": "float16"}, "dtype"),
-        ({"minibatch_size": 0}, "minibatch_size: must be at least 1, got 0"),
-        ({"threads": 0}, "threads: must be at least 1, got 0"),
+        ({"minibatch_size": 0}, "minibatch_size: must be a positive integer, got 0"),
+        ({"minibatch_size": "4"}, "minibatch_size: must be a positive integer, got '4'"),
+        ({"threads": 0}, "threads: must be a positive integer, got 0"),
+        ({"dt": "1 ms"}, "dt: must be positive and finite, got '1 ms'"),
     ],
 )
 def test_arguments_are_checked(arguments, message):
     with pytest.raises(ValidationError, match=message):
         layerwise.Simulator(nengo.Network(), **arguments)
+
+
+def test_a_network_is_a_network():
+    with pytest.raises(ValidationError, match=r"must be a nengo\.Network, got 'model\.keras'"):
+        layerwise.Simulator("model.keras")
+
+
+def test_how_long_a_constant_lasts():
+    """One step shows nothing of spiking neurons; of others it shows all."""
+    net = fed_network()
+    data = fed_data(net, 2, 1)
+    with pytest.raises(ValidationError, match=r"n_steps: is missing.*constants.*how many steps"):
+        layerwise.Simulator(net).predict(data)
+    for ensemble in net.all_ensembles:
+        ensemble.neuron_type = nengo.RectifiedLinear()
+    assert all(len(x[0]) == 1 for x in layerwise.Simulator(net).predict(data).values())
+
+
+def test_data_are_given_by_node():
+    sim = layerwise.Simulator(fed_network())
+    for run in (sim.predict, lambda x: sim.run_steps(10, x)):
+        with pytest.raises(ValidationError, match=r"data: must be {node: array}, got a ndarray"):
+            run(np.zeros((2, 1, 3)))
 
 
 # --- what it can't run, and what there is little of -----------------------------------------------

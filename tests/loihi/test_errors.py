@@ -314,3 +314,12 @@ def test_weights_of_nothing():
         post = behind(relay(), transform=1e-13).post
         probe = nengo.Probe(post, "voltage")
     assert not np.any(loihi(net, 300).data[probe])
+
+
+def test_warns_of_another_rhythm():
+    with nengo.Network() as net:
+        behind(relay(encoder=PhaseEncoder(20)))
+        nengo.Probe(behind(relay()).post)
+    (warning,) = (w for w in loihi(net, 1).warned if "rhythm" in w)
+    for part in ("PhaseEncoder", "20 Hz", "post", "10 Hz", "same frequency"):
+        assert part in warning
