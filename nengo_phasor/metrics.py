@@ -12,6 +12,7 @@ from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike, NDArray
 
 from nengo_phasor import phases
+from nengo_phasor.checks import check_positive
 
 
 def phase_class(phase: ArrayLike) -> NDArray[np.int_]:
@@ -41,8 +42,19 @@ def accuracy(predicted: ArrayLike, labels: ArrayLike) -> NDArray:
         Classes, such as `phase_class` of decoded phases, which gives one for each cycle.
     labels : (n_items,) array_like
         The right classes.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there is not one label for each prediction.
     """
     predicted, labels = np.asarray(predicted), np.asarray(labels)
+    if not predicted.size or labels.size != len(predicted):
+        raise ValidationError(
+            f"have shape {labels.shape}, predictions {predicted.shape}: give one class (its "
+            "number, no vector of zeros and a one) for each of one or more items",
+            attr="labels",
+        )
     return np.mean(predicted == labels.reshape(-1, *(1,) * (predicted.ndim - 1)), axis=0)
 
 
@@ -135,7 +147,20 @@ def spike_counts(output: ArrayLike, dt: float = 0.001, amplitude: float = 1.0) -
     -------
     (..., n) ndarray of float
         Whole numbers, up to rounding.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If output has fewer than two dimensions, or dt or amplitude is not greater than 0.
     """
+    check_positive(dt, "dt")
+    check_positive(amplitude, "amplitude")
+    if np.ndim(output) < 2:
+        raise ValidationError(
+            f"needs shape (..., n_steps, n), got {np.shape(output)}: give a single neuron's as "
+            "(n_steps, 1)",
+            attr="output",
+        )
     return np.sum(output, axis=-2, dtype=float) * dt / amplitude
 
 
@@ -176,7 +201,7 @@ def firing_rate(n_spikes: ArrayLike, n_neurons: int, window: float) -> float:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If n_neurons or window is not greater than 0.
+        If n_neurons or window is not one finite number greater than 0.
 
     References
     ----------
@@ -184,8 +209,7 @@ def firing_rate(n_spikes: ArrayLike, n_neurons: int, window: float) -> float:
     "AdSNN evaluation".
     """
     for name, value in (("n_neurons", n_neurons), ("window", window)):
-        if not value > 0:
-            raise ValidationError(f"must be greater than 0, got {value}", name)
+        check_positive(value, name)
     return float(np.mean(n_spikes) / (n_neurons * window))
 
 
@@ -244,8 +268,18 @@ def spike_agreement(a: ArrayLike, b: ArrayLike, within: int = 0) -> float:
     float
         Of the spikes of ``a`` found in ``b`` and of ``b`` found in ``a``, the smaller fraction; 1
         if neither has any.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the runs differ in shape.
     """
     a, b = np.asarray(a) != 0, np.asarray(b) != 0
+    if a.shape != b.shape:
+        raise ValidationError(
+            f"has shape {b.shape}, a has {a.shape}: give two runs of the same steps and neurons",
+            attr="b",
+        )
 
     def widened(x):
         wide = x.copy()

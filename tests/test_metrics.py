@@ -38,6 +38,24 @@ def test_accuracy():
     assert metrics.accuracy([1, 2, 3], [1, 2, 0]) == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize(
+    ("predicted", "labels", "shape"),
+    [
+        ([1, 2, 0], [1, 2], r"\(2,\), predictions \(3,\)"),
+        ([1, 2, 0], [1], r"\(1,\)"),  # which would be compared with each
+        ([1, 2, 0], np.eye(3), r"\(3, 3\).*no vector of zeros and a one"),
+        ([], [], r"\(0,\)"),
+    ],
+)
+def test_accuracy_needs_a_label_for_each(predicted, labels, shape):
+    with pytest.raises(ValidationError, match=f"labels: have shape {shape}"):
+        metrics.accuracy(predicted, labels)
+
+
+def test_accuracy_takes_labels_in_a_column():
+    assert metrics.accuracy([1, 2, 3], [[1], [2], [0]]) == pytest.approx(2 / 3)
+
+
 def test_accuracy_over_time():
     outputs = np.array(
         [
@@ -120,12 +138,25 @@ def test_single_precision_counts_exactly():
     assert_allclose(metrics.spike_counts(output, amplitude=0.7), [[100_000] * 2], rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.zeros(10),), r"output: needs .*got \(10,\).*\(n_steps, 1\)"),
+        ((np.zeros((10, 2)), 0), "dt: must be positive and finite, got 0"),
+        ((np.zeros((10, 2)), 0.001, 0), "amplitude: must be positive and finite, got 0"),
+    ],
+)
+def test_spikes_that_cannot_be_counted(arguments, message):
+    with pytest.raises(ValidationError, match=message):
+        metrics.spike_counts(*arguments)
+
+
 def test_rate_of_nothing():
     with pytest.raises(ValidationError, match=r"counts.*no layers"):
         metrics.spikes_per_inference({})
-    with pytest.raises(ValidationError, match=r"n_neurons.*greater than 0, got 0"):
+    with pytest.raises(ValidationError, match=r"n_neurons.*positive and finite, got 0"):
         metrics.firing_rate([1, 2], 0, 0.5)
-    with pytest.raises(ValidationError, match=r"window.*greater than 0, got -1"):
+    with pytest.raises(ValidationError, match=r"window.*positive and finite, got -1"):
         metrics.firing_rate([1, 2], 5, -1)
 
 
@@ -152,6 +183,11 @@ def test_fraction_removed():
 def test_fraction_of_no_spikes():
     with pytest.raises(ValidationError, match=r"all_spikes.*no spikes"):
         metrics.fraction_removed(np.zeros((3, 2)), np.zeros((3, 2)))
+
+
+def test_agreement_of_different_runs():
+    with pytest.raises(ValidationError, match=r"b: has shape \(4, 2\), a has \(5, 2\)"):
+        metrics.spike_agreement(np.zeros((5, 2)), np.zeros((4, 2)))
 
 
 def agreement_by_hand(a, b, within):

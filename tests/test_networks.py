@@ -51,13 +51,29 @@ def test_initial_weights():
 @pytest.mark.parametrize("shape", [(3, 4), (12,), (1, 4, 3), (4, 4)])
 def test_weights_of_another_shape(shape):
     with pytest.raises(
-        ValidationError, match=r"init: is of shape .*\(size_in, size_out\) = \(4, 3"
+        ValidationError, match=r"init: is of shape .*needs \(4, 3\), from \(size_in, size_out\)"
     ):
         networks.real_weights(4, 3, np.ones(shape))
-    with pytest.raises(ValidationError, match="init"):
+    with pytest.raises(ValidationError, match=r"PhasorDense\.weights: .*needs \(4, 3\)"):
         networks.PhasorDense(4, 3, weights=np.ones(shape))
-    with pytest.raises(ValidationError, match="init"):
+    with pytest.raises(ValidationError, match=r"PhasorDense\.bias: .*needs \(3,\)"):
         networks.PhasorDense(4, 3, bias=np.ones(shape))
+
+
+@pytest.mark.parametrize("size", [0, -3, 2.0, "three", None])
+@pytest.mark.parametrize(
+    ("make", "attr"),
+    [
+        (lambda size: networks.real_weights(size, 3), "size_in"),
+        (lambda size: networks.real_weights(3, size), "size_out"),
+        (lambda size: networks.PhasorDense(size, 3), r"PhasorDense\.size_in"),
+        (lambda size: networks.PhasorClassifier((4, size)), r"PhasorDense\.size_out"),
+        (lambda size: networks.RandomProjection(size, 3), r"RandomProjection\.size_in"),
+    ],
+)
+def test_sizes_are_checked(make, attr, size):
+    with pytest.raises(ValidationError, match=f"{attr}: must be a positive integer, got {size!r}"):
+        make(size)
 
 
 # --- layers ---------------------------------------------------------------------------------------
@@ -102,9 +118,9 @@ def test_classifier_is_its_layers(sizes):
     assert net.output is net.layers[-1].output
 
 
-@pytest.mark.parametrize("sizes", [(), (3,)])
+@pytest.mark.parametrize("sizes", [(), (3,), 3])
 def test_classifier_needs_two_sizes(sizes):
-    with pytest.raises(ValidationError, match=r"sizes: .*at least one layer, got \(3?,?\)"):
+    with pytest.raises(ValidationError, match=r"sizes: .*at least one layer, got \(?3?,?\)?"):
         networks.PhasorClassifier(sizes)
 
 
@@ -165,3 +181,11 @@ def test_inputs_without_contrast_are_at_the_reference():
     net = networks.RandomProjection(6, 40)
     assert_array_equal(net.encode(np.zeros((2, 6))), np.zeros((2, 40)))
     assert_array_equal(networks.RandomProjection(6, 1).encode(np.ones(6)), [0])
+
+
+def test_projection_says_what_it_needs():
+    project = networks.RandomProjection(9, 4)
+    with pytest.raises(ValidationError, match=r"shape \(2, 3, 3\) needs 9 .*flatten"):
+        project.encode(np.zeros((2, 3, 3)))
+    with pytest.raises(ValidationError, match="spread: must be positive and finite, got 'wide'"):
+        networks.RandomProjection(9, 4, "wide")

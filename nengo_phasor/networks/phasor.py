@@ -13,6 +13,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from nengo_phasor import phases
+from nengo_phasor.checks import check_positive, check_positive_integer
 from nengo_phasor.neurons import Phasor
 
 
@@ -32,20 +33,29 @@ def real_weights(size_in: int, size_out: int, init=None) -> nengo.Convolution:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the weights are of another shape.
+        If a size is no whole number of 1 or more, or the weights are of another shape.
     """
+    check_positive_integer(size_in, "size_in")
+    check_positive_integer(size_out, "size_out")
     if init is None:
         init = nengo.dists.Gaussian(0, size_in**-0.5)
     elif not isinstance(init, nengo.dists.Distribution):
-        if np.shape(init) != (size_in, size_out):
-            raise ValidationError(
-                f"is of shape {np.shape(init)}; needs (size_in, size_out) = {(size_in, size_out)}",
-                attr="init",
-            )
+        _check_shape(init, [(size_in, size_out)], "init")
         init = np.asarray(init)[None]
     return nengo.Convolution(
         size_out, input_shape=(2, size_in), kernel_size=(1,), strides=(1,), init=init
     )
+
+
+def _check_shape(array, shapes, attr, obj=None):
+    """Refuse an array of none of the shapes, which are those for (size_in, size_out)."""
+    if np.shape(array) not in shapes:
+        raise ValidationError(
+            f"is of shape {np.shape(array)}; needs {' or '.join(map(str, shapes))}, from (size_in, "
+            "size_out)",
+            attr=attr,
+            obj=obj,
+        )
 
 
 class PhasorDense(nengo.Network):
@@ -83,7 +93,7 @@ class PhasorDense(nengo.Network):
     Raises
     ------
     nengo.exceptions.ValidationError
-        If weights or bias are of another shape.
+        If a size is no whole number of 1 or more, or weights or bias are of another shape.
 
     References
     ----------
@@ -92,7 +102,12 @@ class PhasorDense(nengo.Network):
 
     def __init__(self, size_in: int, size_out: int, weights=None, bias=None, label=None, seed=None):
         super().__init__(label=label or f"phasor {size_in}-{size_out}", seed=seed)
+        check_positive_integer(size_in, "size_in", self)
+        check_positive_integer(size_out, "size_out", self)
         bias = np.ones(size_out) if bias is None else bias
+        if not isinstance(weights, nengo.dists.Distribution | None):
+            _check_shape(weights, [(size_in, size_out)], "weights", self)
+        _check_shape(bias, [(size_out,), (1, size_out)], "bias", self)
         with self:
             self.input = nengo.Node(size_in=2 * size_in, label="input")
             self.reference = nengo.Node([1.0, 0.0], label="reference")
@@ -136,14 +151,14 @@ class PhasorClassifier(nengo.Network):
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there are fewer than two sizes.
+        If there are fewer than two sizes, or one is no whole number of 1 or more.
     """
 
     def __init__(self, sizes: Sequence[int], label: str | None = None, seed: int | None = None):
         super().__init__(label=label or "phasor classifier", seed=seed)
-        if len(sizes) < 2:
+        if np.ndim(sizes) != 1 or len(sizes) < 2:
             raise ValidationError(
-                f"needs the sizes of the input and of at least one layer, got {tuple(sizes)}",
+                f"needs the sizes of the input and of at least one layer, got {sizes}",
                 attr="sizes",
                 obj=self,
             )
@@ -183,6 +198,11 @@ class RandomProjection(nengo.Network):
     projection : (size_in, size_out) ndarray
         The matrix P, transposed.
 
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If a size is no whole number of 1 or more, or spread not greater than 0.
+
     References
     ----------
     Olin-Ammentorp (2023), Sparsifying Spiking Networks through Local Rhythms, section 2.1.
@@ -192,6 +212,9 @@ class RandomProjection(nengo.Network):
         self, size_in: int, size_out: int, spread: float = 1 / 3, seed: int = 0, label=None
     ):
         super().__init__(label=label or "random projection", seed=seed)
+        check_positive_integer(size_in, "size_in", self)
+        check_positive_integer(size_out, "size_out", self)
+        check_positive(spread, "spread", self)
         self.spread = spread
         self.projection = np.random.RandomState(seed).standard_normal((size_in, size_out))
         with self:
@@ -205,8 +228,20 @@ class RandomProjection(nengo.Network):
         """Return the phases of inputs of shape (..., size_in), in shape (..., size_out).
 
         An input whose projections are all alike, such as a black image, has phase 0 everywhere.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If inputs are of another size.
         """
         x = np.asarray(x)
+        if x.ndim < 1 or x.shape[-1] != len(self.projection):
+            raise ValidationError(
+                f"of shape {x.shape} needs {len(self.projection)} values in the last dimension: "
+                "flatten images",
+                attr="x",
+                obj=self,
+            )
         h = x @ self.projection.astype(x.dtype if x.dtype.kind == "f" else float)
         h -= h.mean(axis=-1, keepdims=True)
         size = h.std(axis=-1, keepdims=True)
