@@ -25,10 +25,22 @@ import click
 import nengo
 import numpy as np
 from run_folder import open_run
-from sparse_training import SCHEDULES, Parts, Run, finished, lenet, load, measure, train, work
+from sparse_training import (
+    DT,
+    SCHEDULES,
+    TAU,
+    Parts,
+    Run,
+    finished,
+    lenet,
+    load,
+    measure,
+    train,
+    work,
+)
 from tqdm import tqdm
 
-from nengo_phasor import compat, datasets, results
+from nengo_phasor import compat, datasets, displays, results
 
 SETS = ("cifar10", "fashion_mnist")
 SIGMAS = {
@@ -250,11 +262,30 @@ def claims(found: Mapping[str, Any], title: str) -> list[results.Claim]:
 
 
 def gui_model() -> nengo.Network:
-    """Return the network with committed weights, shown a new image ten times a second."""
+    """Return the network with committed weights, shown a new image five times a second.
+
+    Unlike in training, an image follows on the last one, and is shown for longer: the class is that
+    of filtered logits.
+    """
     params = datasets.load_params(PARAMS)
-    images = params.pop("images")
-    net = lenet(images.shape[1:], {name: w.astype(np.float32) for name, w in params.items()})
-    net.image.output = nengo.processes.PresentInput(images.reshape(len(images), -1), 0.1)
+    images, names = params.pop("images"), params.pop("classes")
+    weights = {name: values.astype(np.float32) for name, values in params.items()}
+    net = lenet(images.shape[1:], weights)
+    net.image.output = nengo.processes.PresentInput(images.reshape(len(images), -1), 0.2)
+    net.layers = {name: probe.target for name, probe in net.spikes.items()}
+    net.last, net.sums = net.layers["dense2"].ensemble, net.logits.target
+    net.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+    with net:
+        net.shown = displays.image(
+            images.shape[1:], images.min(), images.max(), label="what is shown"
+        )
+        net.decision = displays.classes(names, 0, 20, label="class")
+        net.count = nengo.Node(size_in=len(net.layers), label="spikes in a step, by layer")
+        nengo.Connection(net.image, net.shown, synapse=None)
+        nengo.Connection(net.sums, net.decision, synapse=0.03)
+        for k, layer in enumerate(net.layers.values()):
+            each = np.full((1, layer.size_out), DT / TAU)
+            nengo.Connection(layer, net.count[k], transform=each, synapse=None)
     return net
 
 
@@ -379,7 +410,12 @@ def export(folder, epoch, data):
     first = [int(np.flatnonzero(parts.y_test == label)[0]) for label in range(10)]
     weights = datasets.load_params(folder / f"weights-{epoch}.npz")
     small = {name: values.astype(np.float16) for name, values in weights.items()}
-    datasets.save_params(PARAMS, **small, images=parts.x_test[first].astype(np.float16))
+    datasets.save_params(
+        PARAMS,
+        **small,
+        images=parts.x_test[first].astype(np.float16),
+        classes=np.array(datasets.DATASETS[settings["data"]].classes),
+    )
     click.echo(f"wrote {PARAMS}")
 
 

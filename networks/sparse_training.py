@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -276,14 +277,15 @@ def compiled(run: Run, net: nengo.Network):
     return sim, costs
 
 
-def train(run: Run, parts: Parts, folder: Path) -> list[dict]:
-    """Train; return the history: for each epoch the loss's parts and the validation's `measure`.
+def train(run: Run, parts: Parts, folder: Path) -> Iterator[dict]:
+    """Train; yield, after each epoch, the loss's parts and the validation's `measure`.
 
-    After every epoch its weights and a checkpoint are written to the folder; what is there already
-    is not done again.
+    Its weights and a checkpoint are written to the folder. What is there already is not done again,
+    but yielded first.
     """
     if (done := finished(folder)) is not None:
-        return done
+        yield from done
+        return
     from nengo_phasor.dl import callbacks
 
     shape = parts.x_train.shape[1:]
@@ -302,6 +304,7 @@ def train(run: Run, parts: Parts, folder: Path) -> list[dict]:
             history = json.loads(str(saved["history"]))
             for k, variable in enumerate(variables):
                 variable.assign(saved[f"variable_{k}"])
+        yield from history
         names = [sim.get_name(probe) for probe in (net.logits, *costs)]
         for epoch in range(len(history), run.epochs):
             seen = sim.fit(
@@ -330,8 +333,8 @@ def train(run: Run, parts: Parts, folder: Path) -> list[dict]:
                 history=np.array(json.dumps(history)),
                 **{f"variable_{k}": variable.numpy() for k, variable in enumerate(variables)},
             )
+            yield history[-1]
     results.write(folder / HISTORY, {"epochs": history})
-    return history
 
 
 def finished(folder: Path) -> list[dict] | None:
@@ -344,7 +347,8 @@ def work(run: Run, folder: str, data: str | None) -> None:
     """Do a run, in whatever process, unless it is finished."""
     place = Path(folder) / run.name
     if finished(place) is None:
-        train(run, load(run.data, data, run.images), place)
+        for _ in train(run, load(run.data, data, run.images), place):
+            pass
 
 
 def saved_form(values: np.ndarray, like: np.ndarray) -> np.ndarray:

@@ -151,7 +151,7 @@ def test_training_learns_and_spikes_that_cost_are_fewer(parts, tmp_path):
     for sigma_0 in (0.0, 3e-3):
         folder = tmp_path / str(sigma_0)
         folder.mkdir()
-        histories.append(sparse_training.train(training(sigma_0), parts, folder))
+        histories.append(list(sparse_training.train(training(sigma_0), parts, folder)))
     free, dear = histories
     assert free[-1]["accuracy"] > 0.6
     assert dear[-1]["spikes"] < 0.85 * free[-1]["spikes"]
@@ -166,7 +166,7 @@ def test_a_killed_run_goes_on_to_the_same_result(parts, tmp_path, monkeypatch):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
     killed.mkdir()
-    expected = sparse_training.train(training(1e-3), parts, whole)
+    expected = list(sparse_training.train(training(1e-3), parts, whole))
     save, calls = datasets.save_params, []
 
     def fail_in_the_second_epoch(path, **arrays):
@@ -178,9 +178,9 @@ def test_a_killed_run_goes_on_to_the_same_result(parts, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(datasets, "save_params", fail_in_the_second_epoch)
         with pytest.raises(KeyboardInterrupt):
-            sparse_training.train(training(1e-3), parts, killed)
+            list(sparse_training.train(training(1e-3), parts, killed))
     assert sparse_training.finished(killed) is None
-    got = sparse_training.train(training(1e-3), parts, killed)
+    got = list(sparse_training.train(training(1e-3), parts, killed))
     assert len(got) == 3
     for a, b in zip(got, expected, strict=True):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
