@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from nengo_phasor import results
+from nengo_phasor import plots, results
 
 TITLE = "Training that pays for spikes: {name}"
 
@@ -24,6 +24,15 @@ CAPTIONS = {
 }
 
 
+LOOKS = tuple(
+    {"color": color, "marker": marker}
+    for color, marker in zip(
+        ("black", "#0072b2", "#d55e00", "#56b4e9", "0.5", "#e69f00"), "os^DvP", strict=True
+    )
+)
+"""Of the losses in turn: told apart by their markers, without colour, too."""
+
+
 def by_loss(histories: Mapping[str, Any]) -> dict[str, list[dict]]:
     """Return the runs' histories by the name of their loss."""
     found: dict[str, list[dict]] = {}
@@ -35,18 +44,19 @@ def by_loss(histories: Mapping[str, Any]) -> dict[str, list[dict]]:
 def pareto(found: Mapping[str, Any], figure: Figure) -> None:
     """Draw every epoch's accuracy against its spikes, and the tables' choices."""
     ax = figure.add_subplot()
-    for k, (name, runs) in enumerate(by_loss(found["histories"]).items()):
+    for look, (name, runs) in zip(LOOKS, by_loss(found["histories"]).items(), strict=False):
         epochs = [epoch for run in runs for epoch in run["epochs"]]
         x, y = ([epoch[key] for epoch in epochs] for key in ("spikes", "accuracy"))
-        ax.scatter(x, y, s=9, color=f"C{k}", label=name)
+        ax.scatter(x, y, s=14, **look, label=name)
         for rows in found["tables"].values():
             row = rows[name]
             ax.scatter(
                 row["validation_spikes"],
                 row["validation_accuracy"],
-                s=60,
+                s=80,
                 facecolors="none",
-                edgecolors=f"C{k}",
+                edgecolors=look["color"],
+                marker=look["marker"],
             )
     most = max(epoch["spikes"] for run in found["histories"].values() for epoch in run["epochs"])
     ax.set(xscale="log", xlim=(most / 16, most * 1.2), xlabel="spikes per image")
@@ -59,12 +69,12 @@ def layers(found: Mapping[str, Any], figure: Figure) -> None:
     axes = figure.subplots(1, 2, sharey=True)
     for ax, (title, history) in zip(axes, _shown(found).items(), strict=True):
         epochs = history["epochs"]
-        for name in epochs[0]["spikes_by_layer"]:
+        for name, style in zip(epochs[0]["spikes_by_layer"], plots.STYLES, strict=True):
             spikes = [epoch["spikes_by_layer"][name] for epoch in epochs]
-            ax.plot(range(1, len(epochs) + 1), spikes, label=name)
+            ax.plot(range(1, len(epochs) + 1), spikes, label=name, markersize=4, **style)
         ax.set(title=title, xlabel="epoch", yscale="symlog", ylim=0)
     axes[0].set_ylabel("spikes per image")
-    axes[0].legend()
+    axes[0].legend(frameon=False)
 
 
 def loss(found: Mapping[str, Any], figure: Figure) -> None:
@@ -72,8 +82,12 @@ def loss(found: Mapping[str, Any], figure: Figure) -> None:
     ax = figure.add_subplot()
     *_, history = _shown(found).values()
     epochs, x = history["epochs"], range(1, len(history["epochs"]) + 1)
-    ax.plot(x, [epoch["crossentropy"] for epoch in epochs], label="cross-entropy")
-    ax.plot(x, [epoch["loss"] - epoch["crossentropy"] for epoch in epochs], label="spikes")
+    parts = {
+        "cross-entropy": [epoch["crossentropy"] for epoch in epochs],
+        "spikes": [epoch["loss"] - epoch["crossentropy"] for epoch in epochs],
+    }
+    for (name, part), style in zip(parts.items(), plots.STYLES, strict=False):
+        ax.plot(x, part, label=name, markersize=4, **style)
     ax.set(xlabel="epoch", ylabel="training loss", ylim=0)
     ax.legend()
 
