@@ -8,7 +8,7 @@ from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
 
 from nengo_phasor import dynamics
-from nengo_phasor.checks import Number
+from nengo_phasor.checks import Number, check_positive
 from nengo_phasor.surrogates import Surrogate, SurrogateParam, heaviside
 
 
@@ -106,9 +106,10 @@ class AdaptiveSpikingRate(NeuronType):
         self.tau_beta = tau_beta
         if amplitude is None:
             if self.theta_0 >= 2:
+                by_default = " (by default m_f)" if theta_0 is None else ""
                 raise ValidationError(
                     f"must be less than 2 for an activation of 1 to make spikes, got "
-                    f"{self.theta_0}; or give an amplitude",
+                    f"{self.theta_0}{by_default}; or give an amplitude",
                     attr="theta_0",
                     obj=self,
                 )
@@ -143,9 +144,16 @@ class AdaptiveSpikingRate(NeuronType):
             raise ValidationError(
                 "of 0 is in no proportion to theta_0: make new neurons instead", "m_f", self
             )
-        changes = {**self.parameters, "m_f": m_f}
-        type(self)(**changes)  # refuses what can't be an m_f
-        changes.update(theta_0=self.theta_0 * m_f / self.m_f, amplitude=None)
+        check_positive(m_f, "m_f", self)
+        theta_0 = self.theta_0 * m_f / self.m_f
+        if theta_0 >= 2:
+            raise ValidationError(
+                f"must be less than {2 * self.m_f / self.theta_0:g} for an activation of 1 to make "
+                f"spikes, got {m_f}",
+                attr="m_f",
+                obj=self,
+            )
+        changes = {**self.parameters, "m_f": m_f, "theta_0": theta_0, "amplitude": None}
         at_one = float(dynamics.adaptive_transfer(np, 1.0, self.transfer))
         changes["amplitude"] = at_one * type(self)(**changes).amplitude
         return type(self)(**changes, initial_state=self.initial_state)

@@ -184,6 +184,13 @@ DATASETS = {
 # --- finding -----------------------------------------------------------------------------------
 
 
+def _source(name: str) -> Source:
+    """What is known about a data set, if it is one."""
+    if name not in DATASETS:
+        raise ValidationError(f"{name!r} is none of {', '.join(DATASETS)}", attr="name")
+    return DATASETS[name]
+
+
 def _keras_cache() -> Path:
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "datasets"
 
@@ -239,8 +246,13 @@ def locate(name: str, folder: PathLike | None = None) -> Path | None:
         A key of `DATASETS`.
     folder : path, optional
         As `load` takes it.
+
+    Raises
+    ------
+    ValidationError
+        If there is no such data set.
     """
-    source = DATASETS[name]
+    source = _source(name)
     found = filter(None, (_find(source, root, []) for root in _roots(source, folder)))
     return next((paths[0].parent for _, paths in found), None)
 
@@ -264,9 +276,7 @@ def load(name: str, folder: PathLike | None = None) -> Dataset:
         If its files are missing, damaged, or those of another data set; with the places looked in
         and how to get the files.
     """
-    if name not in DATASETS:
-        raise ValidationError(f"{name!r} is none of {', '.join(DATASETS)}", attr="name")
-    source = DATASETS[name]
+    source = _source(name)
     looked: list[str] = []
     found = next(filter(None, (_find(source, r, looked) for r in _roots(source, folder))), None)
     if found is None and folder is None and not source.embedded:
@@ -342,8 +352,13 @@ def split(
     Raises
     ------
     ValidationError
-        If ``x`` and ``y`` differ in length, or a class would be missing from either part.
+        If ``x`` and ``y`` differ in length, ``y`` is no list of numbers of classes, or a class
+        would be missing from either part.
     """
+    if np.ndim(y) != 1:
+        raise ValidationError(
+            f"of shape {np.shape(y)} must be a list of classes, one number for each sample", "y"
+        )
     if len(x) != len(y):
         raise ValidationError(f"{len(y)} classes for {len(x)} samples", attr="y")
     if not 0 < fraction < 1:

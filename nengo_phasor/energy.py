@@ -85,7 +85,8 @@ def energy(operations: Mapping[str, ArrayLike], device: str | Device) -> Energy:
     nengo.exceptions.ValidationError
         If there is no such device or kind of operation, or the device has a figure for none.
     """
-    if isinstance(device, str):
+    name = device
+    if not isinstance(device, Device):
         if device not in DEVICES:
             raise ValidationError(f"{device!r} is none of {', '.join(DEVICES)}", "device")
         device = DEVICES[device]
@@ -96,7 +97,7 @@ def energy(operations: Mapping[str, ArrayLike], device: str | Device) -> Energy:
     unpriced = tuple(kind for kind, price in prices.items() if price is None)
     if len(unpriced) == len(prices):
         raise ValidationError(
-            f"of kinds {list(prices)} have no energy on {device}; give others, or another device",
+            f"of kinds {list(prices)} have no energy on {name}; give others, or another device",
             "operations",
         )
     parts = {
@@ -257,7 +258,8 @@ def _check_connection(connection):
     ):
         if wrong:
             raise BuildError(
-                f"{connection} {what}: operations are counted for weights between neurons and nodes"
+                f"{connection} {what}: operations are counted for weights between neurons and "
+                "nodes. Connect `ensemble.neurons`, by a Dense, Sparse or Convolution transform"
             )
 
 

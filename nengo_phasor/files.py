@@ -8,6 +8,7 @@ import io
 import math
 import os
 import pickle
+import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -189,6 +190,8 @@ def load_params(path: PathLike, names: Sequence[str] = ()) -> dict[str, np.ndarr
     DatasetError
         If the file is missing, damaged, pickled, or lacks one of ``names``.
     """
+    if Path(path).is_file() and not zipfile.is_zipfile(path):  # of which NumPy says odd things
+        raise DatasetError(f"{path} is no npz file: save arrays with save_params or numpy.savez")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: array for name, array in file.items() if isinstance(array, np.ndarray)}

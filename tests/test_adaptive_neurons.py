@@ -442,12 +442,15 @@ def test_errors(cls):
     assert cls(theta_0=2.5, amplitude=1.0).theta_0 == 2.5
     with refused("m_f", "of 0 is in no proportion to theta_0: make new neurons"):
         cls(m_f=0, theta_0=0.1).at_precision(0.1)
-    with refused("theta_0", "must be less than 2 .* got 3"):
+    with refused("theta_0", r"must be less than 2 .* got 3 \(by default m_f\)"):
+        cls(m_f=3)
+    with refused("m_f", "must be less than 2 .* got 3"):
         cls().at_precision(3)
-    with refused("m_f", "greater than or equal to 0"):
-        cls().at_precision(-0.1)
-    with refused("theta_0", "greater than 0"):
-        cls().at_precision(0)
+    with refused("m_f", "must be less than 0.5 .* got 0.5"):
+        cls(m_f=0.1, theta_0=0.4).at_precision(0.5)
+    for m_f in (-0.1, 0, "fine"):
+        with refused("m_f", f"positive and finite, got {m_f!r}"):
+            cls().at_precision(m_f)
 
 
 @pytest.mark.parametrize("cls", TYPES)

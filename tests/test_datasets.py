@@ -550,6 +550,8 @@ def test_download_fails(keras_stub, body, message):
 def test_unknown_name():
     with pytest.raises(ValidationError, match=r"'imagenet' is none of fashion_mnist, mnist"):
         datasets.load("imagenet")
+    with pytest.raises(ValidationError, match=r"'imagenet' is none of fashion_mnist, mnist"):
+        datasets.locate("imagenet")
 
 
 def test_class_names():
@@ -661,6 +663,7 @@ def test_split_depends_on_the_seed_alone():
     ("y", "fraction", "message"),
     [
         (np.zeros(9, int), 0.5, "9 classes for 10 samples"),
+        (np.eye(10), 0.5, r"y: of shape \(10, 10\) must be a list of classes"),
         (np.zeros(10, int), 0.0, "between 0 and 1, not 0.0"),
         (np.zeros(10, int), 1.0, "between 0 and 1"),
         (np.arange(10) // 9, 0.5, "1 samples of class 1"),
@@ -766,7 +769,10 @@ def test_other_files_are_no_params(tmp_path):
     path = tmp_path / "weights.npz"
     with open(path, "wb") as file:
         np.save(file, np.arange(3))
-    with pytest.raises(DatasetError, match=str(path)):
+    with pytest.raises(DatasetError, match=f"{path} is no npz file: save arrays with"):
+        datasets.load_params(path)
+    path.write_text("weights = 3")
+    with pytest.raises(DatasetError, match=f"{path} is no npz file: save arrays with"):
         datasets.load_params(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("w.npy", b"no array")

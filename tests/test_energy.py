@@ -278,9 +278,11 @@ def test_energy():
 def test_energy_of_the_unknown():
     with pytest.raises(ValidationError, match=r"'brain' is none of .*loihi"):
         energy.energy({"synapse": 1}, "brain")
+    with pytest.raises(ValidationError, match=r"None is none of .*loihi"):
+        energy.energy({"synapse": 1}, None)
     with pytest.raises(ValidationError, match=r"\['spike'\] are none of synapse, update, mac"):
         energy.energy({"spike": 1}, "loihi")
-    with pytest.raises(ValidationError, match=r"\['mac'\] have no energy"):
+    with pytest.raises(ValidationError, match=r"\['mac'\] have no energy on loihi"):
         energy.energy({"mac": 1}, "loihi")
     with pytest.raises(ValidationError, match="no energy"):
         energy.energy({}, "loihi")

@@ -339,6 +339,11 @@ def _is_signed(obj):
 
 def _amplitude(neuron_type):
     """Return the mean output for a current of 1, refusing what isn't proportional to currents."""
+    if not isinstance(neuron_type, nengo.neurons.NeuronType):
+        raise ValidationError(
+            f"must be neurons, such as nengo.SpikingRectifiedLinear(), got {neuron_type!r}",
+            attr="neuron_type",
+        )
     current = np.array([-10.0, 0.5, 1.0, 100.0])
     output = neuron_type.rates(current, np.ones(1), np.zeros(1)).ravel()
     if output[2] <= 0 or not np.allclose(output, output[2] * np.maximum(current, 0)):
@@ -367,6 +372,8 @@ def _check_options(negatives, max_input, max_rate):
 
 
 def _check_connection(network, connection):
+    if not isinstance(connection, nengo.Connection):
+        raise ValidationError(f"must be a nengo.Connection, got {connection!r}", "connection")
     obstacles = {
         f"is not in {network}": connection not in network.all_connections,
         "has to come from neurons or a node": isinstance(connection.pre_obj, nengo.Ensemble),

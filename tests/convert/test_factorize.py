@@ -491,6 +491,7 @@ def test_size_of_convolutions_and_sparse_weights():
         ({"neuron_type": nengo.LIF()}, r"neuron_type: LIF\(\) is not integrate-and-fire.*Spiking"),
         ({"neuron_type": SurrogateLIF()}, "neuron_type: SurrogateLIF.* is not integrate-and-fire"),
         ({"neuron_type": AdaptiveSpiking()}, "neuron_type: AdaptiveSpiking.* is not integrate-and"),
+        ({"neuron_type": nengo.LIF}, "neuron_type: must be neurons, .*got <class .*LIF'>"),
         ({"neuron_type": nengo.Tanh()}, "neuron_type: Tanh.* is not integrate-and-fire"),
         ({"method": "nmf"}, "matrix: has values down to -.*, nmf needs"),
         ({"rank": 5}, "rank: is 5, must be from 1 to 4"),
@@ -553,6 +554,12 @@ def refused_connections():
         scalar: "has no dense weight matrix",
         sparse: "has no dense weight matrix",
     }
+
+
+def test_refuses_what_is_no_connection():
+    net = shallow(some_matrix((N_OUT, N_IN), 5))
+    with pytest.raises(ValidationError, match=r"connection: must be a nengo\.Connection, got 'w'"):
+        deepen(net, "w")
 
 
 @pytest.mark.parametrize(("make", "message"), refused_connections().items())
