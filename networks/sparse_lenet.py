@@ -61,12 +61,6 @@ SIGMAS = {
 }
 """Of each data set and schedule, the sigma_0 that are tried."""
 
-IMAGES = {"cifar10": 15_000, "fashion_mnist": 10_000}
-"""Of the training images used, a fifth of them for validation."""
-
-EPOCHS = {"cifar10": 16, "fashion_mnist": 20}
-"""Of a run."""
-
 TABLES = {"table 1": 0.0, "table 2": 0.01}
 """By how much the validation accuracy may be lower than the baseline's, in the paper's tables."""
 
@@ -297,22 +291,13 @@ def main():
     """Run the paper's experiment."""
 
 
-def planned(name: str, images: int | None, steps: int, epochs: int | None, **others) -> Run:
-    """Return a run with a data set's own number of images and epochs where none is given."""
-    return Run(name, images or IMAGES[name], steps, epochs or EPOCHS[name], **others)
-
-
 def options(command):
     """Add the options that the commands share."""
     for option in (
         click.option("--data", type=click.Path(), help="Folder with the data set."),
-        click.option(
-            "--images", type=int, help="Training images used; by default as many as committed."
-        ),
+        click.option("--images", default=15_000, show_default=True, help="Training images used."),
         click.option("--steps", default=16, show_default=True, help="Time steps an image."),
-        click.option(
-            "--epochs", type=int, help="Epochs of a run; by default as many as committed."
-        ),
+        click.option("--epochs", default=16, show_default=True, help="Of a run."),
         click.option("--runs", default="runs/sparse_lenet", type=Path, show_default=True),
         click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
     ):
@@ -328,9 +313,9 @@ def options(command):
 @options
 def train_one(name, schedule, sigma_0, seed, data, images, steps, epochs, runs, resume):
     """Train one network; print its accuracy and spikes on validation images after each epoch."""
-    run = planned(name, images, steps, epochs, schedule=schedule, sigma_0=sigma_0, seed=seed)
+    run = Run(name, images, steps, epochs, schedule, sigma_0, seed)
     open_run(runs / run.name, asdict(run), resume)
-    for k, epoch in enumerate(train(run, load(name, data, run.images), runs / run.name)):
+    for k, epoch in enumerate(train(run, load(name, data, images), runs / run.name)):
         click.echo(f"{k + 1:3d}  {epoch['accuracy']:.2%}  {epoch['spikes']:9.1f} spikes")
 
 
@@ -376,7 +361,7 @@ def make_results(
     factors = [float(factor) for factor in factors.split(",")]
     found, made = {}, []
     grids = {
-        name: grid(planned(name, images, steps, epochs, seed=seeds[0]), schedules, factors)
+        name: grid(Run(name, images, steps, epochs, seed=seeds[0]), schedules, factors)
         for name in names
     }
     for name, tried in grids.items():
@@ -384,10 +369,10 @@ def make_results(
         made += claims(found[name], name)
         click.echo(f"Look at {report.write(found[name], name, runs / f'{name}-report')}")
     settings = {
-        "training_images": {name: tried[0].images for name, tried in grids.items()},
+        "training_images": images,
         "validation": "a fifth of them",
         "steps": steps,
-        "epochs": {name: tried[0].epochs for name, tried in grids.items()},
+        "epochs": epochs,
         "batch_size": tried[0].batch_size,
         "learning_rate": tried[0].learning_rate,
         "sigma_0": {
