@@ -175,9 +175,15 @@ def _nodes(model):
     """Return the nodes of a model's graph, each after those that it gets its input from."""
     by_depth = getattr(model, "_nodes_by_depth", {})
     nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+    if any(base.__module__.startswith("keras.") for base in type(model).__mro__):
+        raise ValidationError(
+            f"must be a Keras 2 model, got {model!r} of Keras 3: import nengo_phasor and nengo_dl "
+            "before the first use of tf.keras, and make it with tf.keras",
+            attr="model",
+        )
     if not nodes or not hasattr(nodes[0], "keras_inputs"):
         raise ValidationError(
-            "must be a Keras 2 model made of layers, sequential or functional, whose input's "
+            "must be a Keras model made of layers, sequential or functional, whose input's "
             f"shape is known, got {model!r}; begin it with an Input",
             attr="model",
         )

@@ -657,7 +657,7 @@ def test_refused_models(make, message):
 def test_a_model_of_keras_3_is_refused():
     keras = pytest.importorskip("keras", minversion="3")
     image = keras.layers.Input((3,))
-    with pytest.raises(ValidationError, match="Keras 2"):
+    with pytest.raises(ValidationError, match="of Keras 3: import nengo_phasor and nengo_dl"):
         convert.to_adaptive(keras.Model(image, keras.layers.Dense(2)(image)))
 
 
