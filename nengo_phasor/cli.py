@@ -17,19 +17,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from nengo.exceptions import NengoException
-
 import nengo_phasor
 from nengo_phasor import compat, datasets, results
 from nengo_phasor.cli_convert import convert, echo_table
+from nengo_phasor.commands import INTERRUPTED, Commands
 
 click = compat.require("click")
 
 CHECKOUT = Path(nengo_phasor.__file__).resolve().parents[1]
 """Where the models and the committed results are: they are not part of the installed package."""
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
 
 GRACE = 5.0
 """Seconds in which a model that was interrupted with us should have begun to stop."""
@@ -60,20 +56,6 @@ with {0.module}.Simulator(net) as sim:
     sim.run_steps(10)
 """
 """In a process of its own: TensorFlow takes long to import, and a broken one may end it."""
-
-
-class Commands(click.Group):
-    """Commands that end with an error's own words, and with 130 after Ctrl-C."""
-
-    def invoke(self, ctx):
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("\nStopped.", err=True)
-            ctx.exit(INTERRUPTED)
-        except (NengoException, ImportError) as error:
-            raise click.ClickException(str(error)) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

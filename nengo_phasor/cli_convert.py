@@ -81,7 +81,11 @@ existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @convert.command("adaptive")
 @click.argument("model", type=existing_file)
 @click.option(
-    "--m-f", default=0.1, show_default=True, help="Coding precision: smaller, more spikes."
+    "--m-f",
+    default=0.1,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Coding precision: smaller, more spikes.",
 )
 @click.option("--steps", default=500, show_default=True, type=click.IntRange(1), help="Of 1 ms.")
 @set_option(None)
@@ -112,6 +116,7 @@ def convert_adaptive(model, m_f, steps, name, images, data, output):
         x, y = first_items(name, data, images)
         if np.size(x[0]) != np.prod(shape):
             raise click.ClickException(f"{model} takes {shape}; {name} has items of {x.shape[1:]}")
+        check_classes(model, int(np.prod(trained.output_shape[1:])), name)
     else:
         x = np.random.default_rng(0).random((16, *shape))
     x = x.reshape(len(x), *shape).astype(np.float32)
@@ -139,6 +144,8 @@ def convert_adaptive(model, m_f, steps, name, images, data, output):
             "accuracy in spikes": float(np.mean(right)),
             "firing rate (Hz)": float(spikes / (len(x) * n_neurons * steps * sim.dt)),
         }
+    else:
+        click.echo("Only the conversion was checked; --set has it run in spikes.")
     settings = {"model": model.name, "m_f": m_f, "steps": steps, "set": name, "items": len(x)}
     report(found, settings, output)
 
@@ -146,7 +153,7 @@ def convert_adaptive(model, m_f, steps, name, images, data, output):
 @convert.command("phasor")
 @click.argument("params", type=existing_file)
 @click.option("--sparsifier", type=click.Choice(list(SPARSIFIERS)), help="After each layer.")
-@click.option("--strength", default=0.1, show_default=True, help="Of the sparsifier, 0 to 1.")
+@click.option("--strength", type=click.FloatRange(0, 1), help="Of the sparsifier; by default 0.1.")
 @click.option("--cycles", default=8, show_default=True, type=click.IntRange(1), help="To run for.")
 @set_option("fashion_mnist")
 @shared
@@ -160,13 +167,17 @@ def convert_phasor(params, sparsifier, strength, cycles, name, images, data, out
     \b
     nengo-phasor convert phasor networks/params/local_rhythms.npz --sparsifier arc --strength 0.1
     """
+    if strength is not None and not sparsifier:
+        raise click.UsageError("--strength is of no use without --sparsifier")
     arrays = datasets.load_params(params, ("weights_0", "bias_0", "seed", "spread"))
-    network, probes = phasor_network(arrays)
+    network, probes = phasor_network(params, arrays)
+    check_classes(params, probes[-1].size_in // 2, name)
     x, y = first_items(name, data, images)
     project = RandomProjection(
         np.size(x[0]), network.input.size_out // 2, float(arrays["spread"]), int(arrays["seed"])
     )
     x = project.encode(x.reshape(len(x), -1).astype(np.float32))
+    strength = 0.1 if strength is None else strength
     synapse = SPARSIFIERS[sparsifier](strength) if sparsifier else None
     frequency = nengo_phasor.ResonateAndFire().frequency
     twins = {"dense": to_spiking(network)}
@@ -196,9 +207,26 @@ def convert_phasor(params, sparsifier, strength, cycles, name, images, data, out
     report(found, {**settings, "set": name, "items": len(x)}, output)
 
 
-def phasor_network(arrays: Mapping[str, np.ndarray]) -> tuple[nengo.Network, list[nengo.Probe]]:
-    """Return fully connected layers of phasors with these weights, and a probe of each layer."""
+def phasor_network(
+    path: Path, arrays: Mapping[str, np.ndarray]
+) -> tuple[nengo.Network, list[nengo.Probe]]:
+    """Return fully connected layers of phasors with a file's weights, and a probe of each layer.
+
+    Raises
+    ------
+    click.ClickException
+        If the arrays are not such weights.
+    """
     depth = sum(name.startswith("weights_") for name in arrays)
+    n_in = None
+    for k in range(depth):
+        weights, bias = (np.shape(arrays.get(f"{name}_{k}", 0)) for name in ("weights", "bias"))
+        if len(weights) != 2 or n_in not in (None, weights[0]) or bias[-1:] != weights[1:]:
+            raise click.ClickException(
+                f"{path}: weights_{k} has shape {weights}, bias_{k} {bias}; they need ("
+                f"{n_in or 'inputs'}, units) and (units,)"
+            )
+        n_in = weights[1]
     with nengo.Network() as network:
         layers = [
             PhasorDense(*arrays[f"weights_{k}"].shape, arrays[f"weights_{k}"], arrays[f"bias_{k}"])
@@ -209,6 +237,16 @@ def phasor_network(arrays: Mapping[str, np.ndarray]) -> tuple[nengo.Network, lis
         for pre, post in pairwise(layers):
             nengo.Connection(pre.output, post.input, synapse=None)
         return network, [nengo.Probe(layer.output) for layer in layers]
+
+
+def check_classes(path: Path, n_outputs: int, name: str) -> None:
+    """Raise a `click.ClickException` if a network doesn't have the classes of a data set."""
+    n_classes = len(datasets.DATASETS[name].classes)
+    if n_outputs != n_classes:
+        raise click.ClickException(
+            f"{path} has {n_outputs} outputs, {name} {n_classes} classes: choose the --set that it "
+            "was trained on"
+        )
 
 
 def first_items(name: str, folder: str | None, n: int) -> tuple[np.ndarray, np.ndarray]:

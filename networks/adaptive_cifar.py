@@ -27,6 +27,7 @@ from adaptive_spiking import DT, WINDOW
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, displays, results
+from nengo_phasor.commands import Commands
 
 SHAPE = (32, 32, 3)
 STACKS = {
@@ -164,7 +165,7 @@ def gui_model(m_f: float = 0.1) -> nengo.Network:
 # -------------------------------------------------------------------------------- command line
 
 
-@click.group(help=__doc__)
+@click.group(cls=Commands, help=__doc__)
 def main():
     """Run the networks for CIFAR."""
 

@@ -27,6 +27,7 @@ from adaptive_spiking import DT, WINDOW
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, displays, results
+from nengo_phasor.commands import Commands
 
 DATA_SETS = {"mnist": datasets.mnist, "fashion": datasets.fashion_mnist}
 CLASSES = {
@@ -170,7 +171,7 @@ def gui_model(name: str = "mnist") -> nengo.Network:
 # -------------------------------------------------------------------------------- command line
 
 
-@click.group(help=__doc__)
+@click.group(cls=Commands, help=__doc__)
 def main():
     """Run the networks for digits."""
 
@@ -243,7 +244,13 @@ def make_results(data, name, layouts, seed, epochs, folders, resume, images, tri
 
 @main.command()
 @options()
-@click.option("--dtype", default="float16", show_default=True, help="Of the weights.")
+@click.option(
+    "--dtype",
+    default="float16",
+    type=click.Choice(["float16", "float32"]),
+    show_default=True,
+    help="Of the weights.",
+)
 def export(data, name, seed, epochs, folders, resume, dtype):
     """Make a run's weights those that are committed, with a test image of each class."""
     folder = folders / f"{name}-small-{seed}"

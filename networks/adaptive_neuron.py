@@ -20,6 +20,7 @@ import nengo
 import numpy as np
 
 from nengo_phasor import AdaptiveSpiking, displays, dynamics, results
+from nengo_phasor.commands import Commands
 
 DT = 0.001
 LEVELS = (0.0, 0.6, 2.0, 0.3, 1.0)
@@ -291,7 +292,7 @@ def _save(figure, path):
 # ---------------------------------------------------------------------------------- command line
 
 
-@click.group(help=__doc__)
+@click.group(cls=Commands, help=__doc__)
 def main():
     """Measure and draw."""
 

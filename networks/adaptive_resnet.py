@@ -22,6 +22,7 @@ import numpy as np
 from adaptive_spiking import DT, WINDOW
 
 from nengo_phasor import AdaptiveSpiking, datasets, energy, results
+from nengo_phasor.commands import COUNT, Commands
 from nengo_phasor.convert import keras_graph
 
 MAPS = (64, 128, 256, 512)
@@ -239,15 +240,17 @@ def measured(name, data, width, n, epochs, images, trials, seed, folder, resume)
 # --------------------------------------------------------------------------------- command line
 
 
-@click.group(help=__doc__)
+@click.group(cls=Commands, help=__doc__)
 def main():
     """Run the network, or estimate what it takes."""
 
 
 @main.command("estimate")
-@click.option("--size", default=224, show_default=True, help="Height and width of the image.")
-@click.option("--channels", default=3, show_default=True, help="Of the image.")
-@click.option("--classes", default=1000, show_default=True)
+@click.option(
+    "--size", default=224, type=COUNT, show_default=True, help="Height and width of the image."
+)
+@click.option("--channels", default=3, type=COUNT, show_default=True, help="Of the image.")
+@click.option("--classes", default=1000, type=COUNT, show_default=True)
 @click.option("--width", default=1.0, show_default=True, help="Fraction of ResNet-18's maps.")
 def show_estimate(size, channels, classes, width):
     """Say what the network takes in spikes, without building it."""
@@ -268,7 +271,9 @@ def show_estimate(size, channels, classes, width):
 @runs.options(
     *runs.shown(500, 200),
     click.option("--width", default=0.125, show_default=True, help="Fraction of ResNet-18's maps."),
-    click.option("--training", default=10000, show_default=True, help="Images, at random."),
+    click.option(
+        "--training", default=10000, type=COUNT, show_default=True, help="Images, at random."
+    ),
     click.option("--output", default="results/adaptive_resnet.json", show_default=True),
     sets=SETS,
     runs="runs/adaptive_resnet",

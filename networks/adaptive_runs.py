@@ -14,6 +14,7 @@ from adaptive_spiking import Spiking
 from run_folder import open_run
 
 from nengo_phasor import convert, datasets, metrics, results
+from nengo_phasor.commands import COUNT, SEED
 
 
 class Trained(NamedTuple):
@@ -165,9 +166,11 @@ def options(
             type=click.Choice(names),
             help="Data set.",
         ),
-        click.option("--seed", default=0, show_default=True, help="Of weights and all else."),
         click.option(
-            "--epochs", default=epochs, type=int, show_default=True, help="Train for so many."
+            "--seed", default=0, type=SEED, show_default=True, help="Of weights and all else."
+        ),
+        click.option(
+            "--epochs", default=epochs, type=COUNT, show_default=True, help="Train for so many."
         ),
         click.option("--runs", "folders", default=runs, type=Path, show_default=True),
         click.option(
@@ -191,14 +194,14 @@ def shown(images: int | None, trials: int | None) -> tuple[Callable, Callable]:
         click.option(
             "--images",
             default=images,
-            type=int,
+            type=COUNT,
             show_default=True,
             help="Show only so many test images, at random.",
         ),
         click.option(
             "--trials",
             default=trials,
-            type=int,
+            type=COUNT,
             show_default=True,
             help="Find precision and arousal with so many validation images.",
         ),

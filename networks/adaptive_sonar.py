@@ -1,8 +1,8 @@
 """Adaptive spiking neurons tell mines from rocks by sonar: 60 energies (Zambrano et al. 2017).
 
-    \b
-    python networks/adaptive_sonar.py results    cross-validate, and write the committed figures
-    nengo networks/adaptive_sonar.py             Nengo GUI, from committed weights
+\b
+python networks/adaptive_sonar.py results    cross-validate, and write the committed figures
+nengo networks/adaptive_sonar.py             Nengo GUI, from committed weights
 
 """
 

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, displays, metrics, results
+from nengo_phasor.commands import COUNT, Commands, Seeds
 
 VALIDATION = 0.2
 """The fraction of the samples not held out that chooses the epoch."""
@@ -323,20 +324,29 @@ def command_line(table: Table, about: str) -> click.Group:
         "--runs", default=f"runs/adaptive_{table.name}", type=Path, show_default=True
     )
 
-    @click.group(help=about)
+    @click.group(cls=Commands, help=about)
     def main():
         """Run the network."""
 
     @main.command("results")
     @runs
-    @click.option("--folds", default=10, show_default=True, help="Of the cross-validation.")
-    @click.option("--seeds", default="0,1,2", show_default=True, help="Of folds and weights.")
-    @click.option("--epochs", default=table.epochs, show_default=True, help="Train for so many.")
+    @click.option(
+        "--folds",
+        default=10,
+        type=click.IntRange(2),
+        show_default=True,
+        help="Of the cross-validation.",
+    )
+    @click.option(
+        "--seeds", default="0,1,2", type=Seeds(), show_default=True, help="Of folds and weights."
+    )
+    @click.option(
+        "--epochs", default=table.epochs, type=COUNT, show_default=True, help="Train for so many."
+    )
     @click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped.")
     @click.option("--output", default=f"results/adaptive_{table.name}.json", show_default=True)
     def make_results(runs, folds, seeds, epochs, resume, output):
         """Cross-validate; write the figures that are quoted, beside what was promised."""
-        seeds = [int(seed) for seed in seeds.split(",")]
         used = replace(table, epochs=epochs)
         found = cross_validate(used, folds, seeds, runs, resume)
         claims = common.claims(found, f"{table.name}, {folds}-fold cross-validation", BOUNDS)

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 import nengo_phasor
 from nengo_phasor import SurrogateLIF, convert, results
+from nengo_phasor.commands import COUNT, SEED, Commands
 
 N_IN, N = 4, 32
 K = 100.0
@@ -291,14 +292,14 @@ def claims(resets: Mapping[str, Any], training: Mapping[str, Any]) -> list[resul
 # ---------------------------------------------------------------------------------- command line
 
 
-@click.group(help=__doc__)
+@click.group(cls=Commands, help=__doc__)
 def main():
     """Run the network."""
 
 
 @main.command()
 @click.option("--output", default="runs/factorized_if", type=Path, show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Of the weights.")
+@click.option("--seed", default=0, type=SEED, show_default=True, help="Of the weights.")
 def demo(output: Path, seed: int):
     """Run one seed; write the paper's figures and tables, and index.html."""
     import factorized_report as report
@@ -308,7 +309,7 @@ def demo(output: Path, seed: int):
 
 @main.command("figures")
 @click.option("--output", default="docs/figures", type=Path, show_default=True, help="the folder")
-@click.option("--seed", default=0, show_default=True, help="Of the weights.")
+@click.option("--seed", default=0, type=SEED, show_default=True, help="Of the weights.")
 def make_figures(output: Path, seed: int):
     """Draw the pictures of the documentation."""
     import factorized_report as report
@@ -320,8 +321,12 @@ def make_figures(output: Path, seed: int):
 @main.command("results")
 @click.option("--output", default="results/factorized_if.json", type=Path, show_default=True)
 @click.option("--runs", default="runs/factorized_training", type=Path, show_default=True)
-@click.option("--seeds", default=20, show_default=True, help="How many weights, from seed 0 on.")
-@click.option("--training-seeds", default=5, show_default=True, help="How many networks to train.")
+@click.option(
+    "--seeds", default=20, type=COUNT, show_default=True, help="How many weights, from seed 0 on."
+)
+@click.option(
+    "--training-seeds", default=5, type=COUNT, show_default=True, help="How many networks to train."
+)
 @click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped.")
 def make_results(output: Path, runs: Path, seeds: int, training_seeds: int, resume: bool):
     """Compare the pathways and train the deepened network; write the figures that are quoted."""

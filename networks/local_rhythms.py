@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, displays, metrics, phases, results
+from nengo_phasor.commands import COUNT, SEED, Commands, Seeds
 from nengo_phasor.networks import PhasorClassifier, RandomProjection, real_weights
 
 SIZES = (1024, 128, 10)
@@ -305,7 +306,7 @@ def evaluate(recipe: Recipe, seed: int, folder: Path, data, strengths: dict, res
 # -------------------------------------------------------------------------------- command line
 
 
-@click.group(help=__doc__)
+@click.group(cls=Commands, help=__doc__)
 def main():
     """Run the paper's system."""
 
@@ -314,8 +315,8 @@ def options(command):
     """Add the options that all commands share."""
     for option in (
         click.option("--data", type=click.Path(), help="Folder with FashionMNIST."),
-        click.option("--images", default=None, type=int, help="Score only so many test images."),
-        click.option("--batches", default=None, type=int, help="Train for so many batches."),
+        click.option("--images", default=None, type=COUNT, help="Score only so many test images."),
+        click.option("--batches", default=None, type=COUNT, help="Train for so many batches."),
         click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
     ):
         command = option(command)
@@ -332,7 +333,7 @@ def prepare(recipe: str, data, images, batches):
 @main.command()
 @click.option("--output", default="runs/demo", type=Path, show_default=True)
 @click.option("--recipe", default="long", type=click.Choice(list(RECIPES)), show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, type=SEED, show_default=True)
 @options
 def demo(output, recipe, seed, data, images, batches, resume):
     """Train, turn to spikes, sparsify; write metrics.json, figures and index.html."""
@@ -356,24 +357,22 @@ def demo(output, recipe, seed, data, images, batches, resume):
 @click.option("--data", type=click.Path(), help="Folder with FashionMNIST.")
 def export(run, data):
     """Make a run's weights the ones that Nengo GUI opens with, with a test image of each class."""
+    trained = datasets.load_params(run / "params.npz")
     test = datasets.fashion_mnist(data)
     first = [int(np.flatnonzero(test.y_test == label)[0]) for label in range(SIZES[-1])]
-    datasets.save_params(
-        PARAMS, **datasets.load_params(run / "params.npz"), images=test.x_test[first]
-    )
+    datasets.save_params(PARAMS, **trained, images=test.x_test[first])
     click.echo(f"wrote {PARAMS}")
 
 
 @main.command("results")
 @click.option("--output", default="results/local_rhythms.json", type=Path, show_default=True)
 @click.option("--runs", default="runs/local_rhythms", type=Path, show_default=True)
-@click.option("--seeds", default="0,1,2", show_default=True)
+@click.option("--seeds", default="0,1,2", type=Seeds(), show_default=True)
 @options
 def make_results(output, runs, seeds, data, images, batches, resume):
     """Train and score both recipes with several seeds; write the figures that are quoted."""
     import local_rhythms_report as report
 
-    seeds = [int(seed) for seed in seeds.split(",")]
     runs_of = {recipe: [] for recipe in RECIPES}
     used = {}
     for recipe in RECIPES:

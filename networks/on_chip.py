@@ -31,6 +31,7 @@ from tqdm import tqdm
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, dynamics, energy, layerwise, metrics, phases, results
+from nengo_phasor.commands import COUNT, SEED, Commands
 
 DT = 0.001
 LAYOUT = Layout((), (128,))
@@ -47,6 +48,7 @@ HELD = 500
 
 CHUNK = 50
 DEVICE = "loihi"
+SETS = ("rhythms", "adaptive")
 
 
 @dataclass
@@ -260,7 +262,7 @@ def spent(found: Mapping[str, Any]) -> dict[str, float]:
     return {kind: float(value) for kind, value in energy.energy(counts, DEVICE).parts.items()}
 
 
-def evaluate(images: int, data, folder: Path, resume: bool, sets=("rhythms", "adaptive")) -> dict:
+def evaluate(images: int, data, folder: Path, resume: bool, sets=SETS) -> dict:
     """Run everything; return the figures."""
     open_run(folder, {"images": images, "m_f": M_F, "removed": list(REMOVED.items())}, resume)
     found = {}
@@ -342,7 +344,7 @@ def gui_model() -> nengo.Network:
 # --------------------------------------------------------------------------------- command line
 
 
-@click.group(help=__doc__)
+@click.group(cls=Commands, help=__doc__)
 def main():
     """Run networks on the emulator."""
 
@@ -354,8 +356,8 @@ def data_option(command):
 
 @main.command("train")
 @click.option("--folder", default="runs/on_chip_adaptive", type=Path, show_default=True)
-@click.option("--epochs", default=20, show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@click.option("--epochs", default=20, type=COUNT, show_default=True)
+@click.option("--seed", default=0, type=SEED, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped.")
 @data_option
 def train(folder, epochs, seed, resume, data):
@@ -375,10 +377,14 @@ def train(folder, epochs, seed, resume, data):
 
 
 @main.command("results")
-@click.option("--images", default=1000, show_default=True, help="Test images of each network.")
+@click.option(
+    "--images", default=1000, type=COUNT, show_default=True, help="Test images of each network."
+)
 @click.option("--runs", "folder", default="runs/on_chip", type=Path, show_default=True)
 @click.option("--output", default="results/on_chip.json", type=Path, show_default=True)
-@click.option("--only", "sets", multiple=True, default=("rhythms", "adaptive"), show_default=True)
+@click.option(
+    "--only", "sets", multiple=True, default=SETS, type=click.Choice(SETS), show_default=True
+)
 @click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped.")
 @data_option
 def make_results(images, folder, output, sets, resume, data):

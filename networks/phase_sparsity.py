@@ -29,6 +29,7 @@ from run_folder import open_run
 
 import nengo_phasor
 from nengo_phasor import datasets, metrics, results, schedules
+from nengo_phasor.commands import SEED, Commands, Seeds
 
 HELD_OUT = 10_000
 """Number of training images that recipes are chosen on."""
@@ -229,7 +230,7 @@ def evaluate(recipe: Recipe, seed: int, folder: Path, data, resume: bool) -> dic
 # -------------------------------------------------------------------------------- command line
 
 
-@click.group(help=__doc__)
+@click.group(cls=Commands, help=__doc__)
 def main():
     """Run the networks."""
 
@@ -252,7 +253,7 @@ def prepare(recipe: str, data, images, batches, validate: bool = False):
 @main.command()
 @click.option("--output", default="runs/phase_sparsity/demo", type=Path, show_default=True)
 @click.option("--recipe", default="sparse", type=click.Choice(list(RECIPES)), show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, type=SEED, show_default=True)
 @click.option("--validate", is_flag=True, help="Hold out training images, and score on these.")
 @local_rhythms.options
 def demo(output, recipe, seed, validate, data, images, batches, resume):
@@ -276,9 +277,9 @@ def demo(output, recipe, seed, validate, data, images, batches, resume):
 @click.option("--data", type=click.Path(), help="Folder with FashionMNIST.")
 def export(run, data):
     """Make a run's weights, in half precision, the ones that Nengo GUI opens with."""
+    trained = datasets.load_params(run / "params.npz", ("seed", "spread"))
     test = datasets.fashion_mnist(data)
     first = [int(np.flatnonzero(test.y_test == label)[0]) for label in range(10)]
-    trained = datasets.load_params(run / "params.npz")
     layers = {k: v.astype(np.float16) for k, v in trained.items() if v.ndim == 2}
     about = {name: trained[name] for name in ("seed", "spread")}
     datasets.save_params(PARAMS, **layers, **about, images=test.x_test[first])
@@ -289,13 +290,12 @@ def export(run, data):
 @click.option("--output", default="results/phase_sparsity.json", type=Path, show_default=True)
 @click.option("--runs", default="runs/phase_sparsity", type=Path, show_default=True)
 @click.option("--figures", default="docs/figures", type=Path, show_default=True)
-@click.option("--seeds", default="0,1,2", show_default=True)
+@click.option("--seeds", default="0,1,2", type=Seeds(), show_default=True)
 @local_rhythms.options
 def make_results(output, runs, figures, seeds, data, images, batches, resume):
     """Train and score both recipes with several seeds; write the figures that are quoted."""
     import phase_sparsity_report as report
 
-    seeds = [int(seed) for seed in seeds.split(",")]
     runs_of, used, networks = {}, {}, {}
     for recipe in RECIPES:
         loaded, used[recipe] = prepare(recipe, data, images, batches)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nengo_phasor import cli, compat, datasets, phases
+from nengo_phasor import cli, commands, compat, datasets, phases
 from nengo_phasor.networks import RandomProjection
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -290,6 +290,49 @@ def test_convert_refuses_what_it_cannot_read(tmp_path):
     assert invoke("convert", "phasor", tmp_path / "none.npz").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weights_1": np.ones((5, 3))}, r"weights_1 has shape (5, 3), bias_1 (1, 3)"),
+        ({"weights_1": np.ones((5, 3))}, r"need (6, units) and (units,)"),
+        ({"bias_1": np.ones(4)}, r"weights_1 has shape (6, 3), bias_1 (4,)"),
+        ({"bias_1": None}, r"weights_1 has shape (6, 3), bias_1 ()"),
+        ({"weights_0": np.ones(6)}, r"weights_0 has shape (6,), bias_0 (6,)"),
+        ({"weights_1": np.ones((6, 4)), "bias_1": np.ones(4)}, "4 outputs, iris 3 classes"),
+    ],
+)
+def test_convert_refuses_weights_of_other_shapes(tmp_path, changes, message):
+    arrays = {
+        "weights_0": np.ones((8, 6)),
+        "bias_0": np.ones(6),
+        "weights_1": np.ones((6, 3)),
+        "bias_1": np.ones((1, 3)),
+        "seed": 0,
+        "spread": 0.5,
+    }
+    arrays = {key: x for key, x in {**arrays, **changes}.items() if x is not None}
+    datasets.save_params(tmp_path / "p.npz", **arrays)
+    shown = invoke("convert", "phasor", tmp_path / "p.npz", "--set", "iris", "--images", 1)
+    assert shown.exit_code == 1
+    assert message in shown.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--strength", 0.2), "--strength is of no use without --sparsifier"),
+        (("--sparsifier", "arc", "--strength", 2), "2.0 is not in the range 0<=x<=1"),
+        (("--sparsifier", "arc", "--strength", "much"), "'much' is not a valid float"),
+        (("--set", "irises"), "'irises' is not one of"),
+    ],
+)
+def test_convert_checks_its_options(tmp_path, options, message):
+    (tmp_path / "p.npz").touch()
+    shown = invoke("convert", "phasor", tmp_path / "p.npz", *options)
+    assert shown.exit_code == 2
+    assert message in shown.output
+
+
 def test_convert_adaptive(tmp_path):
     pytest.importorskip("nengo_dl")
     import tensorflow as tf
@@ -318,6 +361,61 @@ def test_convert_adaptive(tmp_path):
     shown = invoke("convert", "adaptive", tmp_path / "iris.keras", "--set", "sonar")
     assert shown.exit_code == 1
     assert "takes (4,); sonar has items of (60,)" in shown.output
+    many = tf.keras.Sequential([layers.Input((4,)), HalfSigmoid(), layers.Dense(7)])
+    many.save(tmp_path / "many.keras")
+    shown = invoke("convert", "adaptive", tmp_path / "many.keras", "--set", "iris")
+    assert shown.exit_code == 1
+    assert "has 7 outputs, iris 3 classes: choose the --set" in shown.output
+    shown = invoke("convert", "adaptive", tmp_path / "many.keras")
+    assert shown.exit_code == 0
+    assert "Only the conversion was checked; --set" in shown.output
+    assert invoke("convert", "adaptive", tmp_path / "many.keras", "--m-f", 0).exit_code == 2
     shown = invoke("convert", "adaptive", output)
     assert shown.exit_code == 1
     assert "is no model that Keras 2 can load" in shown.output
+
+
+# ------------------------------------------------------------------------- shared by the models
+
+
+def failing(error):
+    @click.group(cls=commands.Commands)
+    def main():
+        """Fail."""
+
+    @main.command()
+    @click.option("--seeds", type=commands.Seeds(), default="0,1,2")
+    def go(seeds):
+        if error:
+            raise error
+        click.echo(sum(seeds))
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (datasets.DatasetError("no such garments"), 1, "Error: no such garments\n"),
+        (ImportError("Run: pip install"), 1, "Error: Run: pip install\n"),
+        (PermissionError(13, "Permission denied", "x.json"), 1, "Permission denied: 'x.json'\n"),
+        (KeyboardInterrupt(), 130, "Stopped.\n"),
+    ],
+)
+def test_commands_end_with_an_errors_own_words(error, code, message):
+    shown = CliRunner().invoke(failing(error), ["go"])
+    assert shown.exit_code == code
+    assert shown.output.endswith(message)
+
+
+def test_commands_hide_no_defect():
+    assert isinstance(CliRunner().invoke(failing(KeyError("x")), ["go"]).exception, KeyError)
+
+
+def test_seeds():
+    assert CliRunner().invoke(failing(None), ["go"]).output == "3\n"
+    assert CliRunner().invoke(failing(None), ["go", "--seeds", "17"]).output == "17\n"
+    for wrong in ("", "0,", "a", "-1", "1.5", f"0,{2**32}"):
+        shown = CliRunner().invoke(failing(None), ["go", "--seeds", wrong])
+        assert shown.exit_code == 2
+        assert "Invalid value for '--seeds'" in shown.output
