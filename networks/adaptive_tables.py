@@ -294,6 +294,7 @@ def gui_model(table: Table, m_f: float = 0.1) -> nengo.Network:
     The samples are those that were held out when it was trained, the classes in turn.
     """
     from adaptive_training import load_weights
+    from gui_common import keep_on_host
 
     data = datasets.load(table.name)
     model = keras_model(table, data.x_train.shape[1])
@@ -304,6 +305,7 @@ def gui_model(table: Table, m_f: float = 0.1) -> nengo.Network:
         network.input.output = nengo.processes.PresentInput(data.x_train[in_turn], WINDOW * DT)
         network.readout, network.dense = network.output.target, network.layers["dense1"]
         network.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+        keep_on_host(network, network.layers["features"])
         right = np.eye(table.classes)[data.y_train[in_turn]]
         network.truth = nengo.Node(nengo.processes.PresentInput(right, WINDOW * DT), label="label")
         network.right = displays.classes(data.classes, label="the right class")

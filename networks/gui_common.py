@@ -1,10 +1,12 @@
-"""What the models share that only Nengo GUI needs: precision that changes while they run."""
+"""What models share that only Nengo GUI needs: precision that changes, layers kept off the chip."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
+import nengo
 import numpy as np
 from nengo.builder.neurons import SimNeurons
 
@@ -25,6 +27,19 @@ def fitted_arousal(name: str, network: str) -> Arousal:
         how["duration"],
         how["threshold"],
     )
+
+
+def keep_on_host(network: nengo.Network, ensemble: nengo.Ensemble) -> None:
+    """Keep a layer whose inputs are currents off the chip, where nengo-loihi is installed.
+
+    It sends spikes to the chip. nengo-loihi sends currents there as spikes of neurons of its own,
+    which are too few to tell what a trained network has to know.
+    """
+    if importlib.util.find_spec("nengo_loihi"):
+        import nengo_loihi
+
+        nengo_loihi.add_params(network)
+        network.config[ensemble].on_chip = False
 
 
 class Precision:
