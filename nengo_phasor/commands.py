@@ -47,6 +47,6 @@ class Seeds(click.ParamType):
         """Return the list."""
         if isinstance(value, list):
             return value
-        if not re.fullmatch(r"\d+(,\d+)*", value):
+        if not re.fullmatch(r"\d+(, *\d+)*", value):
             self.fail(f"{value!r} is no list of seeds such as 0,1,2", param, ctx)
         return [SEED.convert(part, param, ctx) for part in value.split(",")]

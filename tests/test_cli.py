@@ -415,6 +415,7 @@ def test_commands_hide_no_defect():
 def test_seeds():
     assert CliRunner().invoke(failing(None), ["go"]).output == "3\n"
     assert CliRunner().invoke(failing(None), ["go", "--seeds", "17"]).output == "17\n"
+    assert CliRunner().invoke(failing(None), ["go", "--seeds", "4, 5"]).output == "9\n"
     for wrong in ("", "0,", "a", "-1", "1.5", f"0,{2**32}"):
         shown = CliRunner().invoke(failing(None), ["go", "--seeds", wrong])
         assert shown.exit_code == 2

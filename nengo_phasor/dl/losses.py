@@ -12,6 +12,7 @@ from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike
 
+from nengo_phasor.checks import check_positive
 from nengo_phasor.neurons import ResonateAndFire
 
 
@@ -26,6 +27,7 @@ class PhaseCosine(tf.keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         """Return the loss of each item and time step."""
+        _check_targets(y_true, y_pred)
         units = tf.cast(tf.shape(y_pred)[-1] // 2, y_pred.dtype)
         return 1.0 - tf.reduce_sum(y_true * y_pred, axis=-1) / units
 
@@ -47,6 +49,7 @@ class QuadratureCrossentropy(tf.keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         """Return the loss of each item and time step; targets as in `PhaseCosine`."""
+        _check_targets(y_true, y_pred)
         quadrature = tf.split(y_pred, 2, axis=-1)[1]
         classes = tf.split(y_true, 2, axis=-1)[1]
         return tf.nn.softmax_cross_entropy_with_logits(classes, self.scale * quadrature)
@@ -74,6 +77,17 @@ class ReferenceDistance(tf.keras.losses.Loss):
         """Return the distance of each item and time step."""
         cosine = tf.split(y_pred, 2, axis=-1)[0]
         return tf.reduce_mean(tf.sqrt(1.0 + self.smoothing - cosine), axis=-1)
+
+
+def _check_targets(y_true: tf.Tensor, y_pred: tf.Tensor) -> None:
+    """Refuse targets that are no phasors: numbers of classes would be multiplied with each."""
+    given, needed = y_true.shape[-1], y_pred.shape[-1]
+    if given != needed and None not in (given, needed):
+        raise ValidationError(
+            f"has {given} values in its last dimension, the output {needed}: give phasors, as "
+            "nengo_phasor.phases.to_rows makes them of phases",
+            attr="y_true",
+        )
 
 
 class SpikesOutsideArc(tf.keras.losses.Loss):
@@ -174,8 +188,8 @@ class SpikeCount(tf.keras.losses.Loss):
                     attr=attr,
                     obj=self,
                 )
+        check_positive(dt, "dt", self)
         checks = {
-            "dt": (dt > 0, f"must be greater than 0, got {dt}"),
             "weight": (weight >= 0, f"must be 0 or more, got {weight}"),
             "low": (np.all((low >= 0) & (low <= high)), f"must be from 0 to high, got {low}"),
         }

@@ -53,6 +53,16 @@ def test_quadrature_crossentropy(outputs, scale):
     assert value(loss, targets, got) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("loss", [losses.PhaseCosine(), losses.QuadratureCrossentropy()])
+def test_targets_are_phasors(outputs, loss):
+    """The classes' numbers would be multiplied with every output."""
+    got, targets, labels = outputs
+    rows = phases.to_rows(got)
+    for wrong in (labels[..., None], 2.0 * targets):
+        with pytest.raises(ValidationError, match=r"y_true: has .*, the output 10: .*to_rows"):
+            loss(wrong.astype(float), rows)
+
+
 def test_quadrature_crossentropy_has_a_default_scale(outputs):
     got, targets, _ = outputs
     assert value(losses.QuadratureCrossentropy(), targets, got) == pytest.approx(
@@ -213,6 +223,7 @@ def test_a_decoded_value_is_no_spikes():
     ("attr", "value"),
     [
         ("dt", 0),
+        ("dt", "1 ms"),
         ("weight", -1),
         ("low", -1),
         ("low", 3),
