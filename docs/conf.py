@@ -17,7 +17,7 @@ author = "The nengo_phasor developers"
 version = release = nengo_phasor.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -33,6 +33,7 @@ html_title = f"nengo_phasor {version}"
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
+nb_execution_mode = "off"  # what they are kept with is shown; the tests execute them
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

@@ -26,6 +26,7 @@ from nengo_phasor import cli, compat, results
 
 FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER.parent / "results"
+NOTEBOOKS = FOLDER.parent / "notebooks"
 
 
 # ------------------------------------------------------------------------------- neurons, synapses
@@ -255,7 +256,8 @@ def run_examples(page: Path, folder: Path) -> None:
 def write(folder: Path) -> None:
     """Write all pages and pictures."""
     check_complete()
-    (folder / "api").mkdir(parents=True, exist_ok=True)
+    for name in ("api", "notebooks"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     for page in PAGES:
         write_text(folder / f"{page.type.__name__}.md", type_page(page))
         draw(page, folder / f"{page.type.__name__}.png")
@@ -268,6 +270,8 @@ def write(folder: Path) -> None:
         entries = "\n".join(f"api/{name}" for name in names)
         sections.append(f"```{{toctree}}\n:caption: {title}\n:maxdepth: 1\n\n{entries}\n```\n")
     write_text(folder / "api.md", "# API reference\n\n" + "\n".join(sections))
+    for notebook in NOTEBOOKS.glob("*.ipynb"):
+        write_text(folder / "notebooks" / notebook.name, notebook.read_text())
     for page in FOLDER.glob("*.md"):
         if "savefig" in examples(page):
             run_examples(page, folder)

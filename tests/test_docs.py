@@ -103,7 +103,7 @@ def test_help_page_has_every_command():
 
 @pytest.mark.slow
 def test_build_has_no_warnings(tmp_path):
-    for needed in ("sphinx", "furo", "myst_parser", "numpydoc", "nengo_dl", "nengo_loihi"):
+    for needed in ("sphinx", "furo", "myst_nb", "numpydoc", "nengo_dl", "nengo_loihi"):
         if importlib.util.find_spec(needed) is None:
             pytest.skip(f"needs {needed}")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q"]
@@ -115,3 +115,6 @@ def test_build_has_no_warnings(tmp_path):
     assert built.returncode == 0, built.stderr
     start = (tmp_path / "html" / "index.html").read_text()
     assert "first_neuron.png" in start
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        page = tmp_path / "html" / "generated" / "notebooks" / f"{notebook.stem}.html"
+        assert page.read_text().count("<img alt") >= 1
