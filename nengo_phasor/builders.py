@@ -73,16 +73,24 @@ def sparsifier_seed(network_seed: int, place: int) -> int:
 
 
 def check_input(network: nengo.Network | None, neurons: nengo.ensemble.Neurons) -> None:
-    """Refuse connections to an ensemble whose encoders are drawn: they turn phases round."""
-    ensemble = neurons.ensemble
-    if network is None or not isinstance(ensemble.encoders, Distribution):
+    """Refuse encoders that are drawn, which turn phases round; warn of synapses nobody chose."""
+    if network is None:
         return
-    for connection in network.all_connections:
+    ensemble, connections = neurons.ensemble, network.all_connections
+    for connection in connections if isinstance(ensemble.encoders, Distribution) else ():
         if connection.post_obj is ensemble:
             raise BuildError(
                 f"{connection}: {type(ensemble.neuron_type).__name__} neurons code in phase, and "
                 "encoders drawn at random would turn phases round: connect to `ensemble.neurons`, "
                 "or give the ensemble its encoders"
+            )
+    for connection in _on_the_way(connections, neurons, "post_obj", "pre_obj"):
+        if connection.synapse is nengo.Connection.synapse.default:
+            warnings.warn(
+                f"{connection}: Nengo's default synapse, {connection.synapse}, filters what comes "
+                f"to {neurons}, which code in phase: give the connection synapse=None, or the "
+                "synapse that you want",
+                stacklevel=2,
             )
 
 
@@ -105,7 +113,7 @@ def check_rhythm(network: nengo.Network | None, neurons: nengo.ensemble.Neurons)
 
 
 def _on_the_way(connections, neurons, near: str, far: str) -> Iterator[nengo.Connection]:
-    """Yield the connections on one side of neurons, and those behind relays there."""
+    """Yield the connections on one side of neurons, and of relays there: those of spikes."""
     reached = [neurons]
     for obj in reached:  # which grows
         for connection in connections:
@@ -113,7 +121,8 @@ def _on_the_way(connections, neurons, near: str, far: str) -> Iterator[nengo.Con
                 yield connection
                 other = getattr(connection, far)
                 is_relay = isinstance(other, nengo.Node) and other.output is None
-                if is_relay and other not in reached:
+                is_encoder = isinstance(connection.synapse, PhaseEncoder)
+                if is_relay and not is_encoder and other not in reached:
                     reached.append(other)
 
 

@@ -164,3 +164,39 @@ def test_one_rhythm_needs_no_warning():
             slow, fast = rhythms(10, 10, 10, 10), rhythms(20, 20, 20, 20)
             nengo.Connection(slow.all_nodes[1], fast.all_ensembles[0].neurons, synapse=None)
         built(both)
+
+
+@pytest.mark.parametrize("neuron", [ResonateAndFire(), Phasor()], ids=name)
+@pytest.mark.parametrize("behind_a_relay", [False, True])
+def test_warns_of_a_synapse_that_nobody_chose(neuron, behind_a_relay):
+    def warned(**synapse):
+        with nengo.Network() as net:
+            target = nengo.Ensemble(2, 1, neuron_type=neuron, label="layer").neurons
+            if behind_a_relay:
+                relay = nengo.Node(size_in=2)
+                nengo.Connection(relay, target, synapse=None)
+                target = relay
+            nengo.Connection(nengo.Node([0.0, 0.0], label="source"), target, **synapse)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            built(net)
+        return [str(w.message) for w in caught if "synapse" in str(w.message)]
+
+    (message,) = warned()
+    for part in ("source", "Lowpass(tau=0.005)", "layer", "give the connection synapse=None"):
+        assert part in message
+    assert not warned(synapse=None)
+    assert not warned(synapse=nengo.Lowpass(0.005)), "it was chosen"
+
+
+def test_what_comes_to_an_encoder_may_be_filtered():
+    with nengo.Network() as net:
+        phase, spikes = nengo.Node(size_in=1), nengo.Node(size_in=1)
+        nengo.Connection(nengo.Node([0.3]), phase)
+        nengo.Connection(phase, spikes, synapse=PhaseEncoder())
+        nengo.Connection(
+            spikes, nengo.Ensemble(1, 1, neuron_type=ResonateAndFire()).neurons, synapse=None
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        built(net)

@@ -476,7 +476,11 @@ CANT = {
     ),
     "encoded": (
         lambda: connect(nengo.Node([1.0]), phasor_ensemble(2)),
-        ["Connection", "between nodes"],
+        ["Connection", "connect to `ensemble.neurons`"],
+    ),
+    "encoded by encoders of one's own": (
+        lambda: connect(nengo.Node([1.0]), phasor_ensemble(2, encoders=np.ones((4, 1)))),
+        ["Connection", "between nodes", "connect `ensemble.neurons`"],
     ),
     "decoded": (lambda: connect(phasor_ensemble(2), nengo.Node(size_in=1)), ["no firing rate"]),
     "probe of a slice": (
