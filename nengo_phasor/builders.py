@@ -73,7 +73,20 @@ def sparsifier_seed(network_seed: int, place: int) -> int:
 
 
 def check_input(network: nengo.Network | None, neurons: nengo.ensemble.Neurons) -> None:
-    """Refuse encoders that are drawn, which turn phases round; warn of synapses nobody chose."""
+    """Refuse encoders that are drawn, which turn phases round; warn of synapses nobody chose.
+
+    Parameters
+    ----------
+    network : nengo.Network, optional
+        Whose connections are looked at. None, where single objects are built: none.
+    neurons : nengo.ensemble.Neurons
+        Which code in phase.
+
+    Raises
+    ------
+    nengo.exceptions.BuildError
+        If a connection is to the ensemble, whose encoders are not given.
+    """
     if network is None:
         return
     ensemble, connections = neurons.ensemble, network.all_connections
