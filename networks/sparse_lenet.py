@@ -41,6 +41,7 @@ from sparse_training import (
 from tqdm import tqdm
 
 from nengo_phasor import compat, datasets, displays, results
+from nengo_phasor.commands import COUNT, SEED, Commands, Seeds
 
 SETS = ("cifar10", "fashion_mnist")
 SIGMAS = {
@@ -286,7 +287,7 @@ def gui_model() -> nengo.Network:
 # --------------------------------------------------------------------------------- command line
 
 
-@click.group(help=__doc__)
+@click.group(cls=Commands, help=__doc__)
 def main():
     """Run the paper's experiment."""
 
@@ -295,9 +296,17 @@ def options(command):
     """Add the options that the commands share."""
     for option in (
         click.option("--data", type=click.Path(), help="Folder with the data set."),
-        click.option("--images", default=15_000, show_default=True, help="Training images used."),
-        click.option("--steps", default=16, show_default=True, help="Time steps an image."),
-        click.option("--epochs", default=16, show_default=True, help="Of a run."),
+        click.option(
+            "--images",
+            default=15_000,
+            type=click.IntRange(100),
+            show_default=True,
+            help="Training images used.",
+        ),
+        click.option(
+            "--steps", default=16, type=COUNT, show_default=True, help="Time steps an image."
+        ),
+        click.option("--epochs", default=12, type=COUNT, show_default=True, help="Of a run."),
         click.option("--runs", default="runs/sparse_lenet", type=Path, show_default=True),
         click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
     ):
@@ -309,7 +318,7 @@ def options(command):
 @click.option("--set", "name", default=SETS[0], type=click.Choice(SETS), show_default=True)
 @click.option("--schedule", default="constant", type=click.Choice(SCHEDULES), show_default=True)
 @click.option("--sigma", "sigma_0", default=0.0, show_default=True, help="sigma_0")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, type=SEED, show_default=True)
 @options
 def train_one(name, schedule, sigma_0, seed, data, images, steps, epochs, runs, resume):
     """Train one network; print its accuracy and spikes on validation images after each epoch."""
@@ -323,7 +332,9 @@ def train_one(name, schedule, sigma_0, seed, data, images, steps, epochs, runs, 
 @click.option(
     "--set", "names", multiple=True, default=SETS, type=click.Choice(SETS), show_default=True
 )
-@click.option("--seeds", default="0,1,2", show_default=True, help="The first is searched with.")
+@click.option(
+    "--seeds", default="0,1,2", type=Seeds(), show_default=True, help="The first is searched with."
+)
 @click.option(
     "--schedule",
     "schedules",
@@ -333,9 +344,11 @@ def train_one(name, schedule, sigma_0, seed, data, images, steps, epochs, runs, 
     show_default=True,
 )
 @click.option("--factors", default="1", show_default=True, help="Multiply each sigma_0 by these.")
-@click.option("--test-images", type=int, help="Show only so many test images.")
+@click.option("--test-images", type=COUNT, help="Show only so many test images.")
 @click.option("--cluster", help="Address of a dask scheduler; by default on this machine.")
-@click.option("--workers", default=2, show_default=True, help="Processes on this machine.")
+@click.option(
+    "--workers", default=2, type=COUNT, show_default=True, help="Processes on this machine."
+)
 @click.option("--output", default="results/sparse_lenet.json", type=Path, show_default=True)
 @options
 def make_results(
@@ -357,7 +370,6 @@ def make_results(
     """Search, make the tables, draw; write the figures that are quoted, beside the promises."""
     import sparse_lenet_report as report
 
-    seeds = [int(seed) for seed in seeds.split(",")]
     factors = [float(factor) for factor in factors.split(",")]
     found, made = {}, []
     grids = {
@@ -386,7 +398,7 @@ def make_results(
 
 @main.command()
 @click.option("--run", "folder", required=True, type=Path, help="A run's folder.")
-@click.option("--epoch", required=True, type=int)
+@click.option("--epoch", required=True, type=COUNT)
 @click.option("--data", type=click.Path(), help="Folder with the data set.")
 def export(folder, epoch, data):
     """Make a run's weights those that Nengo GUI opens with, with a test image of each class."""

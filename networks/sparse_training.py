@@ -35,7 +35,7 @@ HISTORY = "history.json"
 BIAS = 1.0
 """Every neuron's current besides its inputs: what takes it just to the threshold."""
 
-RATE = 0.2
+RATE = 0.4
 """The mean spikes of a neuron in a step that training starts with, in every layer."""
 
 MATCHED = 200
