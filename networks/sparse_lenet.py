@@ -271,12 +271,13 @@ def gui_model() -> nengo.Network:
     net.last, net.sums = net.layers["dense2"].ensemble, net.logits.target
     net.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
     with net:
-        net.shown = displays.image(
-            images.shape[1:], images.min(), images.max(), label="what is shown"
-        )
+        pixels = images[..., :-1]  # the last channel is 1
+        shape = images.shape[1:3] + (() if pixels.shape[-1] == 1 else pixels.shape[-1:])
+        net.shown = displays.image(shape, pixels.min(), pixels.max(), label="what is shown")
         net.decision = displays.classes(names, 0, 20, label="class")
         net.count = nengo.Node(size_in=len(net.layers), label="spikes in a step, by layer")
-        nengo.Connection(net.image, net.shown, synapse=None)
+        places = np.arange(net.image.size_out).reshape(images.shape[1:])[..., :-1]
+        nengo.Connection(net.image[places.ravel().tolist()], net.shown, synapse=None)
         nengo.Connection(net.sums, net.decision, synapse=0.03)
         for k, layer in enumerate(net.layers.values()):
             each = np.full((1, layer.size_out), DT / TAU)
@@ -298,7 +299,7 @@ def options(command):
         click.option("--data", type=click.Path(), help="Folder with the data set."),
         click.option(
             "--images",
-            default=15_000,
+            default=12_000,
             type=click.IntRange(100),
             show_default=True,
             help="Training images used.",

@@ -35,7 +35,7 @@ HISTORY = "history.json"
 BIAS = 1.0
 """Every neuron's current besides its inputs: what takes it just to the threshold."""
 
-RATE = 0.4
+RATE = 0.2
 """The mean spikes of a neuron in a step that training starts with, in every layer."""
 
 MATCHED = 200
@@ -85,7 +85,7 @@ def load(name: str, folder: str | os.PathLike | None, images: int) -> Parts:
     """Return a data set: a random part of the training images, a fifth of it for validation.
 
     Which images these are depends on no run's seed. Channels are scaled to mean 0 and standard
-    deviation 1.
+    deviation 1; the last one is 1, see `with_ones`.
     """
     loaded = datasets.load(name, folder)
     chosen = np.random.RandomState(0).permutation(len(loaded.x_train))[:images]
@@ -95,8 +95,17 @@ def load(name: str, folder: str | os.PathLike | None, images: int) -> Parts:
         for x in (parts[0], parts[2], loaded.x_test)
     ]
     mean, scale = (f(pixels[0], axis=(0, 1, 2)) for f in (np.mean, np.std))
-    train, validation, test = ((x - mean) / scale for x in pixels)
+    train, validation, test = (with_ones((x - mean) / scale) for x in pixels)
     return Parts(train, parts[1], validation, parts[3], test, loaded.y_test)
+
+
+def with_ones(images: np.ndarray) -> np.ndarray:
+    """Return images with one more channel, which is 1.
+
+    The weights from it are what other frameworks call the biases of a convolution's maps: training
+    finds out what it takes to spike.
+    """
+    return np.concatenate([images, np.ones_like(images[..., :1])], axis=-1)
 
 
 # -------------------------------------------------------------------------------------- network

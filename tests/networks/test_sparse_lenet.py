@@ -67,6 +67,20 @@ def weights(parts):
     return sparse_training.rate_matched(start, parts.x_train[:20], 10)
 
 
+# --- the data -------------------------------------------------------------------------------------
+
+
+def test_images_are_scaled_and_have_a_channel_of_ones(data):
+    parts = sparse_training.load("fashion_mnist", data, 100)
+    assert parts.x_train.shape == (80, 28, 28, 2)
+    assert parts.x_validation.shape == (20, 28, 28, 2)
+    assert parts.x_test.shape == (40, 28, 28, 2)
+    for x in (parts.x_train, parts.x_validation, parts.x_test):
+        assert np.all(x[..., 1] == 1)
+    assert parts.x_train[..., 0].mean() == pytest.approx(0, abs=1e-5)
+    assert parts.x_train[..., 0].std() == pytest.approx(1, abs=1e-5)
+
+
 # --- the network ----------------------------------------------------------------------------------
 
 
