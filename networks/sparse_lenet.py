@@ -46,18 +46,18 @@ from nengo_phasor.commands import COUNT, SEED, Commands, Seeds
 SETS = ("cifar10", "fashion_mnist")
 SIGMAS = {
     "cifar10": {
-        "constant": (3e-4, 4.5e-4),
-        "linear": (1.3e-3,),
-        "quadratic": (6e-5,),
-        "alternating": (8e-4, 1e-3, 1.2e-3),
-        "alternating linear": (1.8e-3,),
+        "constant": (2.5e-4,),
+        "linear": (6e-4,),
+        "quadratic": (5e-5,),
+        "alternating": (6e-4, 1.5e-3),
+        "alternating linear": (1e-3,),
     },
     "fashion_mnist": {
-        "constant": (1e-4,),
-        "linear": (3e-4,),
-        "quadratic": (3e-5,),
-        "alternating": (3e-4, 6e-4),
-        "alternating linear": (4e-4,),
+        "constant": (3e-4, 4.5e-4),
+        "linear": (6e-4,),
+        "quadratic": (5e-5,),
+        "alternating": (1e-3,),
+        "alternating linear": (1e-3,),
     },
 }
 """Of each data set and schedule, the sigma_0 that are tried."""

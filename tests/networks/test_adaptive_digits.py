@@ -157,7 +157,7 @@ def test_export_command(data, tiny, tmp_path, monkeypatch):
 def test_missing_data_is_named(tmp_path):
     done = CliRunner().invoke(digits.main, ["train", "--data", str(tmp_path)])
     assert done.exit_code != 0
-    assert "MNIST was not found" in str(done.exception)
+    assert "MNIST was not found" in done.output
 
 
 @pytest.mark.skipif(not digits.PARAMS["mnist"].exists(), reason="no committed weights")

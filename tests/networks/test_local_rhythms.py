@@ -148,7 +148,7 @@ def test_demo_command(garments, tmp_path, monkeypatch):
 def test_missing_data_is_named(tmp_path):
     done = CliRunner().invoke(local_rhythms.main, ["demo", "--data", str(tmp_path)])
     assert done.exit_code != 0
-    assert "dataset-fashion-mnist" in str(done.exception)
+    assert "dataset-fashion-mnist" in done.output
 
 
 def test_sweep_is_the_network_it_stands_for(recipe):
