@@ -53,7 +53,7 @@ SIGMAS = {
         "alternating linear": (1e-3,),
     },
     "fashion_mnist": {
-        "constant": (3e-4, 4.5e-4),
+        "constant": (3e-4, 3.6e-4, 4.5e-4),
         "linear": (6e-4,),
         "quadratic": (5e-5,),
         "alternating": (1e-3,),
@@ -274,7 +274,7 @@ def gui_model() -> nengo.Network:
         pixels = images[..., :-1]  # the last channel is 1
         shape = images.shape[1:3] + (() if pixels.shape[-1] == 1 else pixels.shape[-1:])
         net.shown = displays.image(shape, pixels.min(), pixels.max(), label="what is shown")
-        net.decision = displays.classes(names, 0, 20, label="class")
+        net.decision = displays.classes(names, 0, 10, label="class")
         net.count = nengo.Node(size_in=len(net.layers), label="spikes in a step, by layer")
         places = np.arange(net.image.size_out).reshape(images.shape[1:])[..., :-1]
         nengo.Connection(net.image[places.ravel().tolist()], net.shown, synapse=None)
