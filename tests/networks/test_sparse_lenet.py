@@ -330,7 +330,13 @@ def test_train_command(data, tmp_path):
 
 @pytest.mark.skipif(not sparse_lenet.PARAMS.exists(), reason="no committed weights")
 def test_gui_model():
+    """Its first image is of the first class."""
     model = runpy.run_path(str(NETWORKS / "sparse_lenet.py"), run_name="gui")["model"]
+    with model:
+        spikes = [nengo.Probe(layer) for layer in model.layers.values()]
+        count = nengo.Probe(model.count)
     with nengo.Simulator(model, progress_bar=False) as sim:
-        sim.run(0.02)
-    assert all(sim.data[probe].any() for probe in model.spikes.values())
+        sim.run(0.15)
+    seen = [np.count_nonzero(sim.data[probe], axis=1) for probe in spikes]
+    assert_allclose(sim.data[count], np.transpose(seen))
+    assert model.decision.output.values.argmax() == 0
