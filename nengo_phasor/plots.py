@@ -209,10 +209,7 @@ def accuracy_against_removed(
     ax = ax or _new_axes()
     if baseline is not None:
         ax.axhline(100 * baseline, color="0.4", linestyle=":", linewidth=1, label="all spikes")
-    for (name, (removed, accuracy)), style in zip(curves.items(), _styles(), strict=False):
-        order = np.argsort(removed)
-        x, y = (100 * np.asarray(values)[order] for values in (removed, accuracy))
-        ax.plot(x, y, label=name, markersize=4, **style)
+    _accuracies({name: (100 * np.asarray(x), y) for name, (x, y) in curves.items()}, ax)
     ax.set(xlim=(-2, 102), ylim=(0, 100), xlabel="spikes removed (%)", ylabel="accuracy (%)")
     ax.legend(frameon=False, loc="lower left")
     return ax
@@ -231,10 +228,7 @@ def accuracy_against_spikes(
         Where to draw; by default on new axes.
     """
     ax = ax or _new_axes()
-    for (name, (spikes, accuracy)), style in zip(curves.items(), _styles(), strict=False):
-        order = np.argsort(spikes)
-        x, y = np.asarray(spikes)[order], 100 * np.asarray(accuracy)[order]
-        ax.plot(x, y, label=name, markersize=4, **style)
+    _accuracies(curves, ax)
     ax.set(xscale="log", xlabel="spikes of an inference", ylabel="accuracy (%)")
     ax.legend(frameon=False)
     return ax
@@ -276,9 +270,7 @@ def accuracy_over_cycles(curves: Mapping[str, ArrayLike], ax: Axes | None = None
         Where to draw; by default on new axes.
     """
     ax = ax or _new_axes()
-    for (name, accuracy), style in zip(curves.items(), _styles(), strict=False):
-        values = 100 * np.asarray(accuracy)
-        ax.plot(np.arange(1, len(values) + 1), values, label=name, markersize=4, **style)
+    _accuracies({name: (np.arange(1, len(y) + 1), y) for name, y in curves.items()}, ax)
     ax.set(ylim=(0, 100), xlabel="cycle", ylabel="accuracy (%)")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(frameon=False, loc="lower right")
@@ -398,6 +390,14 @@ def adaptive_neuron(
     ax.set(xlim=(0, times[-1]), xlabel="time (s)", ylabel="state (no unit)")
     ax.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     return ax
+
+
+def _accuracies(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], ax: Axes) -> None:
+    """Draw named accuracies in percent, each in order of what it is drawn against."""
+    for (name, (x, accuracy)), style in zip(curves.items(), _styles(), strict=False):
+        order = np.argsort(x)
+        values = np.asarray(x)[order], 100 * np.asarray(accuracy)[order]
+        ax.plot(*values, label=name, markersize=4, **style)
 
 
 def _new_axes(size: tuple[float, float] = (6.4, 4.0)) -> Axes:

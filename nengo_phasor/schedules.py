@@ -36,7 +36,7 @@ class Schedule(FrozenObject):
 
     def __init__(self, sigma_0: float, n_epochs: int):
         super().__init__()
-        if sigma_0 != sigma_0 or sigma_0 == float("inf"):
+        if sigma_0 == float("inf"):
             raise ValidationError(f"must be finite, got {sigma_0}", attr="sigma_0", obj=self)
         self.sigma_0 = sigma_0
         self.n_epochs = n_epochs

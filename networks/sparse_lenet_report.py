@@ -24,11 +24,10 @@ CAPTIONS = {
 }
 
 
-LOOKS = tuple(
-    {"color": color, "marker": marker}
-    for color, marker in zip(
-        ("black", "#0072b2", "#d55e00", "#56b4e9", "0.5", "#e69f00"), "os^DvP", strict=True
-    )
+LOOKS = (
+    *({key: style[key] for key in ("color", "marker")} for style in plots.STYLES),
+    {"color": "0.5", "marker": "v"},
+    {"color": "#e69f00", "marker": "P"},
 )
 """Of the losses in turn: told apart by their markers, without colour, too."""
 

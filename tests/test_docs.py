@@ -101,7 +101,6 @@ def test_help_page_has_every_command():
         assert f"$ nengo-phasor {command} --help" in text
 
 
-@pytest.mark.slow
 def test_build_has_no_warnings(tmp_path):
     for needed in ("sphinx", "furo", "myst_nb", "numpydoc", "nengo_dl", "nengo_loihi"):
         if importlib.util.find_spec(needed) is None:

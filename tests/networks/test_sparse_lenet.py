@@ -328,7 +328,6 @@ def test_train_command(data, tmp_path):
     assert "is of a run with other settings" in other.output
 
 
-@pytest.mark.skipif(not sparse_lenet.PARAMS.exists(), reason="no committed weights")
 def test_gui_model():
     """Its first image is of the first class."""
     model = runpy.run_path(str(NETWORKS / "sparse_lenet.py"), run_name="gui")["model"]
