@@ -199,8 +199,8 @@ def experiment(
 ) -> dict[str, Any]:
     """Search among runs, the first of which is the baseline; return the figures.
 
-    They are of the first seed; with the others, baseline and best are repeated. ``images`` of the
-    test set are shown, all if it is None.
+    They are of the first seed; with the others, the search is repeated for the best schedule.
+    ``images`` of the test set are shown, all if it is None.
     """
     first = runs[0]
     parts = load(first.data, data, first.images)
@@ -219,12 +219,12 @@ def experiment(
         name: min(set(some) - {BASELINE}, key=lambda key: some[key]["spikes"])
         for name, some in picked.items()
     }
-    repeated = [first, *(picked[name][best[name]]["run"] for name in TABLES)]
-    do([replace(run, seed=seed) for seed in seeds[1:] for run in dict.fromkeys(repeated)])
+    repeated = [run for run in runs if name_of(run) in {BASELINE, *best.values()}]
+    do([replace(run, seed=seed) for seed in seeds[1:] for run in repeated])
 
     def pair(name, seed):
-        runs = (replace(run, seed=seed) for run in (first, picked[name][best[name]]["run"]))
-        return table(points({run: histories[run] for run in runs}), TABLES[name], parts, folder)
+        tried = [replace(run, seed=seed) for run in runs if name_of(run) in (BASELINE, best[name])]
+        return table(points({run: histories[run] for run in tried}), TABLES[name], parts, folder)
 
     return {
         "tables": {name: table(found, TABLES[name], parts, folder) for name in TABLES},
@@ -299,7 +299,7 @@ def options(command):
         click.option("--data", type=click.Path(), help="Folder with the data set."),
         click.option(
             "--images",
-            default=12_000,
+            default=5_000,
             type=click.IntRange(100),
             show_default=True,
             help="Training images used.",
@@ -307,7 +307,14 @@ def options(command):
         click.option(
             "--steps", default=16, type=COUNT, show_default=True, help="Time steps an image."
         ),
-        click.option("--epochs", default=12, type=COUNT, show_default=True, help="Of a run."),
+        click.option(
+            "--rate",
+            default=Run.rate,
+            type=click.FloatRange(0, 1, min_open=True),
+            show_default=True,
+            help="Spikes of a neuron in a step when training starts.",
+        ),
+        click.option("--epochs", default=24, type=COUNT, show_default=True, help="Of a run."),
         click.option("--runs", default="runs/sparse_lenet", type=Path, show_default=True),
         click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
     ):
@@ -321,9 +328,9 @@ def options(command):
 @click.option("--sigma", "sigma_0", default=0.0, show_default=True, help="sigma_0")
 @click.option("--seed", default=0, type=SEED, show_default=True)
 @options
-def train_one(name, schedule, sigma_0, seed, data, images, steps, epochs, runs, resume):
+def train_one(name, schedule, sigma_0, seed, data, images, steps, rate, epochs, runs, resume):
     """Train one network; print its accuracy and spikes on validation images after each epoch."""
-    run = Run(name, images, steps, epochs, schedule, sigma_0, seed)
+    run = Run(name, images, steps, epochs, schedule, sigma_0, seed, rate)
     open_run(runs / run.name, asdict(run), resume)
     for k, epoch in enumerate(train(run, load(name, data, images), runs / run.name)):
         click.echo(f"{k + 1:3d}  {epoch['accuracy']:.2%}  {epoch['spikes']:9.1f} spikes")
@@ -364,6 +371,7 @@ def make_results(
     data,
     images,
     steps,
+    rate,
     epochs,
     runs,
     resume,
@@ -374,7 +382,7 @@ def make_results(
     factors = [float(factor) for factor in factors.split(",")]
     found, made = {}, []
     grids = {
-        name: grid(Run(name, images, steps, epochs, seed=seeds[0]), schedules, factors)
+        name: grid(Run(name, images, steps, epochs, seed=seeds[0], rate=rate), schedules, factors)
         for name in names
     }
     for name, tried in grids.items():
@@ -385,6 +393,7 @@ def make_results(
         "training_images": images,
         "validation": "a fifth of them",
         "steps": steps,
+        "spikes_a_step_at_start": rate,
         "epochs": epochs,
         "batch_size": tried[0].batch_size,
         "learning_rate": tried[0].learning_rate,

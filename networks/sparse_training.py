@@ -35,8 +35,8 @@ HISTORY = "history.json"
 BIAS = 1.0
 """Every neuron's current besides its inputs: what takes it just to the threshold."""
 
-RATE = 0.2
-"""The mean spikes of a neuron in a step that training starts with, in every layer."""
+AVERAGED = 0.99
+"""Weights in use are a running average of those trained: the part that a step keeps of it."""
 
 MATCHED = 200
 """The number of training images that this is measured with."""
@@ -48,7 +48,8 @@ class Run:
 
     ``images`` of the training set are used, a fifth of them for validation. An image is shown for
     ``steps`` time steps. ``schedule`` is a name in `SCHEDULES`, ``sigma_0`` its scale, for a spike
-    of an image.
+    of an image. ``rate`` is the mean number of spikes of a neuron in a step that training starts
+    with, in every layer.
     """
 
     data: str
@@ -58,8 +59,9 @@ class Run:
     schedule: str = "constant"
     sigma_0: float = 0.0
     seed: int = 0
+    rate: float = 0.2
     batch_size: int = 50
-    learning_rate: float = 5e-3
+    learning_rate: float = 2e-3
 
     @property
     def name(self) -> str:
@@ -133,7 +135,7 @@ def initial_weights(shape: tuple[int, int, int], seed: int) -> dict[str, np.ndar
 
 
 def rate_matched(
-    weights: dict[str, np.ndarray], images: np.ndarray, steps: int, rate: float = RATE
+    weights: dict[str, np.ndarray], images: np.ndarray, steps: int, rate: float
 ) -> dict[str, np.ndarray]:
     """Return the weights, scaled layer by layer until neurons fire at a rate.
 
@@ -276,7 +278,7 @@ def compiled(run: Run, net: nengo.Network):
     sim = nengo_dl.Simulator(
         net, dt=DT, minibatch_size=run.batch_size, seed=run.seed, progress_bar=False
     )
-    optimizer = tf.keras.optimizers.Adam(run.learning_rate)
+    optimizer = tf.keras.optimizers.Adam(run.learning_rate, use_ema=True, ema_momentum=AVERAGED)
     sim.compile(
         optimizer,
         loss={net.logits: crossentropy, **costs},
@@ -302,7 +304,7 @@ def train(run: Run, parts: Parts, folder: Path) -> Iterator[dict]:
     schedule = SCHEDULES[run.schedule](run.sigma_0, run.epochs)
     checkpoint, history = folder / "checkpoint.npz", []
     if not checkpoint.exists():
-        start = rate_matched(start, parts.x_train[:MATCHED], run.steps)
+        start = rate_matched(start, parts.x_train[:MATCHED], run.steps, run.rate)
     net = lenet(shape, start)
     simulator, costs = compiled(run, net)
     with simulator as sim:

@@ -64,7 +64,7 @@ def parts():
 def weights(parts):
     """Weights with which all layers fire."""
     start = sparse_training.initial_weights(SHAPE, 0)
-    return sparse_training.rate_matched(start, parts.x_train[:20], 10)
+    return sparse_training.rate_matched(start, parts.x_train[:20], 10, 0.2)
 
 
 # --- the data -------------------------------------------------------------------------------------
