@@ -397,6 +397,7 @@ def make_results(
         "epochs": epochs,
         "batch_size": tried[0].batch_size,
         "learning_rate": tried[0].learning_rate,
+        "averaging": tried[0].averaging,
         "sigma_0": {
             name: [(run.schedule, run.sigma_0) for run in grids[name][1:]] for name in names
         },

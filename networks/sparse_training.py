@@ -35,11 +35,8 @@ HISTORY = "history.json"
 BIAS = 1.0
 """Every neuron's current besides its inputs: what takes it just to the threshold."""
 
-AVERAGED = 0.99
-"""Weights in use are a running average of those trained: the part that a step keeps of it."""
-
 MATCHED = 200
-"""The number of training images that this is measured with."""
+"""The number of training images that `rate_matched` measures with."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,8 @@ class Run:
     ``images`` of the training set are used, a fifth of them for validation. An image is shown for
     ``steps`` time steps. ``schedule`` is a name in `SCHEDULES`, ``sigma_0`` its scale, for a spike
     of an image. ``rate`` is the mean number of spikes of a neuron in a step that training starts
-    with, in every layer.
+    with, in every layer. Weights are a running average of those that Adam passes through, which
+    keeps ``averaging`` of itself in a step.
     """
 
     data: str
@@ -62,6 +60,7 @@ class Run:
     rate: float = 0.2
     batch_size: int = 50
     learning_rate: float = 2e-3
+    averaging: float = 0.99
 
     @property
     def name(self) -> str:
@@ -278,7 +277,9 @@ def compiled(run: Run, net: nengo.Network):
     sim = nengo_dl.Simulator(
         net, dt=DT, minibatch_size=run.batch_size, seed=run.seed, progress_bar=False
     )
-    optimizer = tf.keras.optimizers.Adam(run.learning_rate, use_ema=True, ema_momentum=AVERAGED)
+    optimizer = tf.keras.optimizers.Adam(
+        run.learning_rate, use_ema=True, ema_momentum=run.averaging
+    )
     sim.compile(
         optimizer,
         loss={net.logits: crossentropy, **costs},

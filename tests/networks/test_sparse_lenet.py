@@ -157,7 +157,12 @@ def test_measure(parts, weights):
 
 
 def training(sigma_0=0.0, schedule="linear", epochs=3):
-    return Run("rows", 260, 5, epochs, schedule, sigma_0, batch_size=20, learning_rate=5e-3)
+    return Run(
+        *("rows", 260, 5, epochs, schedule, sigma_0),
+        batch_size=20,
+        learning_rate=5e-3,
+        averaging=0.5,
+    )
 
 
 def test_training_learns_and_spikes_that_cost_are_fewer(parts, tmp_path):
