@@ -46,21 +46,21 @@ from nengo_phasor.commands import COUNT, SEED, Commands, Seeds
 SETS = ("cifar10", "fashion_mnist")
 SIGMAS = {
     "cifar10": {
-        "constant": (2.5e-4,),
-        "linear": (6e-4,),
-        "quadratic": (5e-5,),
-        "alternating": (6e-4, 1.5e-3),
-        "alternating linear": (1e-3,),
+        "constant": (8e-4,),
+        "linear": (1.6e-3,),
+        "quadratic": (8e-5,),
+        "alternating": (1e-3, 1.6e-3),
+        "alternating linear": (2e-3,),
     },
     "fashion_mnist": {
-        "constant": (3e-4, 3.6e-4, 4.5e-4),
-        "linear": (6e-4,),
+        "constant": (4e-4,),
+        "linear": (8e-4,),
         "quadratic": (5e-5,),
-        "alternating": (1e-3,),
+        "alternating": (6e-4, 1.6e-3),
         "alternating linear": (1e-3,),
     },
 }
-"""Of each data set and schedule, the sigma_0 that are tried. CIFAR-10's are from single runs."""
+"""Of each data set and schedule, the sigma_0 that are tried."""
 
 TABLES = {"table 1": 0.0, "table 2": 0.01}
 """By how much the validation accuracy may be lower than the baseline's, in the paper's tables."""
