@@ -248,6 +248,21 @@ def test_what_is_chosen():
     }
 
 
+def test_what_is_accurate_enough(monkeypatch):
+    """A point less than the best baseline, though a baseline with fewer spikes is in the table."""
+
+    def tested(point, *_):
+        return {"validation_accuracy": point["accuracy"], **point}
+
+    monkeypatch.setattr(sparse_lenet, "tested", tested)
+    found = [point(0.70, 900), point(0.69, 500), point(0.685, 100, 1.0, "linear")]
+    rows = sparse_lenet.table(found, 0.0101, None, None)
+    assert rows["baseline"]["spikes"] == 500
+    assert rows["linear"]["fewer_spikes"] == pytest.approx(0.8)
+    assert rows["baseline"]["accurate_enough"]
+    assert not rows["linear"]["accurate_enough"]
+
+
 def test_grid(monkeypatch):
     base = Run("fashion_mnist", 1, 1, 9, seed=3)
     monkeypatch.setitem(
