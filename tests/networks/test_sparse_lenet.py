@@ -246,6 +246,8 @@ def test_what_is_chosen():
         "linear": 100,
         "quadratic": 80,
     }
+    assert sparse_lenet.best_loss(loose, 0.69) == "linear"
+    assert sparse_lenet.best_loss(loose, 0.9) == "quadratic"
 
 
 def test_what_is_accurate_enough(monkeypatch):
