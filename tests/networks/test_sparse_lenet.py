@@ -246,8 +246,8 @@ def test_what_is_chosen():
         "linear": 100,
         "quadratic": 80,
     }
-    assert sparse_lenet.best_loss(loose, 0.69) == "linear"
-    assert sparse_lenet.best_loss(loose, 0.9) == "quadratic"
+    assert sparse_lenet.best_loss(found, 0.0101) == "linear"
+    assert sparse_lenet.best_loss([*found, point(0.9, 999)], 0.0) == "quadratic"
 
 
 def test_what_is_accurate_enough(monkeypatch):
