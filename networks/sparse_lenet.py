@@ -47,23 +47,26 @@ SETS = ("cifar10", "fashion_mnist")
 SIGMAS = {
     "cifar10": {
         "constant": (8e-4,),
-        "linear": (1.6e-3,),
-        "quadratic": (8e-5,),
-        "alternating": (1.6e-3,),
-        "alternating linear": (2e-3,),
+        "linear": (1.4e-3,),
+        "quadratic": (5e-5,),
+        "alternating": (1.3e-3,),
+        "alternating linear": (1.7e-3,),
     },
     "fashion_mnist": {
         "constant": (4e-4,),
-        "linear": (8e-4,),
-        "quadratic": (5e-5,),
-        "alternating": (6e-4, 1.6e-3),
-        "alternating linear": (1e-3,),
+        "linear": (6e-4,),
+        "quadratic": (3e-5,),
+        "alternating": (5e-4,),
+        "alternating linear": (8e-4,),
     },
 }
 """Of each data set and schedule, the sigma_0 that are tried."""
 
-TABLES = {"table 1": 0.0, "table 2": 0.01}
-"""By how much the validation accuracy may be lower than the baseline's, in the paper's tables."""
+TABLES = {"table 1": 0.0, "table 2": 0.0099}
+"""By how much the validation accuracy may be lower than the baseline's, in the paper's tables.
+
+The second is less than a point whatever the number of images, with room for rounding.
+"""
 
 PROMISED = {
     "table 1": ("no validation accuracy lost", ">= 0.70", "70.1 %, Table 1"),
@@ -214,37 +217,40 @@ def grid(base: Run, schedules: Sequence[str], factors: Sequence[float]) -> list[
 def experiment(
     runs: Sequence[Run], seeds: Sequence[int], folder: Path, data, images, address, workers, resume
 ) -> dict[str, Any]:
-    """Search among runs, the first of which is the baseline; return the figures.
+    """Search among runs, the first of which is the baseline, with each seed; return the figures.
 
-    They are of the first seed; with the others, the search is repeated for the best schedule.
-    ``images`` of the test set are shown, all if it is None.
+    Each seed's search is whole: schedule, sigma_0 and epoch are chosen on validation images by what
+    that seed has found. ``images`` of the test set are shown, all if it is None.
     """
     first = runs[0]
     parts = load(first.data, data, first.images)
     parts = parts._replace(x_test=parts.x_test[:images], y_test=parts.y_test[:images])
-    histories: dict[Run, list[dict]] = {}
-
-    def do(wanted):
-        for run in wanted:
-            open_run(folder / run.name, asdict(run), resume)
-        histories.update(search(wanted, folder, data, address, workers))
-
-    do(runs)
-    found = points(histories)
-    best = {name: best_loss(found, allowance) for name, allowance in TABLES.items()}
-    repeated = [run for run in runs if name_of(run) in {BASELINE, *best.values()}]
-    do([replace(run, seed=seed) for seed in seeds[1:] for run in repeated])
-
-    def pair(name, seed):
-        tried = [replace(run, seed=seed) for run in runs if name_of(run) in (BASELINE, best[name])]
-        return table(points({run: histories[run] for run in tried}), TABLES[name], parts, folder)
-
+    tried = {seed: [replace(run, seed=seed) for run in runs] for seed in seeds}
+    wanted = [run for same_seed in tried.values() for run in same_seed]
+    for run in wanted:
+        open_run(folder / run.name, asdict(run), resume)
+    histories = search(wanted, folder, data, address, workers)
+    found = {
+        seed: points({run: histories[run] for run in same_seed})
+        for seed, same_seed in tried.items()
+    }
+    rows = [(name, seed) for name in TABLES for seed in seeds]
+    tables: dict[str, list] = {name: [] for name in TABLES}
+    for name, seed in tqdm(rows, desc="tables", unit="table"):
+        tables[name].append(table(found[seed], TABLES[name], parts, folder))
     return {
-        "tables": {name: table(found, TABLES[name], parts, folder) for name in TABLES},
-        "best": best,
-        "seeds": {name: [pair(name, seed) for seed in seeds] for name in TABLES},
+        "tables": tables,
+        "best": {
+            name: [best_loss(found[seed], allowance) for seed in seeds]
+            for name, allowance in TABLES.items()
+        },
         "histories": {
-            run.name: {"loss": name_of(run), "sigma_0": run.sigma_0, "epochs": history}
+            run.name: {
+                "loss": name_of(run),
+                "sigma_0": run.sigma_0,
+                "seed": run.seed,
+                "epochs": history,
+            }
             for run, history in histories.items()
         },
         "test_images": len(parts.x_test),
@@ -252,20 +258,19 @@ def experiment(
 
 
 def claims(found: Mapping[str, Any], title: str) -> list[results.Claim]:
-    """Return what was promised of one data set: of the first seed, and means over the seeds.
+    """Return what was promised of one data set: of each seed's best schedule, in the mean.
 
     A run that is not accurate enough has saved nothing.
     """
     made = []
     for name, (words, bound, paper) in PROMISED.items():
-        best = found["best"][name]
-        rows = [table[best] for table in found["seeds"][name]]
-        fewer = [row["fewer_spikes"] * row["accurate_enough"] for row in rows]
-        what = f"{title}: part of the spikes saved on the test set, {words}, {best} schedule"
-        made += [
-            results.Claim(f"{what}, seed searched with", float(fewer[0]), "", bound, paper),
-            results.Claim(f"{what}, mean of seeds", float(np.mean(fewer)), "", bound, paper),
+        rows = [
+            table[best]
+            for table, best in zip(found["tables"][name], found["best"][name], strict=True)
         ]
+        saved = [row["fewer_spikes"] * row["accurate_enough"] for row in rows]
+        what = f"{title}: part of the spikes saved on the test set, {words}, mean of seeds"
+        made.append(results.Claim(what, float(np.mean(saved)), "", bound, paper))
     return made
 
 
@@ -320,7 +325,7 @@ def options(command):
         click.option(
             "--steps", default=16, type=COUNT, show_default=True, help="Time steps an image."
         ),
-        click.option("--epochs", default=24, type=COUNT, show_default=True, help="Of a run."),
+        click.option("--epochs", default=32, type=COUNT, show_default=True, help="Of a run."),
         click.option("--runs", default="runs/sparse_lenet", type=Path, show_default=True),
         click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
     ):
@@ -347,7 +352,11 @@ def train_one(name, schedule, sigma_0, seed, data, images, steps, epochs, runs, 
     "--set", "names", multiple=True, default=SETS, type=click.Choice(SETS), show_default=True
 )
 @click.option(
-    "--seeds", default="0,1,2", type=Seeds(), show_default=True, help="The first is searched with."
+    "--seeds",
+    default="0,1,2",
+    type=Seeds(),
+    show_default=True,
+    help="The search is repeated with each.",
 )
 @click.option(
     "--schedule",
@@ -396,7 +405,7 @@ def make_results(
         click.echo(f"Look at {report.write(found[name], name, runs / f'{name}-report')}")
     settings = {
         "training_images": images,
-        "validation": "a fifth of them",
+        "validation": "a fifth of them, and as many others as the rest",
         "steps": steps,
         "spikes_a_step_at_start": tried[0].rate,
         "epochs": epochs,
