@@ -15,7 +15,7 @@ TITLE = "Training that pays for spikes: {name}"
 
 STORY = """A spiking LeNet was trained for accuracy alone, and with the number of its spikes in the
 loss, which five schedules weight in their ways. Most spikes turn out not to be needed. Numbers are
-of the test set, means over the seeds; epoch and weight were chosen on validation images."""
+of the test set, means over the seeds that a loss was tried with; epoch and weight were chosen on validation images."""
 
 CAPTIONS = {
     "pareto.png": "Accuracy on validation against spikes: every epoch of every run, but for those "
@@ -48,7 +48,8 @@ def pareto(found: Mapping[str, Any], figure: Figure) -> None:
         epochs = [epoch for run in runs for epoch in run["epochs"]]
         x, y = ([epoch[key] for epoch in epochs] for key in ("spikes", "accuracy"))
         ax.scatter(x, y, s=14, **look, label=name)
-        rings = [rows[name] for tables in found["tables"].values() for rows in tables]
+        tables = [rows for seeds in found["tables"].values() for rows in seeds]
+        rings = [rows[name] for rows in tables if name in rows]
         x, y = ([row[f"validation_{key}"] for row in rings] for key in ("spikes", "accuracy"))
         marker, color = look["marker"], look["color"]
         ax.scatter(x, y, s=80, facecolors="none", edgecolors=color, marker=marker)
@@ -108,7 +109,9 @@ def write(found: Mapping[str, Any], name: str, folder: Path) -> Path:
         draw(found, figure)
         figure.savefig(folder / file, dpi=120)
     numbers = {
-        f"{name}, {loss}: {words}": float(np.mean([rows[loss][key] for rows in tables]))
+        f"{name}, {loss}: {words}": float(
+            np.mean([rows[loss][key] for rows in tables if loss in rows])
+        )
         for name, tables in found["tables"].items()
         for loss in tables[0]
         for words, key in (("test accuracy", "accuracy"), ("spikes saved", "fewer_spikes"))

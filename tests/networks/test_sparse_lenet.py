@@ -301,7 +301,7 @@ def test_a_killed_search_loses_no_finished_run(data, tmp_path):
     output, runs = tmp_path / "out.json", tmp_path / "runs"
     arguments = [
         *("results", "--set", "fashion_mnist", "--data", data, "--images", 100, "--epochs", 1),
-        *("--steps", 2, "--schedule", "linear", "--factors", 1, "--seeds", "0,1", "--resume"),
+        *("--steps", 2, "--schedule", "linear", "--repeat", "linear", "--seeds", "0,1", "--resume"),
         *("--runs", runs, "--output", output, "--workers", 1, "--test-images", 20),
     ]
     arguments = [str(argument) for argument in arguments]
