@@ -15,7 +15,8 @@ TITLE = "Training that pays for spikes: {name}"
 
 STORY = """A spiking LeNet was trained for accuracy alone, and with the number of its spikes in the
 loss, which five schedules weight in their ways. Most spikes turn out not to be needed. Numbers are
-of the test set, means over the seeds that a loss was tried with; epoch and weight were chosen on validation images."""
+of the test set, means over the seeds that a loss was tried with; epoch and weight were chosen on
+validation images."""
 
 CAPTIONS = {
     "pareto.png": "Accuracy on validation against spikes: every epoch of every run, but for those "
