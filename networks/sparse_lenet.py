@@ -47,9 +47,9 @@ SETS = ("cifar10", "fashion_mnist")
 SIGMAS = {
     "cifar10": {
         "constant": (8e-4,),
-        "linear": (1.6e-3,),
+        "linear": (1.2e-3,),
         "quadratic": (8e-5,),
-        "alternating": (1e-3, 1.6e-3),
+        "alternating": (1.6e-3,),
         "alternating linear": (2e-3,),
     },
     "fashion_mnist": {
@@ -63,7 +63,7 @@ SIGMAS = {
 """Of each data set and schedule, the sigma_0 that are tried."""
 
 REPEATED = {
-    "cifar10": ("constant", "alternating", "alternating linear"),
+    "cifar10": ("constant", "linear", "alternating", "alternating linear"),
     "fashion_mnist": ("constant", "linear", "quadratic"),
 }
 """The schedules that are searched with every seed; the others, with the first one only."""
