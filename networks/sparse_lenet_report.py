@@ -90,8 +90,8 @@ def loss(found: Mapping[str, Any], figure: Figure) -> None:
 
 def _shown(found):
     """Return the histories of the first seed's baseline and best run, by what they are."""
-    best = found["best"]["table 1"][0]
-    row = found["tables"]["table 1"][0][best]
+    best = found["best"]["table 2"][0]
+    row = found["tables"]["table 2"][0][best]
     runs = by_loss(found["histories"])
     chosen = next(
         run for run in runs[best] if (run["sigma_0"], run["seed"]) == (row["sigma_0"], row["seed"])
