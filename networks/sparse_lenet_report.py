@@ -110,10 +110,10 @@ def write(found: Mapping[str, Any], name: str, folder: Path) -> Path:
         draw(found, figure)
         figure.savefig(folder / file, dpi=120)
     numbers = {
-        f"{name}, {loss}: {words}": float(
+        f"{which}, {loss}: {words}": float(
             np.mean([rows[loss][key] for rows in tables if loss in rows])
         )
-        for name, tables in found["tables"].items()
+        for which, tables in found["tables"].items()
         for loss in tables[0]
         for words, key in (("test accuracy", "accuracy"), ("spikes saved", "fewer_spikes"))
     }
