@@ -251,9 +251,9 @@ def experiment(
         seed: points({run: histories[run] for run in same_seed})
         for seed, same_seed in tried.items()
     }
-    rows = [(name, seed) for name in TABLES for seed in seeds]
     tables: dict[str, list] = {name: [] for name in TABLES}
-    for name, seed in tqdm(rows, desc="tables", unit="table"):
+    pairs = [(name, seed) for name in TABLES for seed in seeds]
+    for name, seed in tqdm(pairs, desc="tables", unit="table"):
         tables[name].append(table(found[seed], TABLES[name], parts, folder))
     return {
         "tables": tables,
@@ -274,20 +274,34 @@ def experiment(
     }
 
 
-def claims(found: Mapping[str, Any], title: str) -> list[results.Claim]:
-    """Return what was promised of one data set: of each seed's best schedule, in the mean.
+def saved(row: Mapping[str, Any]) -> float:
+    """Return the part of the spikes that a row saves: nothing if it is not accurate enough."""
+    return row["fewer_spikes"] * row["accurate_enough"]
 
-    A run that is not accurate enough has saved nothing.
+
+def claims(found: Mapping[str, Any], title: str) -> list[results.Claim]:
+    """Return what was promised of one data set, in the mean of the seeds.
+
+    First of each seed's best schedule, then of the one that is best for all of them.
     """
     made = []
     for name, (words, bound, paper) in PROMISED.items():
-        rows = [
-            table[best]
-            for table, best in zip(found["tables"][name], found["best"][name], strict=True)
-        ]
-        saved = [row["fewer_spikes"] * row["accurate_enough"] for row in rows]
+        tables = found["tables"][name]
+        each = [rows[best] for rows, best in zip(tables, found["best"][name], strict=True)]
+        common = set.intersection(*(set(rows) for rows in tables)) - {BASELINE}
+        means = {loss: np.mean([saved(rows[loss]) for rows in tables]) for loss in sorted(common)}
+        best = max(means, key=means.get)
         what = f"{title}: part of the spikes saved on the test set, {words}, mean of seeds"
-        made.append(results.Claim(what, float(np.mean(saved)), "", bound, paper))
+        made += [
+            results.Claim(
+                f"{what}, each one's best schedule",
+                float(np.mean([saved(row) for row in each])),
+                "",
+                bound,
+                paper,
+            ),
+            results.Claim(f"{what}, all {best}", float(means[best]), "", bound, paper),
+        ]
     return made
 
 
@@ -373,7 +387,7 @@ def train_one(name, schedule, sigma_0, seed, data, images, steps, epochs, runs, 
     default="0,1,2",
     type=Seeds(),
     show_default=True,
-    help="The search is repeated with each.",
+    help="The first one is searched with all schedules.",
 )
 @click.option(
     "--schedule",

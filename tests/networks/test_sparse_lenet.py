@@ -274,6 +274,34 @@ def test_what_is_accurate_enough(monkeypatch):
     assert not rows["linear"]["accurate_enough"]
 
 
+def test_less_than_a_point_is_less_than_a_point():
+    """A point lost, to the image, is too much, and 49 of 5,000 images less is not."""
+    for best in (0.71, 0.81):
+        least = sparse_lenet.least_accuracy([point(best, 1)], sparse_lenet.TABLES["table 2"])
+        assert best - 0.01 < least <= best - 0.0098
+
+
+def test_claims():
+    """Seeds that are not accurate enough have saved nothing; only losses that all have compete."""
+
+    def rows(**saved):
+        losses = {
+            name: {"fewer_spikes": abs(part), "accurate_enough": part >= 0}
+            for name, part in saved.items()
+        }
+        return {"baseline": {"fewer_spikes": 0.0, "accurate_enough": True}, **losses}
+
+    tables = [rows(linear=0.6, constant=-0.9, quadratic=0.8), rows(linear=0.5, constant=0.7)]
+    found = {
+        "tables": dict.fromkeys(sparse_lenet.TABLES, tables),
+        "best": {name: ["quadratic", "constant"] for name in sparse_lenet.TABLES},
+    }
+    each, alike, *_ = sparse_lenet.claims(found, "rows")
+    assert each.value == pytest.approx(0.75)
+    assert alike.value == pytest.approx(0.55)
+    assert alike.name.endswith("all linear")
+
+
 def test_grid(monkeypatch):
     base = Run("fashion_mnist", 1, 1, 9, seed=3)
     monkeypatch.setitem(
