@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import nengo
 import numpy as np
+from numpy.typing import ArrayLike
 
 import nengo_phasor
 from nengo_phasor import datasets, layerwise, pooling, results, schedules
@@ -34,6 +35,9 @@ SCHEDULES = {
 HISTORY = "history.json"
 BIAS = 1.0
 """Every neuron's current besides its inputs: what takes it just to the threshold."""
+
+CONTRAST = 0.5
+"""The standard deviation of a map's current at the start of training; the threshold is 1."""
 
 MATCHED = 200
 """The number of training images that `rate_matched` measures with."""
@@ -59,7 +63,7 @@ class Run:
     seed: int = 0
     rate: float = 0.2
     batch_size: int = 50
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     averaging: float = 0.99
 
     @property
@@ -143,10 +147,12 @@ def initial_weights(shape: tuple[int, int, int], seed: int) -> dict[str, np.ndar
 def rate_matched(
     weights: dict[str, np.ndarray], images: np.ndarray, steps: int, rate: float
 ) -> dict[str, np.ndarray]:
-    """Return the weights, scaled layer by layer until neurons fire at a rate.
+    """Return the weights, changed layer by layer until neurons fire at a rate.
 
-    So networks of all seeds start alike: of random weights that are not scaled, some let next to no
-    spikes through four layers, and a cost of spikes from the first epoch on silences those.
+    Each map of the first convolution has a bias for that, and the rest of its weights is scaled
+    until its current has the standard deviation `CONTRAST`. So all maps start alike and in use: of
+    random biases, some leave a map silent, and a cost of spikes from the first epoch on would keep
+    it so. Weights of later layers are scaled.
 
     Parameters
     ----------
@@ -157,7 +163,7 @@ def rate_matched(
     steps : int
         For how many steps they see each.
     rate : float
-        The mean number of spikes of a layer's neuron in a step.
+        The mean number of spikes in a step of a neuron of a map, or of a later layer.
 
     Returns
     -------
@@ -165,17 +171,61 @@ def rate_matched(
         The logits' weights are scaled like those before them.
     """
     weights = dict(weights)
-    net = lenet(images.shape[1:], weights)
-    labels = np.zeros(len(images))
-    for name, probe in net.spikes.items():
-        unscaled, wanted = weights[name], rate * steps * probe.size_in
-        low, high = 0.1, 100.0
-        for _ in range(12):
-            scale = np.sqrt(low * high)
-            weights[name] = np.float32(scale) * unscaled
-            seen = measure(images.shape[1:], weights, images, labels, steps)
-            low, high = (scale, high) if seen["spikes_by_layer"][name] < wanted else (low, scale)
-    return {**weights, "logits": np.float32(scale) * weights["logits"]}
+    first, *later, logits = weights
+
+    def rates(name: str, values: np.ndarray) -> np.ndarray:
+        return map_rates({**weights, name: values.astype(np.float32)}, images, steps, name)
+
+    kernel = with_contrast(weights[first], images)
+    none = np.zeros(kernel.shape[-1])
+    bias = bisected(lambda bias: rates(first, with_bias(kernel, bias)), none - 5, none + 5, rate)
+    weights[first] = with_bias(kernel, bias).astype(np.float32)
+    for name in later:
+
+        def scaled_rate(power: float, name: str = name) -> float:
+            return rates(name, 10**power * weights[name]).mean()
+
+        scale = np.float32(10 ** bisected(scaled_rate, -1, 2, rate))
+        weights[name] = scale * weights[name]
+    return {**weights, logits: scale * weights[logits]}
+
+
+def bisected(rising: Callable, low: ArrayLike, high: ArrayLike, wanted: float) -> np.ndarray:
+    """Return where a rising function of an array has a value, element by element."""
+    for _ in range(14):
+        middle = (np.asarray(low) + high) / 2
+        less = rising(middle) < wanted
+        low, high = np.where(less, middle, low), np.where(less, high, middle)
+    return middle
+
+
+def with_contrast(kernel: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Return a convolution's weights, scaled map by map for currents that vary by `CONTRAST`.
+
+    Those of the last channel, which is 1, become 0.
+    """
+    kernel = with_bias(kernel, 0.0)
+    windows = np.lib.stride_tricks.sliding_window_view(images, kernel.shape[:2], axis=(1, 2))
+    currents = np.einsum("nyxcij,ijcm->nyxm", windows, kernel)
+    return kernel * CONTRAST / currents.std(axis=(0, 1, 2))
+
+
+def with_bias(kernel: np.ndarray, bias: ArrayLike) -> np.ndarray:
+    """Return a convolution's weights; those of the last channel, which is 1, add up to a bias."""
+    others = kernel[:, :, :-1]
+    ones = np.full_like(kernel[:, :, -1:], np.divide(bias, np.prod(kernel.shape[:2])))
+    return np.concatenate([others, ones], axis=2)
+
+
+def map_rates(
+    weights: dict[str, np.ndarray], images: np.ndarray, steps: int, name: str
+) -> np.ndarray:
+    """Return the spikes in a step of a layer's neurons, the mean of each map or dense unit."""
+    net, maps = lenet(images.shape[1:], weights), weights[name].shape[-1]
+    with layerwise.Simulator(net, dt=DT, dtype="float32") as sim:
+        currents = images.reshape(len(images), 1, -1)
+        seen = sim.predict({net.image: currents}, steps)[net.spikes[name]]
+    return np.mean(seen.reshape(-1, maps) > 0, axis=0)
 
 
 def lenet(shape: tuple[int, int, int], weights: dict[str, np.ndarray]) -> nengo.Network:

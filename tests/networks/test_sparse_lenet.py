@@ -24,7 +24,7 @@ import sparse_lenet  # noqa: E402
 import sparse_training  # noqa: E402
 from sparse_training import Parts, Run  # noqa: E402
 
-SHAPE = (16, 16, 1)
+SHAPE = (16, 16, 2)
 
 
 def write_idx(path, array):
@@ -56,7 +56,7 @@ def data(tmp_path_factory):
 @pytest.fixture
 def parts():
     x, y = rows(300, 16, 0)
-    x = (x[..., None] / 60 - 1).astype(np.float32)
+    x = sparse_training.with_ones((x[..., None] / 60 - 1).astype(np.float32))
     return Parts(x[:200], y[:200], x[200:260], y[200:260], x[260:], y[260:])
 
 
@@ -121,9 +121,26 @@ def test_all_layers_start_at_the_same_rate(parts, seed):
     seen = layerwise.Simulator(net).predict({net.image: images.reshape(40, 1, -1)}, steps)
     for name, probe in net.spikes.items():
         assert np.mean(seen[probe] > 0) == pytest.approx(rate, rel=0.1), name
-    for name, values in matched.items():
-        scale = values / start[name]
+    maps = seen[net.spikes["conv1"]].reshape(-1, 6) > 0
+    assert_allclose(maps.mean(axis=0), rate, rtol=0.1)
+    scales = {name: values / start[name] for name, values in matched.items()}
+    for scale in (*scales["conv1"][:, :, :-1].transpose(3, 0, 1, 2), *list(scales.values())[1:]):
         assert_allclose(scale, scale.flat[0], rtol=1e-5)
+    assert np.all(matched["conv1"][:, :, -1] == matched["conv1"][0, 0, -1])
+
+
+def test_maps_start_with_the_same_contrast(parts):
+    start, images = sparse_training.initial_weights(SHAPE, 0), parts.x_train[:10]
+    kernel = sparse_training.with_bias(sparse_training.with_contrast(start["conv1"], images), 0.3)
+    currents = [
+        np.tensordot(image[y : y + 5, x : x + 5], kernel, 3)
+        for image in images
+        for y in range(SHAPE[0] - 4)
+        for x in range(SHAPE[1] - 4)
+    ]
+    assert_allclose(np.std(currents, axis=0), sparse_training.CONTRAST, rtol=1e-4)
+    unbiased = sparse_training.with_bias(kernel, 0)
+    assert_allclose(np.tensordot(images[0, :5, :5], kernel - unbiased, 3), 0.3, rtol=1e-5)
 
 
 def test_same_spikes_on_all_substrates(parts, weights):
