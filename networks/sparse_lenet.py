@@ -26,6 +26,7 @@ import nengo
 import numpy as np
 from run_folder import open_run
 from sparse_training import (
+    CONTRAST,
     DT,
     SCHEDULES,
     TAU,
@@ -320,7 +321,7 @@ def gui_model() -> nengo.Network:
     net.last, net.sums = net.layers["dense2"].ensemble, net.logits.target
     net.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
     with net:
-        pixels = images[..., :-1]  # the last channel is 1
+        pixels = images[..., :-1]  # the last channel is for biases
         shape = images.shape[1:3] + (() if pixels.shape[-1] == 1 else pixels.shape[-1:])
         net.shown = displays.image(shape, pixels.min(), pixels.max(), label="what is shown")
         net.decision = displays.classes(names, 0, 10, label="class")
@@ -456,6 +457,7 @@ def make_results(
         "validation": "a fifth of them, and as many others as the rest",
         "steps": steps,
         "spikes_a_step_at_start": tried[0].rate,
+        "contrast_at_start": CONTRAST,
         "epochs": epochs,
         "batch_size": tried[0].batch_size,
         "learning_rate": tried[0].learning_rate,

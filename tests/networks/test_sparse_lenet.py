@@ -56,7 +56,7 @@ def data(tmp_path_factory):
 @pytest.fixture
 def parts():
     x, y = rows(300, 16, 0)
-    x = sparse_training.with_ones((x[..., None] / 60 - 1).astype(np.float32))
+    x = sparse_training.with_bias_channel((x[..., None] / 60 - 1).astype(np.float32))
     return Parts(x[:200], y[:200], x[200:260], y[200:260], x[260:], y[260:])
 
 
@@ -70,7 +70,7 @@ def weights(parts):
 # --- the data -------------------------------------------------------------------------------------
 
 
-def test_images_are_scaled_and_have_a_channel_of_ones(data):
+def test_images_are_scaled_and_have_a_channel_for_biases(data):
     parts = sparse_training.load("fashion_mnist", data, 100)
     assert parts.x_train.shape == (80, 28, 28, 2)
     assert parts.x_validation.shape == (100, 28, 28, 2)
@@ -79,7 +79,7 @@ def test_images_are_scaled_and_have_a_channel_of_ones(data):
     assert not trained & {image.tobytes() for image in parts.x_validation}
     assert parts.x_test.shape == (40, 28, 28, 2)
     for x in (parts.x_train, parts.x_validation, parts.x_test):
-        assert np.all(x[..., 1] == 1)
+        assert np.all(x[..., 1] == np.float32(sparse_training.BIAS_CHANNEL))
     assert parts.x_train[..., 0].mean() == pytest.approx(0, abs=1e-5)
     assert parts.x_train[..., 0].std() == pytest.approx(1, abs=1e-5)
 
