@@ -39,8 +39,8 @@ BIAS = 1.0
 BIAS_CHANNEL = 0.2
 """The value of the images' last channel, for biases.
 
-25 weights from it change their sum, under gradient descent, as fast as one weight from an input of
-1. Faster biases learn to silence whole maps before those have learned anything.
+25 weights from it change a bias, under gradient descent, as fast as one weight from an input of 1;
+under Adam, five times as fast. From ones, 25 times as fast, they learn to silence whole maps.
 """
 
 CONTRAST = 0.5
