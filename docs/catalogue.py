@@ -170,8 +170,8 @@ def substrates(cls: type) -> dict[str, str]:
     from nengo_loihi.builder import Builder as LoihiBuilder
 
     from nengo_phasor.builders import SimPhasor
-    from nengo_phasor.feedforward import ELEMENTWISE_NEURONS
-    from nengo_phasor.feedforward import SYNAPSES as LAYERWISE_SYNAPSES
+    from nengo_phasor.layerwise.feedforward import ELEMENTWISE_NEURONS
+    from nengo_phasor.layerwise.feedforward import SYNAPSES as LAYERWISE_SYNAPSES
 
     reference = "NumPy, step by step: the reference"
     if cls in SYNAPSES:

@@ -22,7 +22,8 @@ import render_results
 from catalogue import PAGES, Page, check_complete, substrates
 from matplotlib.figure import Figure
 
-from nengo_phasor import cli, compat, results
+from nengo_phasor import compat, results
+from nengo_phasor.cli import app as cli
 
 FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER.parent / "results"

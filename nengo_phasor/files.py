@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from nengo.exceptions import NengoException, ValidationError
 
+from nengo_phasor import atomic
+
 PathLike = str | os.PathLike
 
 
@@ -165,14 +167,8 @@ def save_params(path: PathLike, /, **arrays: np.ndarray) -> None:
     for name, array in arrays.items():
         if np.asarray(array).dtype.hasobject:
             raise ValidationError("holds objects; only numbers and text are saved", attr=name)
-    path = Path(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic.replacing(path) as place, open(place, "wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def load_params(path: PathLike, names: Sequence[str] = ()) -> dict[str, np.ndarray]:

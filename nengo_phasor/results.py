@@ -17,6 +17,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from nengo_phasor import atomic
+
 PACKAGES = (
     "nengo-phasor",
     "nengo",
@@ -98,12 +100,9 @@ def machine() -> dict[str, Any]:
 
 
 def write(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
-    """Write a JSON file in one piece: under a temporary name, then renamed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(temporary, path)
+    """Write a JSON file in one piece; see `.atomic`."""
+    with atomic.replacing(path) as place:
+        place.write_text(json.dumps(content, indent=1) + "\n")
 
 
 PAGE = """<!doctype html>
@@ -136,7 +135,6 @@ def write_page(
         f'<figure><img src="{name}" alt="{text}"><figcaption>{text}</figcaption></figure>'
         for name, text in captions.items()
     )
-    temporary = page.with_name(page.name + ".tmp")
-    temporary.write_text(PAGE.format(title=title, story=story, rows=rows, pictures=pictures))
-    os.replace(temporary, page)
+    with atomic.replacing(page) as place:
+        place.write_text(PAGE.format(title=title, story=story, rows=rows, pictures=pictures))
     return page

@@ -27,7 +27,7 @@ from adaptive_spiking import DT, WINDOW
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, displays, results
-from nengo_phasor.commands import Commands
+from nengo_phasor.models.shared.commands import Commands
 
 SHAPE = (32, 32, 3)
 STACKS = {
@@ -51,7 +51,7 @@ BOUNDS = {
     "firing rate": ("<= 68", "68 Hz, Table 1"),
 }
 
-PARAMS = Path(__file__).resolve().parent / "params" / "adaptive_cifar10.npz"
+PARAMS = Path(nengo_phasor.__file__).parent / "models" / "params" / "adaptive_cifar10.npz"
 """Committed weights of a narrow network."""
 
 

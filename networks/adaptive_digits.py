@@ -27,7 +27,7 @@ from adaptive_spiking import DT, WINDOW
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, displays, results
-from nengo_phasor.commands import Commands
+from nengo_phasor.models.shared.commands import Commands
 
 DATA_SETS = {"mnist": datasets.mnist, "fashion": datasets.fashion_mnist}
 CLASSES = {
@@ -38,7 +38,7 @@ VALIDATION = 1 / 6
 """The fraction of the training set that chooses the epoch: 10,000 images."""
 
 
-FOLDER = Path(__file__).resolve().parent / "params"
+FOLDER = Path(nengo_phasor.__file__).parent / "models" / "params"
 PARAMS = {name: FOLDER / f"adaptive_digits_{name}.npz" for name in DATA_SETS}
 """Committed weights of the small network."""
 
@@ -140,7 +140,8 @@ def gui_model(name: str = "mnist") -> nengo.Network:
     (in `nengo.Simulator`, once ``precision.start`` was called with it).
     """
     import adaptive_training as training
-    import gui_common as gui
+
+    from nengo_phasor.models.shared import gui
 
     small = keras_model(LAYOUTS["small"])
     images = training.load_weights(PARAMS[name], small)["images"]

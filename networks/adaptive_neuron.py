@@ -20,7 +20,7 @@ import nengo
 import numpy as np
 
 from nengo_phasor import AdaptiveSpiking, displays, dynamics, results
-from nengo_phasor.commands import Commands
+from nengo_phasor.models.shared.commands import Commands
 
 DT = 0.001
 LEVELS = (0.0, 0.6, 2.0, 0.3, 1.0)
@@ -113,7 +113,7 @@ def gui_model() -> nengo.Network:
 
     The slider acts in `nengo.Simulator`, once ``precision.start`` was called with it.
     """
-    import gui_common as gui
+    from nengo_phasor.models.shared import gui
 
     neuron = AdaptiveSpiking()
     low, high = GUI_RANGE

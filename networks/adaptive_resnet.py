@@ -22,8 +22,8 @@ import numpy as np
 from adaptive_spiking import DT, WINDOW
 
 from nengo_phasor import AdaptiveSpiking, datasets, energy, results
-from nengo_phasor.commands import COUNT, Commands
 from nengo_phasor.convert import keras_graph
+from nengo_phasor.models.shared.commands import COUNT, Commands
 
 MAPS = (64, 128, 256, 512)
 BLOCKS = 2

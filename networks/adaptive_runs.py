@@ -11,10 +11,10 @@ import adaptive_common as common
 import click
 import numpy as np
 from adaptive_spiking import Spiking
-from run_folder import open_run
 
 from nengo_phasor import convert, datasets, metrics, results
-from nengo_phasor.commands import COUNT, SEED
+from nengo_phasor.models.shared.commands import COUNT, SEED
+from nengo_phasor.models.shared.run_folder import open_run
 
 
 class Trained(NamedTuple):

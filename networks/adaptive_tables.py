@@ -18,12 +18,12 @@ import click
 import nengo
 import numpy as np
 from adaptive_spiking import DT, WINDOW, Seen, Spiking, summary
-from run_folder import open_run
 from tqdm import tqdm
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, displays, metrics, results
-from nengo_phasor.commands import COUNT, Commands, Seeds
+from nengo_phasor.models.shared.commands import COUNT, Commands, Seeds
+from nengo_phasor.models.shared.run_folder import open_run
 
 VALIDATION = 0.2
 """The fraction of the samples not held out that chooses the epoch."""
@@ -50,7 +50,9 @@ class Table:
     @property
     def params(self) -> Path:
         """Committed weights."""
-        return Path(__file__).resolve().parent / "params" / f"adaptive_{self.name}.npz"
+        return (
+            Path(nengo_phasor.__file__).parent / "models" / "params" / f"adaptive_{self.name}.npz"
+        )
 
     @property
     def classes(self) -> int:
@@ -294,7 +296,8 @@ def gui_model(table: Table, m_f: float = 0.1) -> nengo.Network:
     The samples are those that were held out when it was trained, the classes in turn.
     """
     from adaptive_training import load_weights
-    from gui_common import keep_on_host
+
+    from nengo_phasor.models.shared.gui import keep_on_host
 
     data = datasets.load(table.name)
     model = keras_model(table, data.x_train.shape[1])

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 import nengo_phasor
 from nengo_phasor import SurrogateLIF, convert, results
-from nengo_phasor.commands import COUNT, SEED, Commands
+from nengo_phasor.models.shared.commands import COUNT, SEED, Commands
 
 N_IN, N = 4, 32
 K = 100.0

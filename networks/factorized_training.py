@@ -14,11 +14,11 @@ from typing import Any
 
 import nengo
 import numpy as np
-from run_folder import open_run
 from tqdm import tqdm
 
 import nengo_phasor
 from nengo_phasor import SurrogateLIF, compat, convert, metrics, results
+from nengo_phasor.models.shared.run_folder import open_run
 
 PIXELS, CLASSES = 64, 10
 DT = 0.001

@@ -20,12 +20,12 @@ import click
 import nengo
 import numpy as np
 import phasor_training
-from run_folder import open_run
 from tqdm import tqdm
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, displays, metrics, phases, results
-from nengo_phasor.commands import COUNT, SEED, Commands, Seeds
+from nengo_phasor.models.shared.commands import COUNT, SEED, Commands, Seeds
+from nengo_phasor.models.shared.run_folder import open_run
 from nengo_phasor.networks import PhasorClassifier, RandomProjection, real_weights
 
 SIZES = (1024, 128, 10)
@@ -50,7 +50,7 @@ STRENGTHS = {
     "random": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9),
 }
 
-PARAMS = Path(__file__).resolve().parent / "params" / "local_rhythms.npz"
+PARAMS = Path(nengo_phasor.__file__).parent / "models" / "params" / "local_rhythms.npz"
 
 
 @dataclass(frozen=True)

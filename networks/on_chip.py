@@ -26,19 +26,19 @@ import nengo
 import numpy as np
 from adaptive_common import Layout, keras_model
 from adaptive_spiking import WINDOW
-from run_folder import open_run
 from tqdm import tqdm
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, dynamics, energy, layerwise, metrics, phases, results
-from nengo_phasor.commands import COUNT, SEED, Commands
+from nengo_phasor.models.shared.commands import COUNT, SEED, Commands
+from nengo_phasor.models.shared.run_folder import open_run
 
 DT = 0.001
 LAYOUT = Layout((), (128,))
 M_F = 0.1
 """The coding precision of the adaptive classifier."""
 
-PARAMS = Path(__file__).resolve().parent / "params" / "on_chip_adaptive.npz"
+PARAMS = Path(nengo_phasor.__file__).parent / "models" / "params" / "on_chip_adaptive.npz"
 REMOVED = {0.4: 4, 0.6: 1, 0.8: 4, 0.9: 4}
 """The fractions of the hidden spikes that are left out, by arc; only one of so many images is shown
 where nothing was promised."""

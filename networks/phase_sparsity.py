@@ -25,11 +25,11 @@ import nengo
 import numpy as np
 import phasor_training
 from local_rhythms import CYCLE, CYCLES, FREQUENCY, SIZES
-from run_folder import open_run
 
 import nengo_phasor
 from nengo_phasor import datasets, metrics, results, schedules
-from nengo_phasor.commands import SEED, Commands, Seeds
+from nengo_phasor.models.shared.commands import SEED, Commands, Seeds
+from nengo_phasor.models.shared.run_folder import open_run
 
 HELD_OUT = 10_000
 """Number of training images that recipes are chosen on."""
@@ -43,7 +43,7 @@ SPARSIFIERS = ("arc", "field")
 TAU = nengo_phasor.ResonateAndFire(FREQUENCY).tau * FREQUENCY
 """Of the spiking neurons, in cycles."""
 
-PARAMS = Path(__file__).resolve().parent / "params" / "phase_sparsity.npz"
+PARAMS = Path(nengo_phasor.__file__).parent / "models" / "params" / "phase_sparsity.npz"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,6 @@ from typing import Any
 import click
 import nengo
 import numpy as np
-from run_folder import open_run
 from sparse_training import (
     CONTRAST,
     DT,
@@ -41,8 +40,10 @@ from sparse_training import (
 )
 from tqdm import tqdm
 
+import nengo_phasor
 from nengo_phasor import compat, datasets, displays, results
-from nengo_phasor.commands import COUNT, SEED, Commands, Seeds
+from nengo_phasor.models.shared.commands import COUNT, SEED, Commands, Seeds
+from nengo_phasor.models.shared.run_folder import open_run
 
 SETS = ("cifar10", "fashion_mnist")
 SIGMAS = {
@@ -80,7 +81,7 @@ BASELINE = "baseline"
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 """For processes that share a machine: two of one thread do more than one of two."""
 
-PARAMS = Path(__file__).resolve().parent / "params" / "sparse_lenet.npz"
+PARAMS = Path(nengo_phasor.__file__).parent / "models" / "params" / "sparse_lenet.npz"
 
 
 # --------------------------------------------------------------------------------------- search

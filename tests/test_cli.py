@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nengo_phasor import cli, commands, compat, datasets, phases
+from nengo_phasor import compat, datasets, phases
+from nengo_phasor.cli import app as cli
+from nengo_phasor.models.shared import commands
 from nengo_phasor.networks import RandomProjection
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -178,7 +180,7 @@ def test_an_installed_package_says_that_models_are_in_the_repository(
 @pytest.mark.parametrize("to_all", [True, False], ids=["as a terminal", "only to us"])
 def test_ctrl_c_stops_the_model_and_leaves_its_state(checkout, to_all):
     code = (
-        "import pathlib, nengo_phasor.cli as cli; cli.GRACE = 0.5; "
+        "import pathlib, nengo_phasor.cli.app as cli; cli.GRACE = 0.5; "
         f"cli.CHECKOUT = pathlib.Path({str(checkout)!r}); cli.main()"
     )
 

@@ -9,11 +9,10 @@ from nengo_phasor import (
     AssumeReference,
     FieldSparsifier,
     PhaseEncoder,
-    compiled,
-    kernels,
     metrics,
     phases,
 )
+from nengo_phasor.layerwise import compiled, kernels
 from tests.registry import NEURONS, SYNAPSES, N, inputs, name
 
 DT = 0.001

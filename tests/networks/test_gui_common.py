@@ -11,7 +11,7 @@ from nengo_phasor.arousal import Arousal
 
 NETWORKS = Path(__file__).resolve().parents[2] / "networks"
 sys.path.insert(0, str(NETWORKS))
-import gui_common as gui  # noqa: E402
+from nengo_phasor.models.shared import gui  # noqa: E402
 
 DT = 0.001
 

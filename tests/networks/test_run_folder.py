@@ -6,7 +6,7 @@ import click
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "networks"))
-from run_folder import open_run
+from nengo_phasor.models.shared.run_folder import open_run
 
 
 @pytest.fixture

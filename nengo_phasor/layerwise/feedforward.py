@@ -13,7 +13,7 @@ from nengo.synapses import LinearFilter
 from nengo.transforms import NoTransform
 
 from nengo_phasor import compat
-from nengo_phasor.kernels import convolution
+from nengo_phasor.layerwise.kernels import convolution
 from nengo_phasor.neurons import NEURON_TYPES
 from nengo_phasor.synapses import SpikeSynapse
 

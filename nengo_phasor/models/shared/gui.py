@@ -13,7 +13,7 @@ from nengo.builder.neurons import SimNeurons
 from nengo_phasor import AdaptiveSpiking
 from nengo_phasor.arousal import Arousal
 
-RESULTS = Path(__file__).resolve().parents[1] / "results"
+RESULTS = Path(__file__).resolve().parents[3] / "results"
 
 
 def fitted_arousal(name: str, network: str) -> Arousal:

@@ -31,7 +31,7 @@ def convert():
 
     \b
     nengo-phasor convert adaptive digits.keras --set mnist
-    nengo-phasor convert phasor networks/params/local_rhythms.npz --sparsifier arc
+    nengo-phasor convert phasor local_rhythms.npz --sparsifier arc
 
     Says what becomes of it: how many neurons and synapses, how accurate, how many spikes; writes
     it as JSON with --output. In Python, nengo_phasor.convert gives you the network itself:
@@ -161,11 +161,11 @@ def convert_phasor(params, sparsifier, strength, cycles, name, images, data, out
     """Turn a phasor network into resonate-and-fire neurons.
 
     PARAMS is an npz file of a classifier's weights_0, bias_0, weights_1, ... and of the random
-    projection that makes phases of pixels, seed and spread, as networks/params/local_rhythms.npz
-    is. Receivers take a spike that the sparsifier left out for one at the reference.
+    projection that makes phases of pixels, seed and spread, as models/params/local_rhythms.npz
+    of the package is. Receivers take a spike that the sparsifier left out for one at the reference.
 
     \b
-    nengo-phasor convert phasor networks/params/local_rhythms.npz --sparsifier arc --strength 0.1
+    nengo-phasor convert phasor local_rhythms.npz --sparsifier arc --strength 0.1
     """
     if strength is not None and not sparsifier:
         raise click.UsageError("--strength is of no use without --sparsifier")

@@ -14,8 +14,9 @@ import numpy as np
 from nengo.exceptions import SimulationError
 from nengo.synapses import LinearFilter
 
-from nengo_phasor import compat, compiled, kernels
-from nengo_phasor.feedforward import vertex
+from nengo_phasor import compat
+from nengo_phasor.layerwise import compiled, kernels
+from nengo_phasor.layerwise.feedforward import vertex
 from nengo_phasor.pooling import MaxPool
 from nengo_phasor.synapses import PhaseEncoder
 

@@ -13,7 +13,8 @@ import nengo
 import numpy as np
 from nengo.synapses import LinearFilter
 
-from nengo_phasor import compat, compiled, dynamics, phases
+from nengo_phasor import compat, dynamics, phases
+from nengo_phasor.layerwise import compiled
 from nengo_phasor.pooling import MaxPool
 from nengo_phasor.synapses import (
     AssumeReference,

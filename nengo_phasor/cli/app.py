@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import nengo_phasor
 from nengo_phasor import compat, datasets, results
-from nengo_phasor.cli_convert import convert, echo_table
-from nengo_phasor.commands import INTERRUPTED, Commands
+from nengo_phasor.cli.convert import convert, echo_table
+from nengo_phasor.models.shared.commands import INTERRUPTED, Commands
 
 click = compat.require("click")
 

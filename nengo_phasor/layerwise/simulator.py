@@ -20,11 +20,12 @@ from nengo.exceptions import BuildError, SimulationError, ValidationError
 from nengo.rc import rc
 from nengo.synapses import LinearFilter
 
-from nengo_phasor import compat, feedforward
+from nengo_phasor import compat
 from nengo_phasor.checks import check_positive, check_positive_integer
+from nengo_phasor.layerwise import feedforward
+from nengo_phasor.layerwise.window import State, Window
 from nengo_phasor.pooling import MaxPool
 from nengo_phasor.synapses import SpikeSynapse
-from nengo_phasor.window import State, Window
 
 sparse = compat.require("scipy.sparse")
 

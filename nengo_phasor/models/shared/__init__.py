@@ -1,0 +1,1 @@
+"""What the rooms share: run folders, commands, helpers of Nengo GUI."""

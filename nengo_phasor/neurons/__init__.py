@@ -1,0 +1,16 @@
+"""Neuron types: inert, validated parameter objects, each with the one method Nengo asks for."""
+
+from nengo_phasor.neurons.adaptive import AdaptiveSpiking, AdaptiveSpikingRate
+from nengo_phasor.neurons.lif import SurrogateLIF
+from nengo_phasor.neurons.phase import PhaseCoding, Phasor, ResonateAndFire
+
+NEURON_TYPES = (ResonateAndFire, Phasor, SurrogateLIF, AdaptiveSpiking, AdaptiveSpikingRate)
+
+__all__ = [
+    "AdaptiveSpiking",
+    "AdaptiveSpikingRate",
+    "PhaseCoding",
+    "Phasor",
+    "ResonateAndFire",
+    "SurrogateLIF",
+]
