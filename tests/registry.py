@@ -1,9 +1,14 @@
-"""Every neuron type and spike synapse with a few settings: what the tests are parametrised over.
+"""Every neuron type and spike synapse, and what the tests need of it: one entry a type.
 
-A new type is tested by adding its lines here.
+A new type is tested by adding its entry to `TYPES`: the tests of all types and of agreement between
+the substrates are parametrised over its examples. Those of the emulator leave out a type whose
+entry has no ``chip``.
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import nengo
 import numpy as np
@@ -23,103 +28,205 @@ from nengo_phasor import (
     phases,
     surrogates,
 )
+from tests.bounds import adaptive_bound, resonator_bound
 
-NEURONS = (
-    ResonateAndFire(),
-    ResonateAndFire(frequency=7, tau=0.25, threshold=0.02, amplitude=2.5),
-    ResonateAndFire(250, threshold=0.5),  # 4 steps a cycle
-    ResonateAndFire(initial_state={"voltage": Uniform(-1, 1), "current": Choice([-0.3])}),
-    ResonateAndFire(surrogate=surrogates.FastSigmoid(0.5)),
-    Phasor(),
-    Phasor(floor=0.7),
-    SurrogateLIF(),
-    SurrogateLIF(reset="zero", surrogate=surrogates.Exponential(0.3)),
-    SurrogateLIF(tau_rc=None, amplitude=2.5),
-    SurrogateLIF(tau_rc=None, reset="zero", initial_state={"voltage": Uniform(-1, 1)}),
-    AdaptiveSpiking(),
-    AdaptiveSpiking(surrogate=surrogates.Arctangent()),
-    AdaptiveSpiking(m_f=0.03),
-    AdaptiveSpiking(m_f=0.45, tau_phi=None),
-    AdaptiveSpiking(m_f=0, theta_0=0.2, tau_phi=0.005, amplitude=1.5),
-    AdaptiveSpiking(0.2, theta_0=0.05, tau_gamma=0.1, tau_eta=0.03, tau_beta=0.04),
-    AdaptiveSpiking(
-        initial_state={
-            "voltage": Uniform(-1, 1),
-            "refraction": Choice([0.3]),
-            "adaptation": Uniform(0, 0.4),
-        }
-    ),
-    AdaptiveSpikingRate(),
-    AdaptiveSpikingRate(m_f=0.03, theta_0=0.1, tau_beta=0.02),
-    AdaptiveSpikingRate(m_f=0, theta_0=2.5, amplitude=1.5),
-)
+N = 6
+"""The inputs of an example, and the neurons."""
 
-SYNAPSES = (
-    ArcSparsifier(0.3),
-    ArcSparsifier(0.45, frequency=7),
-    FieldSparsifier(0.3),
-    FieldSparsifier(0.15, frequency=7),
-    RandomSparsifier(0.5),
-    RandomSparsifier(0.2, seed=1234567890),
-    AssumeReference(),
-    AssumeReference(frequency=7, amplitude=2.5),
-    PhaseEncoder(),
-    PhaseEncoder(frequency=7, amplitude=2.5),
-)
+# ------------------------------------------------------------------------- signals that drive types
+
+
+def rhythmic_spikes(obj, rng, n_steps, dt):
+    """Return spikes that are neither quite periodic nor quite regular, of the rhythm's height."""
+    return raster(obj, rng, n_steps, dt) * (getattr(obj, "amplitude", 1.0) / dt)
+
+
+def rhythmic_currents(obj, rng, n_steps, dt):
+    """Return currents with a rhythm that is not quite the neuron's."""
+    spikes = raster(obj, rng, n_steps, dt)
+    return spikes @ rng.normal(0, 0.7, (N, N)) / dt + rng.normal(0, 0.01, (n_steps, N))
+
+
+def raster(obj, rng, n_steps, dt):
+    """Return where `rhythmic_spikes` has spikes."""
+    frequency = 0.97 * getattr(obj, "frequency", 10.0)
+    n_cycles = int(np.ceil(n_steps * frequency * dt))
+    found = phases.to_raster(rng.uniform(-1, 1, (4, N)), frequency, n_cycles, dt)[:, :n_steps]
+    found = found[0] | (found[1] & (rng.rand(n_steps, 1) < 0.3))
+    return found & (rng.rand(n_steps, N) < 0.9)
+
+
+def noisy_levels(obj, rng, n_steps, dt):
+    """Return noisy currents that change their level, for neurons that integrate."""
+    levels = np.repeat(rng.normal(0.5, 1, (-(-n_steps // 60), N)), 60, axis=0)[:n_steps]
+    return levels + rng.normal(0, 0.2, (n_steps, N))
+
+
+def strong_levels(obj, rng, n_steps, dt):
+    """Return the same, strong enough for neurons with a threshold of 1, without leak or with."""
+    return (4 if obj.tau_rc else 100) * noisy_levels(obj, rng, n_steps, dt)
+
+
+def changing_phases(obj, rng, n_steps, dt):
+    """Return phases that change."""
+    return np.repeat(rng.uniform(-1, 1, (-(-n_steps // 150), N)), 150, axis=0)[:n_steps]
+
+
+# ------------------------------------------------------------------------------------------ entries
+
+
+@dataclass(frozen=True)
+class Chip:
+    """How the tests of the emulator drive a neuron type, and how far bits may move its states.
+
+    ``bound`` is one of `tests.bounds`; ``synapse`` and ``weight`` (the weights' scale) bring spikes
+    to the neurons, whose state they reach ``delay`` steps later than in Nengo.
+    """
+
+    bound: Callable
+    synapse: nengo.synapses.Synapse | None = None
+    weight: float = 1.0
+    delay: int = 0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A type: examples, the signal that makes them do things, and parameters' values it refuses.
+
+    ``needed`` are the arguments that the type can't do without.
+    """
+
+    examples: tuple
+    drive: Callable[[Any, np.random.RandomState, int, float], np.ndarray]
+    refused: dict[str, tuple]
+    needed: dict[str, Any] = field(default_factory=dict)
+    chip: Chip | None = None
+
 
 POSITIVE = (0, -1.5, math.nan, "fast", [1.0, 2.0])
 FRACTION = (-0.01, 1.01, math.nan, "most", [0.1, 0.2])
 
+SURROGATE = (1.0, surrogates.FastSigmoid)
+STATE = ({"charge": Choice([0])},)
 ADAPTIVE = {
     "m_f": (-0.01, math.nan, "strong", [0.1, 0.2]),
     **dict.fromkeys(("theta_0", "tau_gamma", "tau_eta", "tau_phi", "tau_beta"), POSITIVE),
     "amplitude": POSITIVE,
-    "initial_state": ({"charge": Choice([0])},),
-    "surrogate": (1.0, surrogates.FastSigmoid),
+    "initial_state": STATE,
+    "surrogate": SURROGATE,
 }
 
-# type: (arguments it needs, {parameter: values it refuses})
-RANGES = {
-    ResonateAndFire: (
-        {},
-        {
-            "frequency": POSITIVE,
-            "tau": POSITIVE,
-            "threshold": POSITIVE,
-            "amplitude": POSITIVE,
-            "surrogate": (1.0, surrogates.FastSigmoid),
-            "initial_state": ({"charge": Choice([0])},),
+TYPES = {
+    ResonateAndFire: Entry(
+        examples=(
+            ResonateAndFire(),
+            ResonateAndFire(frequency=7, tau=0.25, threshold=0.02, amplitude=2.5),
+            ResonateAndFire(250, threshold=0.5),  # 4 steps a cycle
+            ResonateAndFire(initial_state={"voltage": Uniform(-1, 1), "current": Choice([-0.3])}),
+            ResonateAndFire(surrogate=surrogates.FastSigmoid(0.5)),
+        ),
+        drive=rhythmic_currents,
+        refused={
+            **dict.fromkeys(("frequency", "tau", "threshold", "amplitude"), POSITIVE),
+            "surrogate": SURROGATE,
+            "initial_state": STATE,
         },
+        chip=Chip(resonator_bound, delay=1),
     ),
-    Phasor: ({}, {"floor": POSITIVE}),
-    SurrogateLIF: (
-        {},
-        {
+    Phasor: Entry(
+        examples=(Phasor(), Phasor(floor=0.7)),
+        drive=rhythmic_currents,
+        refused={"floor": POSITIVE},
+    ),
+    SurrogateLIF: Entry(
+        examples=(
+            SurrogateLIF(),
+            SurrogateLIF(reset="zero", surrogate=surrogates.Exponential(0.3)),
+            SurrogateLIF(tau_rc=None, amplitude=2.5),
+            SurrogateLIF(tau_rc=None, reset="zero", initial_state={"voltage": Uniform(-1, 1)}),
+        ),
+        drive=strong_levels,
+        refused={
             "tau_rc": POSITIVE,
             "reset": ("half", 1, None),
             "amplitude": POSITIVE,
-            "surrogate": (1.0, surrogates.FastSigmoid),
-            "initial_state": ({"charge": Choice([0])},),
+            "surrogate": SURROGATE,
+            "initial_state": STATE,
         },
     ),
-    AdaptiveSpiking: ({}, ADAPTIVE),
-    AdaptiveSpikingRate: ({}, ADAPTIVE),
-    ArcSparsifier: ({"arc": 0.5}, {"arc": FRACTION, "frequency": POSITIVE}),
-    FieldSparsifier: ({"window": 0.5}, {"window": FRACTION, "frequency": POSITIVE}),
-    RandomSparsifier: ({"probability": 0.5}, {"probability": FRACTION, "seed": (-1, 0.5, "x")}),
-    AssumeReference: ({}, {"frequency": POSITIVE, "amplitude": POSITIVE}),
-    PhaseEncoder: ({}, {"frequency": POSITIVE, "amplitude": POSITIVE}),
+    AdaptiveSpiking: Entry(
+        examples=(
+            AdaptiveSpiking(),
+            AdaptiveSpiking(surrogate=surrogates.Arctangent()),
+            AdaptiveSpiking(m_f=0.03),
+            AdaptiveSpiking(m_f=0.45, tau_phi=None),
+            AdaptiveSpiking(m_f=0, theta_0=0.2, tau_phi=0.005, amplitude=1.5),
+            AdaptiveSpiking(0.2, theta_0=0.05, tau_gamma=0.1, tau_eta=0.03, tau_beta=0.04),
+            AdaptiveSpiking(
+                initial_state={
+                    "voltage": Uniform(-1, 1),
+                    "refraction": Choice([0.3]),
+                    "adaptation": Uniform(0, 0.4),
+                }
+            ),
+        ),
+        drive=noisy_levels,
+        refused=ADAPTIVE,
+        # Nengo's lowpass filter takes the step that the chip takes
+        chip=Chip(adaptive_bound, synapse=nengo.Lowpass(0.05), weight=0.06),
+    ),
+    AdaptiveSpikingRate: Entry(
+        examples=(
+            AdaptiveSpikingRate(),
+            AdaptiveSpikingRate(m_f=0.03, theta_0=0.1, tau_beta=0.02),
+            AdaptiveSpikingRate(m_f=0, theta_0=2.5, amplitude=1.5),
+        ),
+        drive=noisy_levels,
+        refused=ADAPTIVE,
+    ),
+    ArcSparsifier: Entry(
+        examples=(ArcSparsifier(0.3), ArcSparsifier(0.45, frequency=7)),
+        drive=rhythmic_spikes,
+        refused={"arc": FRACTION, "frequency": POSITIVE},
+        needed={"arc": 0.5},
+    ),
+    FieldSparsifier: Entry(
+        examples=(FieldSparsifier(0.3), FieldSparsifier(0.15, frequency=7)),
+        drive=rhythmic_spikes,
+        refused={"window": FRACTION, "frequency": POSITIVE},
+        needed={"window": 0.5},
+    ),
+    RandomSparsifier: Entry(
+        examples=(RandomSparsifier(0.5), RandomSparsifier(0.2, seed=1234567890)),
+        drive=rhythmic_spikes,
+        refused={"probability": FRACTION, "seed": (-1, 0.5, "x")},
+        needed={"probability": 0.5},
+    ),
+    AssumeReference: Entry(
+        examples=(AssumeReference(), AssumeReference(frequency=7, amplitude=2.5)),
+        drive=rhythmic_spikes,
+        refused={"frequency": POSITIVE, "amplitude": POSITIVE},
+    ),
+    PhaseEncoder: Entry(
+        examples=(PhaseEncoder(), PhaseEncoder(frequency=7, amplitude=2.5)),
+        drive=changing_phases,
+        refused={"frequency": POSITIVE, "amplitude": POSITIVE},
+    ),
 }
 
+# ------------------------------------------------------------------------- what tests make of these
+
+NEURONS, SYNAPSES = (
+    tuple(x for cls, entry in TYPES.items() if issubclass(cls, base) for x in entry.examples)
+    for base in (nengo.neurons.NeuronType, nengo.synapses.Synapse)
+)
+
 REFUSED = [
-    (cls, needed, attr, value)
-    for cls, (needed, parameters) in RANGES.items()
-    for attr, values in parameters.items()
+    (cls, entry.needed, attr, value)
+    for cls, entry in TYPES.items()
+    for attr, values in entry.refused.items()
     for value in values
 ]
-
-N = 6
-"""The inputs of an entry, and the neurons."""
 
 
 def name(obj):
@@ -130,22 +237,8 @@ def name(obj):
 def inputs(obj, n_steps, dt=0.001, seed=0):
     """Return a signal of shape (n_steps, N) that makes the neurons or the synapse do things.
 
-    Resonators get currents with a rhythm that is not quite theirs, neurons that integrate noisy
-    currents that change their level, synapses get spikes that are neither quite periodic nor quite
-    regular, or phases that change.
+    A type without an entry is driven as what it inherits from.
     """
-    rng = np.random.RandomState(seed)
-    if isinstance(obj, (AdaptiveSpikingRate, SurrogateLIF)):
-        scale = {SurrogateLIF: 4 if getattr(obj, "tau_rc", None) else 100}.get(type(obj), 1)
-        levels = np.repeat(rng.normal(0.5, 1, (-(-n_steps // 60), N)), 60, axis=0)[:n_steps]
-        return scale * (levels + rng.normal(0, 0.2, (n_steps, N)))
-    if isinstance(obj, PhaseEncoder):
-        return np.repeat(rng.uniform(-1, 1, (-(-n_steps // 150), N)), 150, axis=0)[:n_steps]
-    frequency = 0.97 * getattr(obj, "frequency", 10.0)
-    n_cycles = int(np.ceil(n_steps * frequency * dt))
-    raster = phases.to_raster(rng.uniform(-1, 1, (4, N)), frequency, n_cycles, dt)[:, :n_steps]
-    raster = raster[0] | (raster[1] & (rng.rand(n_steps, 1) < 0.3))
-    raster &= rng.rand(n_steps, N) < 0.9
-    if isinstance(obj, nengo.neurons.NeuronType):
-        return raster @ rng.normal(0, 0.7, (N, N)) / dt + rng.normal(0, 0.01, (n_steps, N))
-    return raster * (getattr(obj, "amplitude", 1.0) / dt)
+    entry = next((TYPES[cls] for cls in type(obj).__mro__ if cls in TYPES), None)
+    drive = rhythmic_currents if entry is None else entry.drive
+    return drive(obj, np.random.RandomState(seed), n_steps, dt)

@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 
 from nengo_phasor import Phasor, ResonateAndFire, neurons, phases
 from nengo_phasor.neurons import PhaseCoding
-from tests.registry import NEURONS, RANGES, REFUSED, N, inputs, name
+from tests.registry import NEURONS, REFUSED, TYPES, N, inputs, name
 
 few = settings(deadline=None, max_examples=40)
 resonators = [neuron for neuron in NEURONS if isinstance(neuron, ResonateAndFire)]
@@ -338,7 +338,7 @@ def test_all_types_are_in_the_registry():
     assert {type(neuron) for neuron in NEURONS} == set(neurons.NEURON_TYPES)
     for cls in neurons.NEURON_TYPES:
         attrs = {p.name for p in cls()._params}
-        assert attrs == set(RANGES[cls][1]) | {"initial_state"}
+        assert attrs == set(TYPES[cls].refused) | {"initial_state"}
 
 
 @pytest.mark.parametrize(("cls", "needed", "attr", "value"), REFUSED)

@@ -19,7 +19,7 @@ from nengo_phasor import (
     phases,
     synapses,
 )
-from tests.registry import RANGES, SYNAPSES, N, inputs, name
+from tests.registry import SYNAPSES, TYPES, N, inputs, name
 
 few = settings(deadline=None, max_examples=40)
 DT = 0.001
@@ -63,10 +63,10 @@ def rhythm(frequency, n_steps=2000, n=50, centre=0.2, width=0.25, seed=0, dt=DT)
 def test_all_types_are_in_the_registry():
     assert {type(synapse) for synapse in SYNAPSES} == set(synapses.SYNAPSES)
     for cls in synapses.SYNAPSES:
-        needed, parameters = RANGES[cls]
-        own = {p.name for p in cls(**needed)._params}
+        entry = TYPES[cls]
+        own = {p.name for p in cls(**entry.needed)._params}
         inherited = {p.name for p in nengo.synapses.Synapse()._params}
-        assert own - inherited == set(parameters) - {"seed"}
+        assert own - inherited == set(entry.refused) - {"seed"}
 
 
 @all_synapses

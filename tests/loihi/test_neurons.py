@@ -15,62 +15,14 @@ nengo_loihi = pytest.importorskip("nengo_loihi")
 from nengo_phasor.loihi.builders import COMPARTMENTS  # noqa: E402
 from nengo_phasor.loihi.emulator import CompartmentState  # noqa: E402
 from nengo_phasor.loihi.latency import latencies  # noqa: E402
+from tests.bounds import resonator_bound  # noqa: E402
 from tests.loihi.common import DT, loihi, numpy, rhythmic, spiking  # noqa: E402
-from tests.registry import NEURONS, name  # noqa: E402
+from tests.registry import TYPES, N, name  # noqa: E402
 
-N, N_STEPS = 6, 1500
-ENTRIES = {name(neuron): neuron for neuron in NEURONS if type(neuron) in COMPARTMENTS}
+N_STEPS = 1500
+ON_CHIP = {cls: entry for cls, entry in TYPES.items() if entry.chip is not None}
+ENTRIES = {name(neuron): neuron for entry in ON_CHIP.values() for neuron in entry.examples}
 FLOAT = np.finfo(np.float32).eps
-
-
-# ----------------------------------------------------------- how far the formats may move states
-
-
-def resonator_bound(neuron, states, sent, weights, half, scale):
-    """Return a bound of the error of either part, (n_steps, n), from those of what it is made of.
-
-    A step multiplies the error of z by the rounded factor, and adds what the factor's rounding does
-    to z, what the weights' does to the input, and two products' of two parts.
-    """
-    c = neuron.constants(DT)
-    exact = c.cos + 1j * c.sin
-    rounded = np.round(exact * 4096) / 4096
-    z = np.vstack([np.zeros(weights.shape[0]), states["voltage"] + 1j * states["current"]])
-    z[0] = 1  # no initial state is larger
-    error = np.full(weights.shape[0], 1 / scale)
-    bound = []
-    for before, spikes in zip(z, sent, strict=False):
-        error = abs(rounded) * error + abs(rounded - exact) * abs(before)
-        error += (spikes @ half.T) + 2 * np.sqrt(2) / scale
-        bound.append(error)
-    return {"voltage": np.array(bound), "current": np.array(bound)}
-
-
-def voltage_bound(neuron, states, sent, weights, half, scale):
-    """Return a bound of the error of an adaptive neuron's activation, after its synapse's."""
-    exact = np.exp(-DT / TAU), neuron.constants(DT).keep_phi
-    rounded = np.round(np.multiply(exact, 4096)) / 4096
-    off, phi_off = np.abs(np.subtract(rounded, exact))
-    synapse = error = error_v = np.zeros(weights.shape[0])
-    before, bound = np.ones(weights.shape[0]), []
-    for voltage, spikes in zip(states["voltage"], sent, strict=True):
-        arrived = spikes @ weights.T / DT
-        error = rounded[0] * error + off * abs(synapse) + off * abs(arrived)
-        error = error + spikes @ half.T + 1 / scale
-        synapse = exact[0] * synapse + (1 - exact[0]) * arrived
-        error_v = rounded[1] * error_v + phi_off * (abs(before) + abs(synapse))
-        error_v = error_v + (1 - rounded[1]) * error + 2 / scale
-        before = voltage
-        bound.append(error_v)
-    return {"voltage": np.array(bound)}
-
-
-BOUNDS = {ResonateAndFire: resonator_bound, AdaptiveSpiking: voltage_bound}
-TAU = 0.05
-SYNAPSES = {ResonateAndFire: None, AdaptiveSpiking: nengo.Lowpass(TAU)}
-DELAYS = {ResonateAndFire: 1, AdaptiveSpiking: 1}
-"""How many steps late spikes reach the state: Nengo's lowpass filter takes that step as well."""
-WEIGHTS = {ResonateAndFire: 1.0, AdaptiveSpiking: 0.06}
 
 
 def formats(sim, ensemble):
@@ -89,6 +41,11 @@ def formats(sim, ensemble):
 # ----------------------------------------------------------------------------- every entry alone
 
 
+def test_our_neurons_on_the_chip_have_a_bound():
+    """A user's type may lack one: then it is not tested here."""
+    assert {cls for cls in COMPARTMENTS if cls in TYPES} == set(ON_CHIP)
+
+
 class Model:
     """Every entry behind spikes through weights, with probes of all its states."""
 
@@ -98,9 +55,9 @@ class Model:
             for k, (key, neuron) in enumerate(ENTRIES.items()):
                 rng = np.random.RandomState(k)
                 raster = rhythmic(rng, N_STEPS, N, getattr(neuron, "frequency", 10.0))
-                self.weights[key] = WEIGHTS[type(neuron)] * rng.normal(0.1, 0.4, (N, N))
-                synapse = SYNAPSES[type(neuron)]
-                late = shift * (DELAYS[type(neuron)] if synapse is None else 0)
+                chip = TYPES[type(neuron)].chip
+                self.weights[key] = chip.weight * rng.normal(0.1, 0.4, (N, N))
+                late = shift * chip.delay
                 self.rasters[key] = np.roll(raster, late, axis=0)
                 self.rasters[key][:late] = False
                 ensemble = nengo.Ensemble(
@@ -110,7 +67,7 @@ class Model:
                     spiking(self.rasters[key], 0.5),
                     ensemble.neurons,
                     transform=self.weights[key],
-                    synapse=synapse,
+                    synapse=chip.synapse,
                 )
                 self.ensembles[key] = ensemble
                 self.probes[key] = {
@@ -166,7 +123,8 @@ def bounds(sim, reference, model, key):
     half, scale = formats(sim, model.ensembles[key])
     sent = np.vstack([np.zeros(N), model.rasters[key][:-1]]) * 0.5  # a step later; the amplitude
     half = np.broadcast_to(half[:, None], (N, N)) / 0.5
-    return BOUNDS[type(neuron)](neuron, reference.found[key], sent, model.weights[key], half, scale)
+    chip, states = TYPES[type(neuron)].chip, reference.found[key]
+    return chip.bound(neuron, chip, states, sent, model.weights[key], half, scale)
 
 
 RESONATORS = [key for key, neuron in ENTRIES.items() if type(neuron) is ResonateAndFire]
@@ -314,6 +272,7 @@ def test_networks(key):
                 weights = np.zeros((ensemble.n_neurons, 1))
                 bound = resonator_bound(
                     ensemble.neuron_type,
+                    None,
                     {"voltage": voltage, "current": current},
                     n_spikes,
                     weights,
