@@ -10,8 +10,10 @@ from functools import reduce
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
-from nengo.params import EnumParam, ShapeParam
+from nengo.params import EnumParam
 from numpy.typing import ArrayLike, NDArray
+
+from nengo_phasor.checks import Shape
 
 
 class MaxPool(nengo.Process):
@@ -39,9 +41,9 @@ class MaxPool(nengo.Process):
         to stay in. When it is built: if the node is of another size.
     """
 
-    input_shape = ShapeParam("input_shape", length=3, low=1)
-    pool_size = ShapeParam("pool_size", length=2, low=1)
-    strides = ShapeParam("strides", length=2, low=1)
+    input_shape = Shape("input_shape", length=3, low=1)
+    pool_size = Shape("pool_size", length=2, low=1)
+    strides = Shape("strides", length=2, low=1)
     padding = EnumParam("padding", values=("valid", "same"))
 
     def __init__(

@@ -9,9 +9,9 @@ Spiking Sparsity in Spiking Neural Networks with Backpropagation, equations (4) 
 from __future__ import annotations
 
 from nengo.exceptions import ValidationError
-from nengo.params import FrozenObject, IntParam
+from nengo.params import FrozenObject
 
-from nengo_phasor.checks import Number
+from nengo_phasor.checks import Integer, Number
 
 
 class Schedule(FrozenObject):
@@ -32,12 +32,10 @@ class Schedule(FrozenObject):
     """
 
     sigma_0 = Number("sigma_0", low=0)
-    n_epochs = IntParam("n_epochs", low=1)
+    n_epochs = Integer("n_epochs", low=1)
 
     def __init__(self, sigma_0: float, n_epochs: int):
         super().__init__()
-        if sigma_0 == float("inf"):
-            raise ValidationError(f"must be finite, got {sigma_0}", attr="sigma_0", obj=self)
         self.sigma_0 = sigma_0
         self.n_epochs = n_epochs
 

@@ -103,13 +103,13 @@ class Entry:
     chip: Chip | None = None
 
 
-POSITIVE = (0, -1.5, math.nan, "fast", [1.0, 2.0])
-FRACTION = (-0.01, 1.01, math.nan, "most", [0.1, 0.2])
+POSITIVE = (0, -1.5, math.nan, math.inf, True, "fast", [1.0, 2.0])
+FRACTION = (-0.01, 1.01, math.nan, math.inf, True, "most", [0.1, 0.2])
 
 SURROGATE = (1.0, surrogates.FastSigmoid)
 STATE = ({"charge": Choice([0])},)
 ADAPTIVE = {
-    "m_f": (-0.01, math.nan, "strong", [0.1, 0.2]),
+    "m_f": (-0.01, math.nan, math.inf, True, "strong", [0.1, 0.2]),
     **dict.fromkeys(("theta_0", "tau_gamma", "tau_eta", "tau_phi", "tau_beta"), POSITIVE),
     "amplitude": POSITIVE,
     "initial_state": STATE,
