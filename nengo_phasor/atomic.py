@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+UNFINISHED = ".*-*.tmp"
+"""What is added to the name of a file that is not whole: the writer's process, and a number."""
+
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
@@ -36,7 +39,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
 def remove_stale(folder: Path, name: str = "*") -> None:
     """Remove what killed writers of a file of this name, or of any, left in a folder."""
-    for place in folder.glob(f"{name}.*-*.tmp"):
+    for place in folder.glob(name + UNFINISHED):
         pid = place.name.rsplit(".", 2)[-2].partition("-")[0]
         if pid.isdigit() and not _is_running(int(pid)):
             place.unlink(missing_ok=True)

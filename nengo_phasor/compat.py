@@ -40,6 +40,7 @@ EXTRAS = {
     "dask": "search",
     "matplotlib": "plot",
     "click": "cli",
+    "filelock": "cli",
     "tqdm": "cli",
 }
 """The extra of nengo-phasor that installs each optional module."""
