@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
 export NENGO_PHASOR_DATA ?= .data
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -10,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 help:
 	@echo "make demo           train on FashionMNIST, turn to spikes, sparsify; opens nothing, prints where"
-	@echo "make test           lint and all tests"
+	@echo "make test           lint and all tests, in WORKERS processes at a time (2)"
 	@echo "make notebooks      execute notebooks/*.ipynb again, in place"
 	@echo "make docs           build the documentation: docs/_build/html/index.html"
 	@echo "make results        make results/*.json of the papers' systems again (hours); MNIST and"
@@ -38,7 +39,7 @@ demo: data
 
 test: $(VENV)/installed lint
 	@echo "== Tests"
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 notebooks: $(VENV)/installed
 	$(BIN)/python tools/run_notebooks.py
@@ -52,6 +53,7 @@ lint: $(VENV)/installed
 	@echo "== Format and lint"
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports pyproject.toml --no-logo --no-cache
 
 format: $(VENV)/installed
 	$(BIN)/ruff format .

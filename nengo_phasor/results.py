@@ -100,7 +100,7 @@ def machine() -> dict[str, Any]:
 
 
 def write(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
-    """Write a JSON file in one piece; see `.atomic`."""
+    """Write a JSON file, which is then there whole or not at all."""
     with atomic.replacing(path) as place:
         place.write_text(json.dumps(content, indent=1) + "\n")
 

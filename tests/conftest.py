@@ -8,3 +8,12 @@ def nengo_precision():
     bits = nengo.rc.get("precision", "bits")
     yield
     nengo.rc.set("precision", "bits", bits)
+
+
+LONG = {"gui", "notebooks", "networks"}
+"""Folders whose files take minutes."""
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what is long: a process that is left with it alone keeps the others waiting."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)

@@ -1,6 +1,7 @@
-"""One server of Nengo GUI for each backend, and one browser, for all tests.
+"""A server of Nengo GUI for each test, and one browser for all.
 
-The models are copied, because Nengo GUI writes what is done in the browser to their layouts.
+A server goes on simulating what its page was left with, so it ends with its test. The models are
+copied, because Nengo GUI writes what is done in the browser to their layouts.
 """
 
 import os
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -56,31 +58,28 @@ class Server:
             self.process.wait()
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    """Return a function that returns the URL of the server for a backend."""
+@pytest.fixture
+def server(tmp_path):
+    """Return a function that starts a server for a backend, which ends with the test."""
     pytest.importorskip("nengo_gui")
-    folder = tmp_path_factory.mktemp("gui")
     for part in ("networks", "results"):
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / part, folder / part, ignore=ignored)
-    servers = {}
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=ignored)
+    with ExitStack() as started:
 
-    def url(backend):
-        if backend not in servers:
-            servers[backend] = Server(folder, backend)
-        return servers[backend].url
+        def start(backend):
+            running = Server(tmp_path, backend)
+            started.callback(running.stop)
+            return running
 
-    yield url
-    for running in servers.values():
-        running.stop()
+        yield start
 
 
 class Page:
     """Nengo GUI in a browser."""
 
-    def __init__(self, driver, server, screenshots):
-        self.driver, self.server, self.screenshots = driver, server, screenshots
+    def __init__(self, driver, start_server, screenshots):
+        self.driver, self.start_server, self.screenshots = driver, start_server, screenshots
 
     def run(self, script, *arguments):
         """Return what a line of JavaScript in the page is."""
@@ -96,7 +95,7 @@ class Page:
 
     def open(self, model, backend="nengo"):
         """Open a model, and wait until Nengo GUI has drawn it."""
-        url = self.server(backend)
+        url = self.start_server(backend).url
         self.driver.get(url)  # with the token, which lets the browser in
         self.run("localStorage.setItem('ng.hide_editor', 'true')")
         self.driver.get(f"{url.partition('?')[0]}?filename=networks/{model}.py")
@@ -127,8 +126,8 @@ class Page:
         self.driver.save_screenshot(str(self.screenshots / f"{name}.png"))
 
 
-@pytest.fixture(scope="session")
-def page(server):
+@pytest.fixture(scope="module")
+def browser():
     """Return the browser; with none installed, skip."""
     webdriver = pytest.importorskip("selenium.webdriver")
     browser, driver = installed(BROWSERS), installed(DRIVERS)
@@ -147,5 +146,11 @@ def page(server):
         options.add_argument(argument)
     driver = webdriver.Chrome(options, webdriver.ChromeService(driver))
     driver.set_page_load_timeout(SECONDS)
-    yield Page(driver, server, Path(os.environ.get("SCREENSHOTS", ROOT / "runs" / "screenshots")))
+    yield driver
     driver.quit()
+
+
+@pytest.fixture
+def page(browser, server):
+    """Return Nengo GUI in the browser."""
+    return Page(browser, server, Path(os.environ.get("SCREENSHOTS", ROOT / "runs" / "screenshots")))

@@ -1,6 +1,8 @@
 """Every model opens in Nengo GUI in a browser, runs at once, and shows what its layout places."""
 
+import os
 import re
+import subprocess
 import time
 from xml.etree import ElementTree
 
@@ -132,13 +134,40 @@ def test_class_is_the_image_s(page, model, first):
     assert [winner(svg) for svg in page.displays if "winner" in svg] == [first]
 
 
-def test_an_error_would_be_seen(page, server, tmp_path):
+def test_an_error_would_be_seen(page, tmp_path):
     """The tests above can fail."""
-    server("nengo")
     (tmp_path / "broken.py").write_text("import nengo\nmodel = nengo.Network()\n1 / 0\n")
-    page.driver.get(page.server("nengo"))
-    page.driver.get(f"{page.server('nengo').partition('?')[0]}?filename={tmp_path / 'broken.py'}")
+    url = page.start_server("nengo").url
+    page.driver.get(url)
+    page.driver.get(f"{url.partition('?')[0]}?filename={tmp_path / 'broken.py'}")
     end = time.monotonic() + 120
     while "ZeroDivisionError" not in page.error and time.monotonic() < end:
         time.sleep(0.1)
     assert "ZeroDivisionError" in page.error
+
+
+def processes():
+    """Return the command lines of servers and browsers that run below this process."""
+    below = {os.getpid()}
+    found = []
+    shown = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True).stdout
+    for line in sorted(shown.splitlines()[1:], key=lambda line: int(line.split()[0])):
+        pid, parent, *arguments = line.split()
+        if int(parent) in below:
+            below.add(int(pid))
+            found += [" ".join(arguments)]
+    return [line for line in found if re.search("nengo_gui|chrom", line)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_goes_on():
+    """Nothing that was started here takes the tests after it their processor time."""
+    yield
+    assert processes() == []
+
+
+def test_no_server_is_left_of_the_tests_before(page):
+    assert not any("nengo_gui" in line for line in processes())
+    page.open("three_oscillators")
+    page.play_until(0.1)
+    assert sum("nengo_gui" in line for line in processes()) == 1
