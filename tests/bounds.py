@@ -18,7 +18,7 @@ def resonator_bound(neuron, chip, states, sent, weights, half, scale):
     """
     c = neuron.constants(DT)
     exact = c.cos + 1j * c.sin
-    rounded = np.round(exact * 4096) / 4096
+    rounded = (int(c.cos * 4096) + 1j * int(c.sin * 4096)) / 4096
     z = np.vstack([np.zeros(weights.shape[0]), states["voltage"] + 1j * states["current"]])
     z[0] = 1  # no initial state is larger
     error = np.full(weights.shape[0], 1 / scale)

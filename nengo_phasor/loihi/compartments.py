@@ -7,6 +7,7 @@ discretised, and one method that advances the neurons' states.
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any, NamedTuple
 
 import nengo
@@ -22,6 +23,13 @@ from nengo_phasor.surrogates import heaviside
 PHASE_TOLERANCE = 0.1
 """Of a resonator: how far, in units of pi, its rounded rotation may move the phase."""
 
+MEMORY = 0.5
+"""Of a resonator: what fraction of its time constant must be left by rounding."""
+
+PEAK = 1.25
+"""Of a resonator: how many thresholds a peak may have to be high, for the step behind it to reach
+the threshold, before a warning says so."""
+
 RATE = 200.0
 """Of the spikes (Hz) at which all inputs of an adaptive neuron may come without being clipped."""
 
@@ -31,6 +39,8 @@ LEAST_THRESHOLD = 16
 EXPONENTS = range(7, -8, -1)
 """Of the weights, from the finest states to the coarsest. nengo-loihi begins at 0 for the sake of
 its thresholds' 17 bits; states of few units would fade by what each step rounds away."""
+
+MORE = "Take a shorter dt or a lower frequency, or keep the ensemble off the chip: on_chip = False"
 
 NO_WEIGHT = 1e-8
 """The largest weight that nengo-loihi takes for none."""
@@ -199,7 +209,8 @@ class ResonateAndFireCompartment(NeuronCompartment):
         neuron_type = neurons.ensemble.neuron_type
         c = fixed_point.resonate_and_fire_constants(self.constants, 1.0)
         error = phase_error(c, 1.0 / (neuron_type.frequency * dt))
-        if np.sum(c.turn**2) >= 1.0 or not abs(error) <= PHASE_TOLERANCE:
+        remembers = np.hypot(*c.turn.ravel()) >= np.exp(-dt / (MEMORY * neuron_type.tau))
+        if not (remembers and abs(error) <= PHASE_TOLERANCE):
             raise BuildError(
                 f"{neurons}: a frequency of {neuron_type.frequency:g} Hz with tau = "
                 f"{neuron_type.tau:g} s has no rotation of {fixed_point.FACTOR_BITS} bits at dt = "
@@ -224,9 +235,28 @@ class ResonateAndFireCompartment(NeuronCompartment):
         return float(highest + 2 * self.largest_start)
 
     def fix(self) -> None:
-        """Turn the constants into whole numbers."""
+        """Turn the constants into whole numbers.
+
+        The chip compares the voltage of the step behind a peak with the threshold, which by then
+        has turned by up to the rotation's angle.
+        """
         self.constants = fixed_point.resonate_and_fire_constants(self.constants, self.scale)
         self.neuron_bias = np.round(self.neuron_bias * self.dt * self.scale).astype(np.int32)
+        cos, sin = self.constants.turn.ravel()
+        n_steps = 1.0 / (self.neurons.ensemble.neuron_type.frequency * self.dt)
+        seen = cos / np.hypot(cos, sin)
+        if seen <= 0.0:
+            raise BuildError(
+                f"{self.neurons}: at {n_steps:.3g} steps a cycle nothing is sure to be left of a "
+                f"peak in the step behind it, which the chip compares with the threshold. {MORE}"
+            )
+        if seen * PEAK < 1.0:
+            warnings.warn(
+                f"{self.neurons}: at {n_steps:.3g} steps a cycle, spikes at peaks lower than "
+                f"{1.0 / seen:.3g} thresholds may be lost: the chip compares the step behind a "
+                f"peak with the threshold. {MORE}, or lower the threshold",
+                stacklevel=2,
+            )
 
     def advance(self, arrived: np.ndarray, states: np.ndarray) -> Advanced:
         """Return the next step."""

@@ -1,9 +1,11 @@
 """The neurons' equations in the whole numbers of a chip.
 
 States have 24 bits, factors 12 bits after the binary point. A product is shifted back and rounded
-towards zero by itself, before sums are taken; what a state can't hold is clipped. That is how
-Loihi 2's programmable neurons hold a resonate-and-fire neuron. Each function here is the twin of
-one in `.dynamics`, with the same names; ``docs/loihi.md`` has the error that each format adds.
+towards zero by itself, before sums are taken; what a state can't hold is clipped. Rotation and
+threshold of a resonate-and-fire neuron are rounded towards zero, too: its states and spikes are
+those of the fixed-point model of Lava's resonate-and-fire process, bit for bit. Each function here
+is the twin of one in `.dynamics`, with the same names; ``docs/loihi.md`` has the error that each
+format adds.
 
 States are arrays of int32. Factors are doubles, which hold them exactly.
 """
@@ -20,13 +22,18 @@ Array = Any
 
 STATE_BITS = 24
 HIGHEST = 2 ** (STATE_BITS - 1) - 1
-LOWEST = -HIGHEST - 1
+LOWEST = -HIGHEST
 FACTOR_BITS = 12
 
 
 def factor(x: Array) -> Array:
     """Return a number, or numbers, as factors: the nearest multiple of 1 / 2**12."""
     return np.round(np.multiply(x, 2.0**FACTOR_BITS)) / 2.0**FACTOR_BITS
+
+
+def truncated_factor(x: Array) -> Array:
+    """Return a number, or numbers, as factors: the next multiple of 1 / 2**12 towards zero."""
+    return np.trunc(np.multiply(x, 2.0**FACTOR_BITS)) / 2.0**FACTOR_BITS
 
 
 def times(state: Array, factor: Array) -> Array:
@@ -55,7 +62,8 @@ def resonate_and_fire(arrived: Array, z: Array, c: ResonateAndFireConstants):
     """Advance a resonate-and-fire neuron; see `.dynamics.resonate_and_fire`.
 
     A spike where the voltage is at least the threshold and the current has crossed from below zero
-    to zero or above.
+    to zero or above. The voltage is that of the step, as on the chip, not that of the peak between
+    two steps; ``docs/loihi.md`` says what is lost by that.
 
     Parameters
     ----------
@@ -137,8 +145,8 @@ def resonate_and_fire_constants(
     c: dynamics.ResonateAndFireConstants, scale: float
 ) -> ResonateAndFireConstants:
     """Return a neuron's constants where a voltage of 1 is held as ``scale``."""
-    turn = factor([c.cos, c.sin]).reshape(2, 1, 1)
-    return ResonateAndFireConstants(turn, np.int32([round(c.threshold * scale)]))
+    turn = truncated_factor([c.cos, c.sin]).reshape(2, 1, 1)
+    return ResonateAndFireConstants(turn, np.int32([int(c.threshold * scale)]))
 
 
 def adaptive_constants(

@@ -66,6 +66,14 @@ CASES = {
         lambda: ensemble(ResonateAndFire(300)),
         ["300 Hz", "at most 250 Hz", "at most 0.000833"],
     ),
+    "4 steps a cycle": (
+        lambda: ensemble(ResonateAndFire(250)),
+        ["odd", "4 steps a cycle", "shorter dt", "lower frequency", "on_chip = False"],
+    ),
+    "no memory": (
+        lambda: ensemble(ResonateAndFire(10, tau=1e-4)),
+        ["odd", "10 Hz", "tau = 0.0001 s"],
+    ),
     "long memory": (
         lambda: ensemble(ResonateAndFire(10, tau=1000.0)),
         ["10 Hz", "tau = 1000 s", "shorter tau"],

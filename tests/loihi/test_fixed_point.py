@@ -1,6 +1,11 @@
-"""The rules of the fixed-point neurons, in plain Python integers beside the emulator."""
+"""The rules of the fixed-point neurons, in plain Python integers beside the emulator.
+
+Those of resonate-and-fire neurons are the rules of Lava's fixed-point process: what is converted to
+a whole number is rounded towards zero, and so is each product after its shift.
+"""
 
 import math
+from pathlib import Path
 
 import nengo
 import numpy as np
@@ -18,7 +23,8 @@ from tests.loihi.common import DT, loihi, spiking
 
 N_STEPS = 10_000
 N_INPUTS = 6
-LOWEST, HIGHEST = -(2**23), 2**23 - 1
+HIGHEST = 2**23 - 1
+LOWEST = -HIGHEST
 
 
 # -------------------------------------------------------------- the rules, one number at a time
@@ -41,19 +47,22 @@ class Bits:
         return min(max(value, LOWEST), HIGHEST)
 
 
+def resonator_step(real, imag, arrived, cos, sin, threshold, bits):
+    """Return spike, real and imaginary part after a step, from those before."""
+    new_real = bits(product(real, cos) - product(imag, sin) + arrived)
+    new_imag = bits(product(real, sin) + product(imag, cos))
+    return new_real >= threshold and imag < 0 <= new_imag, new_real, new_imag
+
+
 def resonator(arrivals, scale, neuron, start, bits):
     """Yield spike, real and imaginary part after each step."""
     size, angle = math.exp(-DT / neuron.tau), 2 * math.pi * neuron.frequency * DT
-    cos, sin = round(size * math.cos(angle) * 4096), round(size * math.sin(angle) * 4096)
-    threshold = round(neuron.threshold * scale)
-    real, imag = start
+    cos, sin = int(size * math.cos(angle) * 4096), int(size * math.sin(angle) * 4096)
+    threshold = int(neuron.threshold * scale)
+    state = start
     for arrived in arrivals:
-        before = imag
-        real, imag = (
-            bits(product(real, cos) - product(imag, sin) + arrived),
-            bits(product(real, sin) + product(imag, cos)),
-        )
-        yield real >= threshold and before < 0 <= imag, real, imag
+        spike, *state = resonator_step(*state, arrived, cos, sin, threshold, bits)
+        yield spike, *state
 
 
 def kept(tau):
@@ -72,20 +81,28 @@ def adaptive(arrivals, scale, neuron, start, bits, bias, synapse):
         round(neuron.theta_0 * scale),
         round(bias * scale),
     )
-    filtered = 0
-    voltage, refraction, adaptation = start
+    state = (0, *start)
     for arrived in arrivals:
-        filtered = bits(product(filtered, keep) + arrived)
-        current = bits(filtered + bias)
-        voltage = product(voltage, phi) + product(current, 4096 - phi)
-        refraction = product(refraction, eta)
-        threshold = theta_0 + adaptation
-        spike = 2 * (voltage - refraction) > threshold
-        if spike:
-            refraction = bits(refraction + threshold)
-            adaptation = bits(adaptation + (product(threshold, m_f) >> shift))
-        adaptation = product(adaptation, gamma)
-        yield spike, voltage, refraction, adaptation
+        constants = keep, bias, phi, eta, gamma, m_f, shift, theta_0
+        spike, *state = adaptive_step(*state, arrived, *constants, bits)
+        yield spike, *state[1:]
+
+
+def adaptive_step(
+    synapse, voltage, refraction, adaptation, arrived,
+    keep, bias, phi, eta, gamma, m_f, shift, theta_0, bits,
+):  # fmt: skip
+    """Return spike, synapse, voltage, refraction and adaptation after a step."""
+    synapse = bits(product(synapse, keep) + arrived)
+    current = bits(synapse + bias)
+    voltage = product(voltage, phi) + product(current, 4096 - phi)
+    refraction = product(refraction, eta)
+    threshold = theta_0 + adaptation
+    spike = 2 * (voltage - refraction) > threshold
+    if spike:
+        refraction = bits(refraction + threshold)
+        adaptation = bits(adaptation + (product(threshold, m_f) >> shift))
+    return spike, synapse, voltage, refraction, product(adaptation, gamma)
 
 
 # ---------------------------------------------------------------------- beside the emulator's
@@ -222,19 +239,90 @@ def test_factor(numbers):
     assert (result * 4096).tolist() == [round(x * 4096) for x in numbers]
 
 
+@settings(deadline=None, derandomize=True, max_examples=300)
+@given(st.lists(st.floats(-2, 2), min_size=1))
+def test_truncated_factor(numbers):
+    result = fixed_point.truncated_factor(numbers)
+    assert (result * 4096).tolist() == [int(x * 4096) for x in numbers]
+
+
 def test_borders_of_the_bits():
-    assert fixed_point.clip(np.array([2**23 - 1, 2**23, -(2**23), -(2**23) - 1]))[0].tolist() == [
-        2**23 - 1,
-        2**23 - 1,
-        -(2**23),
-        -(2**23),
-    ]
+    states = [2**23 - 1, 2**23, -(2**23) + 1, -(2**23)]
+    clipped = [2**23 - 1, 2**23 - 1, -(2**23) + 1, -(2**23) + 1]
+    assert fixed_point.clip(np.array(states))[0].tolist() == clipped
     assert fixed_point.times(np.int32([-1, 1, -4097, 4097]), 4095 / 4096).tolist() == [
         0,
         0,
         -4095,
         4095,
     ]
+
+
+# ------------------------------------------------------------------- thresholds met exactly
+
+few = st.integers(-3, 3)  # so that most borders are met by chance
+
+
+@settings(deadline=None, derandomize=True, max_examples=1000)
+@given(*[few] * 3, st.integers(0, 4096), st.integers(-4096, 4096), st.integers(1, 3))
+def test_a_step_of_a_resonator(real, imag, arrived, cos, sin, threshold):
+    c = fixed_point.ResonateAndFireConstants(
+        np.reshape([cos, sin], (2, 1, 1)) / 4096, np.int32([threshold])
+    )
+    z = np.int32([[real], [imag]])
+    spiked, new, outside = fixed_point.resonate_and_fire(np.int32([arrived]), z, c)
+    expected = resonator_step(real, imag, arrived, cos, sin, threshold, Bits())
+    assert (spiked[0], *new[:, 0]) == expected
+    assert not outside.any()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "spikes"),
+    [
+        ((0, -5), (5, 0), True),  # the threshold exactly, the zero exactly
+        ((0, -4), (4, 0), False),  # less than the threshold
+        ((0, 0), (5, 0), False),  # was not below zero
+        ((-5, 0), (5, -5), False),  # is below zero
+        ((5, -1), (5, 5), True),
+    ],
+)
+def test_borders_of_a_resonators_spike(before, after, spikes):
+    """A quarter of a turn without decay, and what arrives on top."""
+    c = fixed_point.ResonateAndFireConstants(np.reshape([0.0, 1.0], (2, 1, 1)), np.int32([5]))
+    arrived = after[0] + before[1]
+    z = np.int32(before).reshape(2, 1)
+    spiked, new, _ = fixed_point.resonate_and_fire(np.int32([arrived]), z, c)
+    assert (new[0, 0], new[1, 0]) == (after[0], before[0])
+    assert bool(spiked[0]) == spikes
+
+
+@settings(deadline=None, derandomize=True, max_examples=1000)
+@given(
+    *[few] * 6,
+    *[st.integers(0, 4096)] * 4,
+    st.integers(0, 4096),
+    st.integers(0, 3),
+    st.integers(1, 3),
+)
+def test_a_step_of_an_adaptive_neuron(s, v, r, a, arrived, bias, keep, phi, eta, gamma, m_f, k, t):
+    a = abs(a)
+    factors = [x / 4096 for x in (phi, eta, gamma, m_f)]
+    c = fixed_point.AdaptiveConstants(keep / 4096, np.int32([bias]), *factors, k, np.int32(t))
+    states = (np.int32([x]) for x in (s, v, r, a))
+    spiked, *new, outside = fixed_point.adaptive_spike(np.int32([arrived]), *states, c)
+    constants = keep, bias, phi, eta, gamma, m_f, k, t
+    expected = adaptive_step(s, v, r, a, arrived, *constants, Bits())
+    assert [spiked[0], *np.ravel(new)] == list(expected)
+    assert not outside.any()
+
+
+@pytest.mark.parametrize(("voltage", "spikes"), [(5, False), (6, True)])
+def test_border_of_an_adaptive_neurons_spike(voltage, spikes):
+    """More than half the threshold above the refraction, zero here; the threshold is 10."""
+    one, none = 4096 / 4096, np.int32([0])
+    c = fixed_point.AdaptiveConstants(0.0, none, one, one, one, 0.0, 0, np.int32(10))
+    spiked, *_ = fixed_point.adaptive_spike(none, none, np.int32([voltage]), none, none, c)
+    assert bool(spiked[0]) == spikes
 
 
 # ------------------------------------------------------------------ what the formats do to time
@@ -260,11 +348,79 @@ def test_phase_error_is_what_a_neuron_shows(frequency, tau_in_periods):
     assert abs(compartments.phase_error(c, period)) <= compartments.PHASE_TOLERANCE
 
 
+def held(neuron):
+    """Return by how much frequency and tau are off, as parts of themselves, and the phase."""
+    c = fixed_point.resonate_and_fire_constants(neuron.constants(DT), 1.0)
+    cos, sin = c.turn.ravel()
+    return (
+        math.atan2(sin, cos) / (2 * math.pi * DT) / neuron.frequency - 1,
+        -DT / math.log(math.hypot(cos, sin)) / neuron.tau - 1,
+        compartments.phase_error(c, 1 / (neuron.frequency * DT)),
+    )
+
+
+@pytest.mark.parametrize("frequency", [5, 10, 20, 40, 100])
+def test_the_cost_of_truncation_is_documented(frequency):
+    frequency_off, tau_off, phase = held(ResonateAndFire(frequency))
+    row = f"| {frequency} Hz | {frequency_off:.2%} | {tau_off:.1%} | {phase:.3f} |"
+    docs = Path(__file__).resolve().parents[2] / "docs" / "loihi.md"
+    assert row.replace("%", " %").replace("-", "−") in docs.read_text()
+
+
+@settings(deadline=None, derandomize=True, max_examples=300)
+@given(st.floats(1, 249), st.floats(1, 20))
+def test_truncation_only_slows_down(frequency, tau_in_periods):
+    """Both parts become smaller, each by less than a unit: what that does to size and angle."""
+    neuron = ResonateAndFire(frequency, tau_in_periods / frequency)
+    c = neuron.constants(DT)
+    cos, sin = fixed_point.resonate_and_fire_constants(c, 1.0).turn.ravel()
+    size = math.hypot(c.cos, c.sin)
+    assert size - math.sqrt(2) / 4096 < math.hypot(cos, sin) <= size
+    turned = math.atan2(sin, cos) - math.atan2(c.sin, c.cos)
+    assert -math.asin(1 / 4096 / size) <= turned <= math.asin(1 / 4096 / size)
+
+
 def test_an_exact_rotation_has_no_phase_error():
     """A quarter of a turn that keeps a half: both factors are exact in 12 bits."""
     c = fixed_point.ResonateAndFireConstants(np.reshape([0.0, 0.5], (2, 1, 1)), 1)
     assert compartments.phase_error(c, 4) == pytest.approx(0, abs=1e-12)
     assert compartments.phase_error(c, 3.9) != pytest.approx(0, abs=1e-3)
+
+
+def spikes_behind(frequency, size):
+    """Return whether peaks of a size, in thresholds, spike, for all places between two steps."""
+    c = ResonateAndFire(frequency, tau=1e3).constants(DT)
+    c = fixed_point.resonate_and_fire_constants(c._replace(threshold=1.0), 2**18)
+    step = complex(*c.turn.ravel())
+    after = 2**18 * size * np.exp(1j * np.linspace(1e-3, np.angle(step) - 1e-3, 100))
+    before = after / step
+    z = np.rint([before.real, before.imag]).astype(np.int32)
+    spiked, *_ = fixed_point.resonate_and_fire(
+        np.zeros(100, np.int32),
+        z,
+        c._replace(turn=np.broadcast_to(c.turn.reshape(2, 1, 1), (2, 1, 100))),
+    )
+    return spiked
+
+
+FEW_STEPS = {100: None, 102: None, 105: 1.27, 125: 1.41, 200: 3.24, 240: 15.9}
+"""Frequencies, and from how many thresholds on spikes are sure where that is too many."""
+
+
+@pytest.mark.parametrize("frequency", FEW_STEPS)
+def test_few_steps_a_cycle(frequency):
+    """The chip compares the step behind the peak: a warning says what may be lost by that."""
+    sure = 1 / math.cos(2 * math.pi * frequency * DT)
+    assert spikes_behind(frequency, 1.02 * sure).all()
+    assert not spikes_behind(frequency, 0.98 * sure).all()
+    with nengo.Network() as net:
+        nengo.Ensemble(2, 1, neuron_type=ResonateAndFire(frequency), label="fast")
+    warned = [w for w in loihi(net, 1).warned if "steps a cycle" in w]
+    assert bool(warned) == (FEW_STEPS[frequency] is not None)
+    for warning in warned:
+        for part in ("fast", f"{1000 / frequency:.3g} steps", f"{FEW_STEPS[frequency]:.3g} thr"):
+            assert part in warning
+    assert not [w for w in loihi(net, 1, "simreal").warned if "steps a cycle" in w]
 
 
 @pytest.mark.parametrize("tau", [0.0025, 0.015, 0.05, 0.1, 0.4])
