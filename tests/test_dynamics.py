@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nengo_phasor import AdaptiveSpiking, dynamics, phases
+from nengo_phasor import AdaptiveSpiking, ResonateAndFire, dynamics, phases
 from nengo_phasor.surrogates import heaviside
 
 few = settings(deadline=None, max_examples=40)
@@ -267,3 +267,32 @@ def test_step_functions_change_no_argument():
     dynamics.adaptive_transfer_inverse(np, arrays[0], neuron.transfer)
     for array, copy in zip(arrays, copies, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+# --- borders --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("early", "spikes"), [(0, True), (0.5, True), (2, False)])
+def test_a_crossing_on_a_steps_border_is_before_it(early, spikes):
+    """Up to rounding: so far before the border, in tolerances. It is seen once."""
+    neuron = ResonateAndFire(10.0, tau=1e6, threshold=0.5)
+    angle = 2 * math.pi * 0.01
+    z = cmath.exp(-1j * angle * (1 + early * phases.STEP_TOLERANCE))
+    voltage, current = np.float64(z.real), np.float64(z.imag)
+    seen = []
+    for _ in range(2):
+        output, voltage, current = dynamics.resonate_and_fire(
+            0.0, voltage, current, neuron.constants(0.001), heaviside
+        )
+        seen.append(bool(output))
+    assert seen == [spikes, not spikes]
+
+
+def test_leaky_rate_just_above_its_floor():
+    """The closed form from the first input above 1 on, and nothing at 1 or below, without NaN."""
+    tau = 0.02
+    above = [1 + 2.0**-52, 1 + 1e-12, 1 + 1e-6, 1.5]
+    with np.errstate(all="raise"):
+        found = dynamics.leaky_rate(np, np.array([-3.0, 0.0, 1.0, *above]), tau)
+    assert found[:3].tolist() == [0, 0, 0]
+    assert found[3:] == pytest.approx([1 / (tau * math.log1p(1 / (x - 1))) for x in above])
