@@ -75,6 +75,7 @@ results: data
 
 benchmarks: data
 	$(BIN)/python benchmarks/neuron_step.py
+	$(BIN)/python benchmarks/build.py
 	$(BIN)/python benchmarks/spiking_inference.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/surrogate_training.py

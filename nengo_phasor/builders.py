@@ -7,16 +7,22 @@ too.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import nengo
+import numpy as np
 from nengo.builder import Builder
 from nengo.builder.neurons import SimNeurons, build_neurons
 from nengo.builder.processes import build_process
 from nengo.dists import Distribution
+from nengo.ensemble import Neurons
 from nengo.exceptions import BuildError, ValidationError
+from nengo.processes import PresentInput
 
-from nengo_phasor.neurons import Phasor, ResonateAndFire
+from nengo_phasor.neurons import PhaseCoding, Phasor, ResonateAndFire
 from nengo_phasor.synapses import PhaseEncoder, RandomSparsifier, RhythmicSynapse, SpikeSynapse
 
 SEED_STRIDE = 0x9E3779B1
@@ -26,8 +32,7 @@ SEED_STRIDE = 0x9E3779B1
 def build_resonate_and_fire(model, neuron_type, neurons, **signals):
     """Build the neurons once the time step is known to be short enough."""
     explained(neurons, neuron_type.constants, model.dt)
-    check_input(model.toplevel, neurons)
-    check_rhythm(model.toplevel, neurons)
+    check_phase_coding(model, model.toplevel)
     build_neurons(model, neuron_type, neurons, **signals)
 
 
@@ -43,7 +48,7 @@ class SimPhasor(SimNeurons):
 def build_phasor(model, neuron_type, neurons):
     """Build the neurons once their number is known to be even."""
     explained(neurons, neuron_type.units, neurons.size_in)
-    check_input(model.toplevel, neurons)
+    check_phase_coding(model, model.toplevel)
     signals = model.sig[neurons]
     model.add_op(SimPhasor(neuron_type, signals["in"], signals["out"]))
 
@@ -58,10 +63,9 @@ def build_spike_synapse(model, synapse, sig_in=None, sig_out=None, mode="set"):
 @Builder.register(RandomSparsifier)
 def build_random_sparsifier(model, synapse, sig_in=None, sig_out=None, mode="set"):
     """Give the synapse the seed that its place in the seeded network determines, then build it."""
+    place = notes(model).random_sparsifiers
+    notes(model).random_sparsifiers += 1
     if synapse.seed is None:
-        place = sum(
-            isinstance(getattr(op, "process", None), RandomSparsifier) for op in model.operators
-        )
         seed = sparsifier_seed(model.seeds[model.toplevel], place)
         synapse = RandomSparsifier(synapse.probability, seed=seed)
     return build_spike_synapse(model, synapse, sig_in, sig_out, mode)
@@ -72,71 +76,160 @@ def sparsifier_seed(network_seed: int, place: int) -> int:
     return (network_seed + (place + 1) * SEED_STRIDE) % 2**31
 
 
-def check_input(network: nengo.Network | None, neurons: nengo.ensemble.Neurons) -> None:
-    """Refuse encoders that are drawn, which turn phases round; warn of synapses nobody chose.
+@dataclass
+class BuildNotes:
+    """What the checks of one build remember from one object to the next.
+
+    Attributes
+    ----------
+    checked : bool
+        Whether the connections were looked at.
+    random_sparsifiers : int
+        How many were built.
+    """
+
+    checked: bool = False
+    random_sparsifiers: int = 0
+
+
+def notes(model) -> BuildNotes:
+    """Return the notes of this build, which its model keeps."""
+    return vars(model).setdefault("nengo_phasor_notes", BuildNotes())
+
+
+def check_phase_coding(model, network: nengo.Network | None) -> None:
+    """Look once a build at all that comes to and from the neurons that code in phase.
+
+    Encoders that are drawn, which turn phases round, are refused. Warnings tell of synapses nobody
+    chose, of spike synapses that make or take phases for another rhythm's, and of phases that come
+    without having been made spikes.
 
     Parameters
     ----------
+    model : nengo.builder.Model
+        Whose build it is.
     network : nengo.Network, optional
         Whose connections are looked at. None, where single objects are built: none.
-    neurons : nengo.ensemble.Neurons
-        Which code in phase.
 
     Raises
     ------
     nengo.exceptions.BuildError
-        If a connection is to the ensemble, whose encoders are not given.
+        If a connection is to an ensemble of such neurons, whose encoders are not given.
     """
-    if network is None:
+    if network is None or notes(model).checked:
         return
-    ensemble, connections = neurons.ensemble, network.all_connections
-    for connection in connections if isinstance(ensemble.encoders, Distribution) else ():
-        if connection.post_obj is ensemble:
-            raise BuildError(
-                f"{connection}: {type(ensemble.neuron_type).__name__} neurons code in phase, and "
-                "encoders drawn at random would turn phases round: connect to `ensemble.neurons`, "
-                "or give the ensemble its encoders"
-            )
-    for connection in _on_the_way(connections, neurons, "post_obj", "pre_obj"):
-        if connection.synapse is nengo.Connection.synapse.default:
-            warnings.warn(
-                f"{connection}: Nengo's default synapse, {connection.synapse}, filters what comes "
-                f"to {neurons}, which code in phase: give the connection synapse=None, or the "
-                "synapse that you want",
-                stacklevel=2,
-            )
+    notes(model).checked = True
+    layers = [e for e in network.all_ensembles if isinstance(e.neuron_type, PhaseCoding)]
+    arriving = Ends(network.all_connections, "post_obj", "pre_obj")
+    leaving = Ends(network.all_connections, "pre_obj", "post_obj")
+    check_encoders(arriving, layers)
+    for connection, neurons in arriving.reached_from(layers):
+        check_chosen(connection, neurons)
+    rhythms = defaultdict(list)
+    for layer in layers:
+        if isinstance(layer.neuron_type, ResonateAndFire):
+            rhythms[layer.neuron_type.frequency].append(layer)
+    for same in rhythms.values():
+        for connection, neurons in arriving.reached_from(same):
+            check_spikes(connection, neurons)
+            check_rhythm(connection, neurons, PhaseEncoder)
+        for connection, neurons in leaving.reached_from(same):
+            check_rhythm(connection, neurons, RhythmicSynapse)
 
 
-def check_rhythm(network: nengo.Network | None, neurons: nengo.ensemble.Neurons) -> None:
-    """Warn of a spike synapse that makes or takes these neurons' phases for another rhythm's."""
-    connections = network.all_connections if network is not None else ()
-    frequency = neurons.ensemble.neuron_type.frequency
-    before = _on_the_way(connections, neurons, "post_obj", "pre_obj")
-    behind = _on_the_way(connections, neurons, "pre_obj", "post_obj")
-    met = [c for c in before if isinstance(c.synapse, PhaseEncoder)]
-    met += [c for c in behind if isinstance(c.synapse, RhythmicSynapse)]
-    for connection in met:
-        if connection.synapse.frequency != frequency:
-            warnings.warn(
-                f"{connection}: {connection.synapse} has a rhythm of "
-                f"{connection.synapse.frequency:g} Hz, but {neurons} one of {frequency:g} Hz: "
-                "phases of one mean nothing to the other. Give both the same frequency",
-                stacklevel=2,
-            )
+class Ends:
+    """A network's connections by the object at one of their ends.
 
+    Parameters
+    ----------
+    connections : iterable of nengo.Connection
+        All of them.
+    near, far : "pre_obj" or "post_obj"
+        The end by which they are found, and the other.
+    """
 
-def _on_the_way(connections, neurons, near: str, far: str) -> Iterator[nengo.Connection]:
-    """Yield the connections on one side of neurons, and of relays there: those of spikes."""
-    reached = [neurons]
-    for obj in reached:  # which grows
+    def __init__(self, connections: Iterable[nengo.Connection], near: str, far: str):
+        self.far = far
+        self.connections: dict[Any, list[nengo.Connection]] = defaultdict(list)
         for connection in connections:
-            if getattr(connection, near) == obj:
-                yield connection
-                other = getattr(connection, far)
+            self.connections[getattr(connection, near)].append(connection)
+
+    def reached_from(self, layers: Iterable[nengo.Ensemble]) -> Iterator[tuple]:
+        """Yield the connections on this side of layers, and of relays there: those of spikes.
+
+        Each connection comes once, with the neurons of one layer that it is on the way to or from.
+        """
+        reached = {end: layer.neurons for layer in layers for end in (layer.neurons, layer)}
+        waiting = deque(reached)
+        while waiting:
+            obj = waiting.popleft()
+            for connection in self.connections[obj]:
+                yield connection, reached[obj]
+                other = getattr(connection, self.far)
                 is_relay = isinstance(other, nengo.Node) and other.output is None
                 is_encoder = isinstance(connection.synapse, PhaseEncoder)
                 if is_relay and not is_encoder and other not in reached:
-                    reached.append(other)
+                    reached[other] = reached[obj]
+                    waiting.append(other)
+
+
+def check_encoders(arriving: Ends, layers: Iterable[nengo.Ensemble]) -> None:
+    """Refuse connections to ensembles whose encoders are drawn."""
+    for layer in layers:
+        if isinstance(layer.encoders, Distribution) and arriving.connections[layer]:
+            raise BuildError(
+                f"{arriving.connections[layer][0]}: {type(layer.neuron_type).__name__} neurons "
+                "code in phase, and encoders drawn at random would turn phases round: connect to "
+                "`ensemble.neurons`, or give the ensemble its encoders"
+            )
+
+
+def check_chosen(connection: nengo.Connection, neurons: Neurons) -> None:
+    """Warn if nobody chose the synapse of a connection to these neurons."""
+    if connection.synapse is nengo.Connection.synapse.default:
+        _warn(
+            f"{connection}: Nengo's default synapse, {connection.synapse}, filters what comes "
+            f"to {neurons}, which code in phase: give the connection synapse=None, or the "
+            "synapse that you want"
+        )
+
+
+def check_rhythm(connection: nengo.Connection, neurons: Neurons, kind: type) -> None:
+    """Warn if a synapse of this kind makes or takes these neurons' phases for another rhythm's."""
+    frequency = neurons.ensemble.neuron_type.frequency
+    if isinstance(connection.synapse, kind) and connection.synapse.frequency != frequency:
+        _warn(
+            f"{connection}: {connection.synapse} has a rhythm of "
+            f"{connection.synapse.frequency:g} Hz, but {neurons} one of {frequency:g} Hz: "
+            "phases of one mean nothing to the other. Give both the same frequency"
+        )
+
+
+def check_spikes(connection: nengo.Connection, neurons: Neurons) -> None:
+    """Warn if a node gives resonate-and-fire neurons what must be phases.
+
+    Whether numbers are phases or currents can't be known in general. Those are taken for phases
+    that a node holds, for ever or in turn (`nengo.processes.PresentInput`): all in [-1, 1), and not
+    all 0, which stands for data to come. Held so low, a current would not make the neurons
+    resonate, but for its onset. What a function or another process gives is not looked at.
+    """
+    source = connection.pre_obj
+    held = getattr(source, "output", None)
+    if isinstance(held, PresentInput):
+        held = held.inputs
+    if not isinstance(held, np.ndarray) or isinstance(connection.synapse, PhaseEncoder):
+        return
+    if np.any(held) and np.all((held >= -1) & (held < 1)):
+        _warn(
+            f"{connection}: what {source} holds looks like phases, which are no spikes, but "
+            f"{neurons} take spikes. Put synapse=PhaseEncoder() on a connection of their own to a "
+            "relay, a node without output, and connect the relay to the neurons; if you mean "
+            "currents, give them by a function, nengo.Node(lambda t: ...)"
+        )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, stacklevel=2)
 
 
 def explained(obj, check, *args):

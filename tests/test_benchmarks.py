@@ -81,6 +81,18 @@ def test_neuron_step(run):
     assert promised["bound"] == "<= 1.5"
 
 
+def test_build(run):
+    content = run("build")
+    sizes = content["settings"]["sizes"]
+    check(content, {f"{n} ensembles": n for n in sizes})
+    few, most = (
+        median(content["figures"][f"{n} ensembles"]["seconds"]["ResonateAndFire"]) / n
+        for n in sizes
+    )
+    (promised,) = content["claims"]
+    assert promised["value"] == pytest.approx(most / few)
+
+
 def test_emulator(run):
     pytest.importorskip("nengo_loihi")
     content = run("emulator")

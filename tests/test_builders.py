@@ -200,3 +200,109 @@ def test_what_comes_to_an_encoder_may_be_filtered():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         built(net)
+
+
+def warned_of_phases(output, *, synapse=None, to_ensemble=False, n_relays=0, transform=1.0):
+    """Return the warnings when a node is connected to resonate-and-fire neurons."""
+    with nengo.Network() as net:
+        layer = nengo.Ensemble(1, 1, neuron_type=ResonateAndFire(), encoders=[[1.0]], label="layer")
+        source = nengo.Node(output, label="source")
+        for _ in range(n_relays):
+            relay = nengo.Node(size_in=1)
+            nengo.Connection(source, relay, synapse=synapse)
+            source, synapse = relay, None
+        target = layer if to_ensemble else layer.neurons
+        nengo.Connection(source, target, synapse=synapse, transform=transform)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        built(net)
+    return [str(w.message) for w in caught if "phases" in str(w.message)]
+
+
+PHASES = nengo.processes.PresentInput([[0.5], [-0.2], [0.0]], 0.1)
+RASTER = nengo.processes.PresentInput([[0.0], [1.0], [0.0]], 0.001)
+
+
+@pytest.mark.parametrize(
+    ("output", "how"),
+    [
+        ([0.3], {}),
+        ([-1.0], {"to_ensemble": True}),
+        ([0.3], {"n_relays": 2}),
+        ([0.3], {"synapse": 0.01, "transform": 2.0}),
+        (PHASES, {}),
+    ],
+)
+def test_warns_of_phases_without_an_encoder(output, how):
+    (message,) = warned_of_phases(output, **how)
+    for part in ("source", "layer", "synapse=PhaseEncoder()", "nengo.Node(lambda t: ...)"):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("output", "how"),
+    [
+        ([0.3], {"synapse": PhaseEncoder(), "n_relays": 1}),
+        ([0.0], {}),  # stands for data to come
+        ([1.0], {}),
+        ([20.0], {}),
+        (lambda t: 0.3, {}),
+        (RASTER, {}),
+        (nengo.processes.WhiteSignal(1.0, 5), {}),
+    ],
+)
+def test_currents_and_spikes_are_no_phases(output, how):
+    assert not warned_of_phases(output, **how)
+
+
+def visits(make, monkeypatch):
+    """Return how often the ends of connections are looked at while a network is built."""
+    net, count = make(), []
+    for end in ("pre_obj", "post_obj"):
+        get = getattr(nengo.Connection, end).fget
+        monkeypatch.setattr(
+            nengo.Connection, end, property(lambda c, get=get: count.append(c) or get(c))
+        )
+    built(net)
+    monkeypatch.undo()
+    return len(count)
+
+
+def chain(n):
+    """Layers one after the other."""
+    with nengo.Network() as net:
+        source = nengo.Node(size_in=1)
+        for _ in range(n):
+            layer = nengo.Ensemble(1, 1, neuron_type=ResonateAndFire()).neurons
+            relay = nengo.Node(size_in=1)
+            nengo.Connection(source, layer, synapse=None)
+            nengo.Connection(layer, relay, synapse=ArcSparsifier(0.1))
+            source = relay
+    return net
+
+
+def hub(n):
+    """Layers that all reach each other through one relay."""
+    with nengo.Network() as net:
+        middle = nengo.Node(size_in=1)
+        for _ in range(n):
+            layer = nengo.Ensemble(1, 1, neuron_type=ResonateAndFire()).neurons
+            nengo.Connection(layer, middle, synapse=ArcSparsifier(0.1))
+            nengo.Connection(middle, layer, synapse=0.005)
+    return net
+
+
+@pytest.mark.parametrize("make", [chain, hub])
+def test_checks_take_time_in_proportion_to_the_network(make, monkeypatch):
+    small, large = (visits(lambda n=n: make(n), monkeypatch) for n in (20, 80))
+    assert large < 4.2 * small
+
+
+def test_a_network_that_grew_is_checked_again():
+    """What a build remembers is its own."""
+    net = rhythms(10, 10, 10, 10)
+    built(net)
+    with net:
+        nengo.Connection(nengo.Node([0.0]), net.all_nodes[0], synapse=PhaseEncoder(20))
+    with pytest.warns(UserWarning, match="of 20 Hz, but"):
+        built(net)

@@ -26,7 +26,7 @@ from nengo_loihi.inputs import SpikeInput
 from nengo_loihi.passthrough import base_obj
 from nengo_loihi.probe import LoihiProbe
 
-from nengo_phasor.builders import check_rhythm, explained
+from nengo_phasor.builders import check_phase_coding, explained
 from nengo_phasor.loihi.compartments import AdaptiveCompartment, ResonateAndFireCompartment
 from nengo_phasor.loihi.latency import latencies, wait
 from nengo_phasor.loihi.relays import is_plain, on_time, seeded, spike_height, takes_back
@@ -88,7 +88,7 @@ class Route(NamedTuple):
 def build_neurons(model, neuron_type, neurons, block):
     """Give the block compartments of these neurons, with their initial states."""
     if isinstance(neuron_type, ResonateAndFire):
-        check_rhythm(model.split.network, neurons)
+        check_phase_coding(model, model.split.network)
     rng = np.random.RandomState(model.seeds[neurons.ensemble] + 1)  # as Nengo's builder does
     block.compartment = COMPARTMENTS[type(neuron_type)](
         neurons,
