@@ -76,8 +76,7 @@ class ResonateAndFireConstants(NamedTuple):
 def resonate_and_fire(
     J: Array, voltage: Array, current: Array, c: ResonateAndFireConstants, heaviside: Callable
 ):
-    """Resonate; spike where the current crosses zero upwards at a voltage of at least the
-    threshold.
+    """Resonate; spike where the current crosses zero upwards, if the voltage peaks high enough.
 
     There Re z is at its maximum: the neuron's phase is zero. ``heaviside`` is the step function,
     H(x) = 1 for x >= 0, with whatever derivative training needs. A crossing that is on a step's
@@ -90,7 +89,19 @@ def resonate_and_fire(
     new_voltage, new_current = resonate(J, voltage, current, Rotation(c.cos, c.sin), c.dt)
     is_up = heaviside(new_current + c.lean * new_voltage)
     crossing = is_up - is_up * heaviside(current + c.lean * voltage)
-    return crossing * heaviside(new_voltage - c.threshold) * c.height, new_voltage, new_current
+    over = above_threshold(new_voltage, new_current, c.threshold)
+    return crossing * heaviside(over) * c.height, new_voltage, new_current
+
+
+def above_threshold(voltage: Array, current: Array, threshold: Array):
+    """Return by how much the voltage's peak of just now, abs(z), is above a threshold.
+
+    The peak is where the current crossed zero, somewhere between two steps: the few steps there are
+    to a cycle, the less of it is left in the step behind. The sign is exactly that of abs(z) -
+    threshold for a voltage above zero, where peaks are; the size is that up to second order.
+    """
+    power = voltage * abs(voltage) + current * current
+    return (power - threshold * threshold) / (abs(voltage) + threshold)
 
 
 class LeakyConstants(NamedTuple):

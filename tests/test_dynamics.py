@@ -47,8 +47,10 @@ def test_steps_compose():
     [
         (0.3 - 0.1j, 0.3 + 0.1j, True),
         (0.3 - 0.1j, 0.3 + 0j, True),  # on the axis is across it
-        (0.3 - 0.1j, 0.2 + 0.1j, True),  # at the threshold is enough
-        (0.3 - 0.1j, 0.199 + 0.1j, False),
+        (0.3 - 0.1j, 0.2 + 0j, True),  # at the threshold is enough
+        (0.3 - 0.1j, 0.199 + 0j, False),
+        (0.3 - 0.1j, 0.1201 + 0.16j, True),  # it was at the threshold where it crossed
+        (0.3 - 0.1j, 0.12 + 0.159j, False),
         (0.1 - 0.1j, 0.3 + 0.1j, True),  # the new voltage counts
         (0.3 - 0j, 0.3 + 0.1j, False),  # was on it already
         (0.3 + 0.1j, 0.3 + 0.2j, False),

@@ -19,11 +19,12 @@ overload = compat.require("numba.extending").overload
 
 for _equation in (
     dynamics.resonate,
+    dynamics.above_threshold,
     dynamics.resonate_and_fire,
     dynamics.leaky_spike,
     dynamics.adaptive_spike,
 ):
-    numba.extending.register_jitable(_equation)
+    numba.extending.register_jitable(error_model="numpy")(_equation)
 
 cached = numba.njit(nogil=True, cache=True)
 """For loops that call nothing outside of this module: the cache sees no change there."""

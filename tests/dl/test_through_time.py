@@ -37,20 +37,25 @@ class Resonating(Loop):
         for t in range(len(J)):
             voltage[t + 1] = self.cos * voltage[t] - self.sin * current[t] + J[t] * self.dt
             current[t + 1] = self.sin * voltage[t] + self.cos * current[t]
-        self.distance, self.angle = voltage[1:] - self.neuron.threshold, current
-        self.angle += self.lean * voltage
+        threshold, V, I = self.neuron.threshold, voltage[1:], current[1:]
+        size = np.abs(V) + threshold
+        self.distance = (V * np.abs(V) + I**2 - threshold**2) / size
+        self.by_V = (2 * np.abs(V) - np.sign(V) * self.distance) / size
+        self.by_I = 2 * I / size
+        self.angle = current + self.lean * voltage
         self.steps = self.distance >= 0, self.angle[1:] >= 0, self.angle[:-1] < 0
         return np.prod(self.steps, axis=0) * self.height
 
     def backward(self, d_output):
         high, up, was_down = self.steps
         d_output = d_output * self.height
-        by_voltage = d_output * up * was_down * self.derivative(self.distance)
+        by_peak = d_output * up * was_down * self.derivative(self.distance)
         by_current = d_output * high * was_down * self.derivative(self.angle[1:])
         by_earlier = -d_output * high * up * self.derivative(self.angle[:-1])
         d_J, dV, dI = np.zeros_like(d_output), 0.0, 0.0
         for t in reversed(range(len(d_output))):
-            dV, dI = dV + by_voltage[t] + self.lean * by_current[t], dI + by_current[t]
+            dV = dV + by_peak[t] * self.by_V[t] + self.lean * by_current[t]
+            dI = dI + by_peak[t] * self.by_I[t] + by_current[t]
             d_J[t] = dV * self.dt
             dV, dI = self.cos * dV + self.sin * dI, -self.sin * dV + self.cos * dI
             dV, dI = dV + self.lean * by_earlier[t], dI + by_earlier[t]
