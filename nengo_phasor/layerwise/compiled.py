@@ -7,7 +7,10 @@ of items run in parallel.
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Callable
+from types import FunctionType
 
 import numpy as np
 
@@ -207,41 +210,57 @@ def adaptive_spike_row(J, states, fired, c):
         fired[j] = spike != 0
 
 
-def window_of(advance_row: Callable) -> Callable:
-    """Return the compiled loop over a window of time, given that over a row of neurons."""
-    advance_row = numba.njit(advance_row)
+def _run(J, n_steps, n_neurons, states, c):
+    """Return the sparse spikes: their columns, and where each step's and item's begin."""
+    width = J.shape[1]
+    n_items = width // n_neurons
+    fired = np.zeros(-(-width // 8) * 8, np.uint8)
+    eights = fired.view(np.uint64)
+    columns = np.empty(width + n_steps * width // 32, np.int32)
+    starts = np.zeros(n_steps * n_items + 1, np.int64)
+    count = 0
+    for k in range(n_steps):
+        advance_row(J[k % len(J)], states, fired, c)  # noqa: F821 - given by window_of
+        if count + width > len(columns):
+            longer = np.empty(2 * len(columns) + width, np.int32)
+            longer[:count] = columns[:count]
+            columns = longer
+        for eight in range(len(eights)):
+            if eights[eight]:
+                for j in range(8 * eight, 8 * eight + 8):
+                    if fired[j]:
+                        item, columns[count] = divmod(j, n_neurons)
+                        starts[k * n_items + item + 1] += 1
+                        count += 1
+    return columns[:count].copy(), np.cumsum(starts)
 
-    @numba.njit(nogil=True)
-    def run(J, n_steps, n_neurons, states, c):
-        """Return the sparse spikes: their columns, and where each step's and item's begin."""
-        width = J.shape[1]
-        n_items = width // n_neurons
-        fired = np.zeros(-(-width // 8) * 8, np.uint8)
-        eights = fired.view(np.uint64)
-        columns = np.empty(width + n_steps * width // 32, np.int32)
-        starts = np.zeros(n_steps * n_items + 1, np.int64)
-        count = 0
-        for k in range(n_steps):
-            advance_row(J[k % len(J)], states, fired, c)
-            if count + width > len(columns):
-                longer = np.empty(2 * len(columns) + width, np.int32)
-                longer[:count] = columns[:count]
-                columns = longer
-            for eight in range(len(eights)):
-                if eights[eight]:
-                    for j in range(8 * eight, 8 * eight + 8):
-                        if fired[j]:
-                            item, columns[count] = divmod(j, n_neurons)
-                            starts[k * n_items + item + 1] += 1
-                            count += 1
-        return columns[:count].copy(), np.cumsum(starts)
 
-    return run
+SOURCES = "".join(map(inspect.getsource, (dynamics, surrogates, inspect.getmodule(_run))))
+"""Of all that our rows of neurons call: Numba's cache sees only the file that a function is in."""
+
+
+def window_of(advance_row: Callable, sources: str | None = None) -> Callable:
+    """Return the compiled loop over a window of time, given that over a row of neurons.
+
+    Parameters
+    ----------
+    advance_row : callable
+        ``advance_row(J, states, fired, c)`` writes a row's new states, (n_states, n), and whether
+        each neuron fired, given its currents and the constants. It is compiled.
+    sources : str, optional
+        The source code of all that ``advance_row`` calls. If given, what is compiled is kept on
+        disk for the next process, until that changes.
+    """
+    known = {**globals(), "advance_row": numba.njit(advance_row)}
+    run = FunctionType(_run.__code__, known)
+    digest = hashlib.sha256((sources or "").encode()).hexdigest()[:16]
+    run.__qualname__ = f"window_of_{advance_row.__name__}_{digest}"
+    return numba.njit(nogil=True, cache=sources is not None)(run)
 
 
 WINDOWS = {
-    ResonateAndFire: window_of(resonate_and_fire_row),
-    SurrogateLIF: window_of(leaky_spike_row),
-    AdaptiveSpiking: window_of(adaptive_spike_row),
+    ResonateAndFire: window_of(resonate_and_fire_row, SOURCES),
+    SurrogateLIF: window_of(leaky_spike_row, SOURCES),
+    AdaptiveSpiking: window_of(adaptive_spike_row, SOURCES),
 }
 """Neuron types that are compiled; Nengo's own run step by step."""

@@ -25,7 +25,6 @@ from nengo_phasor.synapses import (
 )
 
 sparse = compat.require("scipy.sparse")
-lfilter = compat.require("scipy.signal").lfilter
 
 
 def spikes(dense: np.ndarray):
@@ -85,6 +84,8 @@ def through_field(synapse: FieldSparsifier, x, dt: float, items: np.ndarray):
 
     The rhythm of `.dynamics.rhythm_silences` is a linear filter of the activity.
     """
+    from scipy.signal import lfilter  # which takes a second to import
+
     c = synapse.constants(dt, np.arange(x.shape[1]), items)
     activity = np.asarray(x.mean(axis=1), float).reshape(-1, len(items))
     turn = complex(*c.rotation)
