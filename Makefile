@@ -82,6 +82,7 @@ benchmarks: data
 	$(BIN)/python benchmarks/adaptive_inference.py
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/emulator.py
+	$(BIN)/python benchmarks/start.py
 
 backend-tests: $(VENV)/installed
 	$(BIN)/python tools/backend_tests.py

@@ -227,3 +227,10 @@ def test_exit_status_tells_of_missed_claims(measure, tmp_path, capsys, value, ti
     assert measure.finish(arguments, {}, [], {}, claims) == status
     assert ("MISSED" in capsys.readouterr().out) == (status == 1)
     assert json.loads((tmp_path / "x.json").read_text())["claims"][0]["value"] == value
+
+
+def test_start(run):
+    """The second process finds what the first one compiled."""
+    figures = run("start")["figures"]["over_import_nengo"]
+    for task in ("neuron", "network"):
+        assert figures[f"{task}, second process"] < 0.7 * figures[f"{task}, first process"]

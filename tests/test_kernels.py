@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import nengo
 import numpy as np
 import pytest
@@ -248,3 +252,33 @@ def test_phases_of_encoded_constant():
     spikes = kernels.encode_constant(PhaseEncoder(), phase, DT, 100, "float64").toarray()
     decoded = phases.from_raster(spikes, 10, DT)[0]
     assert np.abs(phases.difference(decoded, phase[0])).max() <= 0.01 + 1e-9
+
+
+SECOND = """
+import numpy as np
+from nengo_phasor import layerwise
+from nengo_phasor.layerwise import compiled
+from nengo_phasor.neurons import ResonateAndFire
+c = ResonateAndFire().constants(0.001)
+c = type(c)(*map(np.float64, c))
+run = compiled.window_of(compiled.resonate_and_fire_row, {sources!r})
+run(np.ones((3, 4)), 3, 4, np.zeros((2, 4)), c)
+print(sum(run.stats.cache_hits.values()), sum(run.stats.cache_misses.values()))
+"""
+
+
+def test_second_process_compiles_nothing_unless_sources_changed(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def hits_and_misses(sources):
+        code = SECOND.format(sources=sources)
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()
+
+    assert hits_and_misses("as it is") == ["0", "1"]
+    assert hits_and_misses("as it is") == ["1", "0"]
+    assert hits_and_misses("changed") == ["0", "1"]
+    assert hits_and_misses(None) == hits_and_misses(None) == ["0", "1"], "kept unasked"

@@ -189,3 +189,19 @@ def test_projection_says_what_it_needs():
         project.encode(np.zeros((2, 3, 3)))
     with pytest.raises(ValidationError, match="spread: must be positive and finite, got 'wide'"):
         networks.RandomProjection(9, 4, "wide")
+
+
+def test_projection_follows_inputs_that_change_and_stay():
+    """A still image is encoded once; what comes next is its own, whatever was remembered."""
+    projection = networks.RandomProjection(5, 7, seed=3)
+    encoded = []
+    encode = projection.encode
+    projection.encode = lambda x: encoded.append(x.copy()) or encode(x)
+    images = np.random.RandomState(0).rand(3, 5)
+    shown = [0, 0, 0, 1, 1, 0, 2]
+    held = np.empty(5)  # as Nengo does, in place
+    for k in shown:
+        held[:] = images[k]
+        got = projection.output.output(0.0, held)
+        np.testing.assert_array_equal(got, phases.to_rows(encode(images[k])))
+    np.testing.assert_array_equal(encoded, images[[0, 1, 0, 2]])

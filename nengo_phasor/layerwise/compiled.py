@@ -182,6 +182,18 @@ def heaviside(x):
     return surrogates.heaviside(x)
 
 
+def _rhythm(activity, rotation, dt):
+    """Return where the field of each item would be in each step without that step's activity."""
+    ahead = np.empty((2, *activity.shape))
+    for item in range(activity.shape[1]):
+        voltage, current = 0.0, 0.0
+        for k in range(len(activity)):
+            voltage, current = dynamics.resonate(0.0, voltage, current, rotation, dt)
+            ahead[0, k, item], ahead[1, k, item] = voltage, current
+            voltage += activity[k, item] * dt
+    return ahead
+
+
 def resonate_and_fire_row(J, states, fired, c):
     """Advance a row of resonate-and-fire neurons."""
     voltage, current = states[0], states[1]
@@ -239,6 +251,19 @@ SOURCES = "".join(map(inspect.getsource, (dynamics, surrogates, inspect.getmodul
 """Of all that our rows of neurons call: Numba's cache sees only the file that a function is in."""
 
 
+def compiled_of(function: Callable, sources: str | None, **known) -> Callable:
+    """Return a function compiled, with names that it uses and does not have.
+
+    Where the source code of all that it calls is given, what is compiled is kept on disk for the
+    next process, until that changes.
+    """
+    function = FunctionType(function.__code__, {**globals(), **known})
+    names = "_".join([function.__name__, *(known[name].__name__ for name in known)])
+    digest = hashlib.sha256((sources or "").encode()).hexdigest()[:16]
+    function.__qualname__ = f"{names}_{digest}"
+    return numba.njit(nogil=True, cache=sources is not None)(function)
+
+
 def window_of(advance_row: Callable, sources: str | None = None) -> Callable:
     """Return the compiled loop over a window of time, given that over a row of neurons.
 
@@ -251,12 +276,10 @@ def window_of(advance_row: Callable, sources: str | None = None) -> Callable:
         The source code of all that ``advance_row`` calls. If given, what is compiled is kept on
         disk for the next process, until that changes.
     """
-    known = {**globals(), "advance_row": numba.njit(advance_row)}
-    run = FunctionType(_run.__code__, known)
-    digest = hashlib.sha256((sources or "").encode()).hexdigest()[:16]
-    run.__qualname__ = f"window_of_{advance_row.__name__}_{digest}"
-    return numba.njit(nogil=True, cache=sources is not None)(run)
+    return compiled_of(_run, sources, advance_row=numba.njit(advance_row))
 
+
+rhythm = compiled_of(_rhythm, SOURCES)
 
 WINDOWS = {
     ResonateAndFire: window_of(resonate_and_fire_row, SOURCES),

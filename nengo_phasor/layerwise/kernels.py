@@ -82,15 +82,11 @@ def through_steps(synapse: SpikeSynapse, x: np.ndarray, dt: float, items: np.nda
 def through_field(synapse: FieldSparsifier, x, dt: float, items: np.ndarray):
     """Return sparse spikes after a field sparsifier, which only sees how many there are.
 
-    The rhythm of `.dynamics.rhythm_silences` is a linear filter of the activity.
+    The rhythm of `.dynamics.rhythm_silences` depends on the activity alone.
     """
-    from scipy.signal import lfilter  # which takes a second to import
-
     c = synapse.constants(dt, np.arange(x.shape[1]), items)
     activity = np.asarray(x.mean(axis=1), float).reshape(-1, len(items))
-    turn = complex(*c.rotation)
-    ahead = lfilter([0, turn * c.dt], [1, -turn], activity, axis=0)
-    silent = dynamics.field_rises(np, ahead.real, ahead.imag, c)
+    silent = dynamics.field_rises(np, *compiled.rhythm(activity, c.rotation, c.dt), c)
     rows = _rows(x)
     return _kept(x, rows, ~silent.ravel()[rows])
 

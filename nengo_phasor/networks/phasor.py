@@ -216,13 +216,20 @@ class RandomProjection(nengo.Network):
         check_positive_integer(size_out, "size_out", self)
         check_positive(spread, "spread", self)
         self.spread = spread
+        self._last = (None, None)
         self.projection = np.random.RandomState(seed).standard_normal((size_in, size_out))
         with self:
             self.input = nengo.Node(size_in=size_in, label="input")
-            self.output = nengo.Node(
-                lambda t, x: phases.to_rows(self.encode(x)), size_in=size_in, label="phasors"
-            )
+            self.output = nengo.Node(self._phasors, size_in=size_in, label="phasors")
             nengo.Connection(self.input, self.output, synapse=None)
+
+    def _phasors(self, t, x):
+        """Return the phasors of an input, which mostly is that of the step before."""
+        known, phasors = self._last
+        if not np.array_equal(known, x):
+            phasors = phases.to_rows(self.encode(x))
+            self._last = (x.copy(), phasors)
+        return phasors
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Return the phases of inputs of shape (..., size_in), in shape (..., size_out).
@@ -242,7 +249,8 @@ class RandomProjection(nengo.Network):
                 attr="x",
                 obj=self,
             )
-        h = x @ self.projection.astype(x.dtype if x.dtype.kind == "f" else float)
+        dtype = x.dtype if x.dtype.kind == "f" else float
+        h = x @ self.projection.astype(dtype, copy=False)
         h -= h.mean(axis=-1, keepdims=True)
         size = h.std(axis=-1, keepdims=True)
         return phases.wrap(self.spread * h / np.where(size > 0, size, 1))

@@ -50,8 +50,8 @@ class ResonateAndFire(PhaseCoding):
 
     The voltage is Re z, which the input drives, and the current is Im z. There is a spike where the
     current crosses zero upwards, at the voltage's maximum, if that is at or above the threshold.
-    Between two time steps the maximum is interpolated: it is abs(z). Nothing is reset. So the spike's phase is that of the sum of the input's phasors, and a
-    layer adds no phase of its own.
+    Between two time steps the maximum is interpolated: it is abs(z). Nothing is reset. So the
+    spike's phase is that of the sum of the input's phasors, and a layer adds no phase of its own.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ class ResonateAndFire(PhaseCoding):
     tau : float, optional
         Time constant of the decay in seconds. By default five periods.
     threshold : float
-        Height of the voltage's peak below which there is no spike. A spike through a weight of 1 raises the voltage by
-        the amplitude of the neuron that it comes from.
+        Height of the voltage's peak below which there is no spike. A spike through a weight of 1
+        raises the voltage by the amplitude of the neuron that it comes from.
     amplitude : float
         A spike is an output of amplitude/dt for one step.
     initial_state : {str: Distribution or array_like}

@@ -37,11 +37,11 @@ class Resonating(Loop):
         for t in range(len(J)):
             voltage[t + 1] = self.cos * voltage[t] - self.sin * current[t] + J[t] * self.dt
             current[t + 1] = self.sin * voltage[t] + self.cos * current[t]
-        threshold, V, I = self.neuron.threshold, voltage[1:], current[1:]
+        threshold, V, C = self.neuron.threshold, voltage[1:], current[1:]
         size = np.abs(V) + threshold
-        self.distance = (V * np.abs(V) + I**2 - threshold**2) / size
+        self.distance = (V * np.abs(V) + C**2 - threshold**2) / size
         self.by_V = (2 * np.abs(V) - np.sign(V) * self.distance) / size
-        self.by_I = 2 * I / size
+        self.by_C = 2 * C / size
         self.angle = current + self.lean * voltage
         self.steps = self.distance >= 0, self.angle[1:] >= 0, self.angle[:-1] < 0
         return np.prod(self.steps, axis=0) * self.height
@@ -55,7 +55,7 @@ class Resonating(Loop):
         d_J, dV, dI = np.zeros_like(d_output), 0.0, 0.0
         for t in reversed(range(len(d_output))):
             dV = dV + by_peak[t] * self.by_V[t] + self.lean * by_current[t]
-            dI = dI + by_peak[t] * self.by_I[t] + by_current[t]
+            dI = dI + by_peak[t] * self.by_C[t] + by_current[t]
             d_J[t] = dV * self.dt
             dV, dI = self.cos * dV + self.sin * dI, -self.sin * dV + self.cos * dI
             dV, dI = dV + self.lean * by_earlier[t], dI + by_earlier[t]
