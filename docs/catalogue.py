@@ -164,24 +164,19 @@ def check_complete() -> None:
 
 def substrates(cls: type) -> dict[str, str]:
     """Return how each substrate runs a type, by what is registered there."""
-    from nengo_dl.builder import Builder as DLBuilder
-    from nengo_dl.neuron_builders import SimNeuronsBuilder
-    from nengo_dl.process_builders import SimProcessBuilder
     from nengo_loihi.builder import Builder as LoihiBuilder
 
-    from nengo_phasor.builders import SimPhasor
+    from nengo_phasor.dl import tables
     from nengo_phasor.layerwise.feedforward import ELEMENTWISE_NEURONS
     from nengo_phasor.layerwise.feedforward import SYNAPSES as LAYERWISE_SYNAPSES
 
     reference = "NumPy, step by step: the reference"
     if cls in SYNAPSES:
-        in_dl = any(issubclass(cls, known) for known in SimProcessBuilder.TF_PROCESS_IMPL)
         in_layerwise = issubclass(cls, LAYERWISE_SYNAPSES)
     else:
-        in_dl = cls in SimNeuronsBuilder.TF_NEURON_IMPL or (
-            cls is nph.Phasor and DLBuilder.builders.get(SimPhasor) is not None
-        )
         in_layerwise = cls in ELEMENTWISE_NEURONS
+    table = tables.PROCESSES if cls in SYNAPSES else tables.NEURONS
+    in_dl = table.builder_of(cls) is not table.generic
     on_chip = cls in LoihiBuilder.builders
     return {
         "`nengo`": reference,

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
+from nengo.exceptions import BuildError
 from nengo_dl.builder import Builder, OpBuilder
 from nengo_dl.neuron_builders import SimNeuronsBuilder, TFNeuronBuilder
-from nengo_dl.process_builders import SimProcessBuilder
 
 from nengo_phasor import dynamics
 from nengo_phasor.builders import SimPhasor
+from nengo_phasor.dl.tables import register
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
+    Phasor,
     ResonateAndFire,
     SurrogateLIF,
 )
+from nengo_phasor.pooling import MaxPool
 from nengo_phasor.synapses import SpikeSynapse, Tick
 
 
@@ -94,9 +97,8 @@ class AdaptiveSpikingBuilder(SpikingBuilder):
         return dynamics.adaptive_transfer(tf, J, self.transfer)
 
 
-@Builder.register(SimPhasor)
 class PhasorBuilder(TFNeuronBuilder):
-    """Runs `.dynamics.unit_phasor`, for each layer by itself."""
+    """Runs `.dynamics.unit_phasor`."""
 
     def build_pre(self, signals, config):
         """Keep the floor."""
@@ -108,8 +110,15 @@ class PhasorBuilder(TFNeuronBuilder):
         return tf.concat(dynamics.unit_phasor(tf, *tf.split(J, 2, axis=-1), self.floor), axis=-1)
 
 
+@Builder.register(SimPhasor)
+class SimPhasorBuilder(SimNeuronsBuilder):
+    """Runs each layer of Phasor neurons by itself: such operators are never merged."""
+
+    mergeable = staticmethod(OpBuilder.mergeable)
+
+
 class SpikeSynapseBuilder(OpBuilder):
-    """Runs any `.SpikeSynapse`'s ``advance``; such operators are never merged."""
+    """Runs any `.SpikeSynapse`'s ``advance``."""
 
     def build_pre(self, signals, config):
         """Find the signals and compute the constants."""
@@ -135,33 +144,55 @@ class SpikeSynapseBuilder(OpBuilder):
         )
         number = tf.round(number / self.dt)
         tick = Tick(number, tf.cast(tf.cast(number, tf.int64), tf.uint32))
-        output, *states = self.synapse.advance(tf, tick, x, self.constants, *states)
+        output, *states = self.advance(tick, x, *states)
         signals.scatter(self.output, tf.cast(output, self.output.dtype), mode=self.mode)
         for signal, state in zip(self.states, states, strict=True):
             signals.scatter(signal, tf.cast(state, signal.dtype))
 
+    def advance(self, tick, x, *states):
+        """Call the synapse's ``advance``; say so if that can't do without NumPy."""
+        try:
+            return self.synapse.advance(tf, tick, x, self.constants, *states)
+        except (AttributeError, NotImplementedError, TypeError) as error:
+            name = type(self.synapse).__name__
+            raise BuildError(
+                f"{self.synapse}: {name}.advance does not run in TensorFlow ({error}). Let it take "
+                "all functions from its argument xp, and none that only NumPy has; or give NengoDL "
+                f"a builder with nengo_phasor.dl.register({name}, builder)"
+            ) from error
 
-def merge(builder, attribute, ours, if_equal):
-    """Let ``builder`` merge operators of our types only where one set of constants serves both."""
-    stock = builder.mergeable
 
-    def mergeable(x, y):
-        a, b = getattr(x, attribute), getattr(y, attribute)
-        if isinstance(a, ours) or isinstance(b, ours):
-            return if_equal and a == b
-        return stock(x, y)
+class MaxPoolBuilder(OpBuilder):
+    """Runs one `.MaxPool`."""
 
-    builder.mergeable = staticmethod(mergeable)
+    def build_pre(self, signals, config):
+        """Find the signals."""
+        super().build_pre(signals, config)
+        (op,) = self.ops
+        self.process = op.process
+        self.mode = "inc" if op.mode == "inc" else "update"
+        self.input = signals[op.input].reshape(op.process.input_shape)
+        self.output = signals[op.output]
+
+    def build_step(self, signals):
+        """Pool."""
+        images = signals.gather(self.input)
+        pooled = tf.nn.max_pool2d(
+            images, self.process.pool_size, self.process.strides, self.process.padding.upper()
+        )
+        pooled = tf.reshape(pooled, (signals.minibatch_size, -1))
+        signals.scatter(self.output, pooled, mode=self.mode)
 
 
-NEURON_BUILDERS = {
+BUILDERS = {
     ResonateAndFire: ResonateAndFireBuilder,
+    Phasor: PhasorBuilder,
     SurrogateLIF: SurrogateLIFBuilder,
     AdaptiveSpiking: AdaptiveSpikingBuilder,
     AdaptiveSpikingRate: AdaptiveSpikingRateBuilder,
+    SpikeSynapse: SpikeSynapseBuilder,
+    MaxPool: MaxPoolBuilder,
 }
 
-SimNeuronsBuilder.TF_NEURON_IMPL.update(NEURON_BUILDERS)
-SimProcessBuilder.TF_PROCESS_IMPL[SpikeSynapse] = SpikeSynapseBuilder
-merge(SimNeuronsBuilder, "neurons", tuple(NEURON_BUILDERS), if_equal=True)
-merge(SimProcessBuilder, "process", SpikeSynapse, if_equal=False)
+for _type, _builder in BUILDERS.items():
+    register(_type, _builder)

@@ -1,0 +1,159 @@
+"""Which builder runs a type in TensorFlow: NengoDL's tables, open, and looked up by inheritance.
+
+NengoDL looks neuron types up exactly as they are, and processes (synapses are processes) by
+isinstance, so that a subclass with a step of its own ran as its parent. Here the method resolution
+order decides, and a parent's builder runs a subclass only if that has the parent's step.
+
+Importing this module replaces NengoDL's look-up.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nengo.base import Process
+from nengo.exceptions import BuildError, ValidationError
+from nengo.neurons import NeuronType
+from nengo_dl.builder import OpBuilder
+from nengo_dl.neuron_builders import GenericNeuronBuilder, SimNeuronsBuilder
+from nengo_dl.process_builders import GenericProcessBuilder, SimProcessBuilder
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of NengoDL's tables.
+
+    ``builders`` are those of the subclasses of ``base``, ``generic`` runs all others in Python.
+    ``step`` names the method that a builder does the same as. ``dispatcher`` is NengoDL's builder
+    of the operators, whose attribute ``kind`` is the object, and which keeps the object's builder
+    as ``built``. Operators of two objects are merged if ``merged`` says so of the objects; NengoDL
+    knows best which of its own builders' are.
+    """
+
+    base: type
+    builders: dict[type, type[OpBuilder]]
+    generic: type[OpBuilder]
+    step: str
+    dispatcher: type[OpBuilder]
+    kind: str
+    built: str
+    merged: Callable[[object, object], bool]
+
+    def builder_of(self, cls: type) -> type[OpBuilder]:
+        """Return the builder of the first registered type in the class's resolution order.
+
+        If the class has another step than that type, the builder does not know it: then Python
+        runs the class, as it does where no type is registered.
+        """
+        for parent in cls.__mro__:
+            if parent in self.builders:
+                same = getattr(cls, self.step) is getattr(parent, self.step)
+                return self.builders[parent] if same else self.generic
+        return self.generic
+
+    def install(self) -> None:
+        """Let NengoDL look builders up here."""
+        stock = self.dispatcher.mergeable
+
+        def init(builder, ops):
+            OpBuilder.__init__(builder, ops)
+            cls = type(getattr(ops[0], self.kind))
+            found = self.builder_of(cls)
+            if found is GenericNeuronBuilder:
+                _check_python_can_run(cls, ops)
+            setattr(builder, self.built, found(ops))
+
+        def mergeable(x, y):
+            a, b = getattr(x, self.kind), getattr(y, self.kind)
+            found = self.builder_of(type(a))
+            if found is not self.builder_of(type(b)):
+                return False
+            if found is self.generic:
+                return type(a) is type(b)
+            is_stock = found.__module__.partition(".")[0] == "nengo_dl"
+            return stock(x, y) if is_stock else self.merged(a, b)
+
+        self.dispatcher.__init__ = init
+        self.dispatcher.mergeable = staticmethod(mergeable)
+
+
+NEURONS = Table(
+    NeuronType,
+    SimNeuronsBuilder.TF_NEURON_IMPL,
+    GenericNeuronBuilder,
+    "step",
+    SimNeuronsBuilder,
+    "neurons",
+    "built_neurons",
+    merged=lambda a, b: a == b,
+)
+PROCESSES = Table(
+    Process,
+    SimProcessBuilder.TF_PROCESS_IMPL,
+    GenericProcessBuilder,
+    "make_step",
+    SimProcessBuilder,
+    "process",
+    "built_process",
+    merged=lambda a, b: False,
+)
+
+for _table in (NEURONS, PROCESSES):
+    _table.install()
+
+
+def register(cls: type, builder: type[OpBuilder]) -> None:
+    """Have NengoDL run a type of neurons, synapses or other processes by a builder.
+
+    It also runs the subclasses that keep the type's ``step`` (neurons) or ``make_step`` (synapses
+    and other processes). NengoDL merges the operators of equal neurons into one, so the builder may
+    take its constants from the first; operators of processes it does not merge. A
+    `nengo_phasor.synapses.SpikeSynapse` needs no builder: its ``advance`` is run as it is.
+
+    Parameters
+    ----------
+    cls : type
+        A subclass of `nengo.neurons.NeuronType` or of `nengo.base.Process`. A type that has a
+        builder gets another one.
+    builder : type
+        For neurons a subclass of ``nengo_dl.neuron_builders.TFNeuronBuilder``, else of
+        ``nengo_dl.builder.OpBuilder``.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If either is not such a class.
+    """
+    table = next((t for t in (NEURONS, PROCESSES) if _is_subclass(cls, t.base)), None)
+    if table is None:
+        raise ValidationError(
+            f"must be a subclass of nengo.neurons.NeuronType or nengo.base.Process, got {cls!r}",
+            attr="cls",
+        )
+    if not _is_subclass(builder, OpBuilder):
+        raise ValidationError(
+            f"must be a subclass of nengo_dl.builder.OpBuilder, got {builder!r}", attr="builder"
+        )
+    table.builders[cls] = builder
+
+
+def _check_python_can_run(cls, ops):
+    """Warn that neurons run in Python; refuse those with a state that NengoDL does not hand on."""
+    name = cls.__name__
+    register_it = f"nengo_phasor.dl.register({name}, builder)"
+    for state in ops[0].state_extra:
+        raise BuildError(
+            f"{name} neurons have the state {state!r}, which is not an array, so NengoDL can't run "
+            f"their step in Python: give it a TensorFlow builder with {register_it}"
+        )
+    warnings.warn(
+        f"{name} does not have a native TensorFlow implementation; falling back to its own step in "
+        f"Python, slowly and without a gradient. {register_it} gives it one",
+        stacklevel=3,
+    )
+
+
+def _is_subclass(obj, base):
+    return isinstance(obj, type) and issubclass(obj, base)
