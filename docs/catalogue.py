@@ -162,13 +162,19 @@ def check_complete() -> None:
         raise LookupError(f"{names}: add a line to PAGES in {Path(__file__).name}")
 
 
+def _on_chip(is_synapse: bool) -> str:
+    if is_synapse:
+        return "by the neurons of the emulated chip, or on the host"
+    return "in fixed point, on the emulated chip"
+
+
 def substrates(cls: type) -> dict[str, str]:
     """Return how each substrate runs a type, by what is registered there."""
-    from nengo_loihi.builder import Builder as LoihiBuilder
 
     from nengo_phasor.dl import tables
     from nengo_phasor.layerwise.feedforward import ELEMENTWISE_NEURONS
     from nengo_phasor.layerwise.feedforward import SYNAPSES as LAYERWISE_SYNAPSES
+    from nengo_phasor.loihi.tables import COMPARTMENTS, GATES
 
     reference = "NumPy, step by step: the reference"
     if cls in SYNAPSES:
@@ -177,10 +183,10 @@ def substrates(cls: type) -> dict[str, str]:
         in_layerwise = cls in ELEMENTWISE_NEURONS
     table = tables.PROCESSES if cls in SYNAPSES else tables.NEURONS
     in_dl = table.builder_of(cls) is not table.generic
-    on_chip = cls in LoihiBuilder.builders
+    on_chip = COMPARTMENTS.get(cls) is not None or cls in GATES
     return {
         "`nengo`": reference,
         "`nengo_dl`": "TensorFlow" if in_dl else "in Python: slow, without a gradient",
         "`nengo_phasor.layerwise`": "yes" if in_layerwise else "no",
-        "`nengo_loihi`": "in fixed point, on the emulated chip" if on_chip else "on the host",
+        "`nengo_loihi`": _on_chip(cls in SYNAPSES) if on_chip else "on the host",
     }

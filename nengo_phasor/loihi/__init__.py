@@ -8,7 +8,16 @@ from nengo_phasor import compat
 compat.require("nengo_loihi")
 
 from nengo_phasor.loihi import emulator, fixed_point, install  # noqa: E402
+from nengo_phasor.loihi.compartments import Advanced, NeuronCompartment  # noqa: E402
+from nengo_phasor.loihi.tables import register, register_gate  # noqa: E402
 
-__all__ = ["emulator", "fixed_point"]
+__all__ = [
+    "Advanced",
+    "NeuronCompartment",
+    "emulator",
+    "fixed_point",
+    "register",
+    "register_gate",
+]
 
 install.install()

@@ -67,6 +67,11 @@ class Advanced(NamedTuple):
 class NeuronCompartment(Compartment):
     """Base class: what the emulator needs of neurons that it advances itself.
 
+    A subclass says what its neurons' states are, how large they become, and how a step is taken,
+    before and after it is discretised; `.register` puts it to use. The neuron type has to have a
+    method ``constants(dt)``, which returns a NamedTuple of numbers or arrays that end in the number
+    of neurons.
+
     Parameters
     ----------
     neurons : nengo.ensemble.Neurons
@@ -86,7 +91,16 @@ class NeuronCompartment(Compartment):
         As what number a state of 1 is held.
     is_fixed : bool
         Whether it is discretised.
+    filters, filters_named : tuple of types, str
+        Of the synapses before the neurons, besides None; and how to say what they can be.
+    remedy : str
+        What to do if states don't fit into their bits.
     """
+
+    states: tuple[str, ...]
+    filters: tuple[type, ...] = ()
+    filters_named = "None"
+    remedy = "Take fewer or smaller weights"
 
     def __init__(self, neurons: nengo.ensemble.Neurons, bias, initial, dt: float):
         super().__init__(len(bias), label=str(neurons.ensemble))
@@ -135,6 +149,28 @@ class NeuronCompartment(Compartment):
     def largest_start(self) -> float:
         """The largest of the initial states."""
         return max((np.max(np.abs(v), initial=0.0) for v in self.initial.values()), default=0.0)
+
+    @property
+    def per_weight(self) -> float:
+        """What one spike adds to the state over time, for a weight of 1."""
+        raise NotImplementedError("Compartments must say what a spike adds")
+
+    @property
+    def threshold(self) -> float:
+        """The threshold, as a state."""
+        raise NotImplementedError("Compartments must have a threshold")
+
+    def headroom(self, fans: tuple[np.ndarray, np.ndarray]) -> float:
+        """Return the largest state, given the sums of each neuron's weights of either sign."""
+        raise NotImplementedError("Compartments must say how large states become")
+
+    def fix(self) -> None:
+        """Turn constants and bias into whole numbers, given ``scale``."""
+        raise NotImplementedError("Compartments must say what is held as whole numbers")
+
+    def advance(self, arrived: np.ndarray, states: np.ndarray) -> Advanced:
+        """Return the next step, given what spikes bring and the states, (n_states, n)."""
+        raise NotImplementedError("Compartments must say how a step is taken")
 
     def start(self, dtype: np.dtype) -> np.ndarray:
         """Return the states to begin with, (n_states, n), in the order of ``states``."""
@@ -202,6 +238,7 @@ class ResonateAndFireCompartment(NeuronCompartment):
     """Compartments of `.ResonateAndFire` neurons: real and imaginary part, no synapse."""
 
     states = ("voltage", "current")
+    filters_named = "None: a filter would shift the phase"
     remedy = "Shorten tau, or take fewer or smaller weights"
 
     def __init__(self, neurons, bias, initial, dt):
@@ -271,6 +308,8 @@ class AdaptiveCompartment(NeuronCompartment):
     """Compartments of `.AdaptiveSpiking` neurons behind a lowpass synapse, or none."""
 
     states = ("synapse", "voltage", "refraction", "adaptation")
+    filters = (nengo.Lowpass,)
+    filters_named = "a nengo.Lowpass or None"
     remedy = "Take fewer or smaller weights, or a smaller bias"
 
     def __init__(self, neurons, bias, initial, dt):

@@ -6,21 +6,23 @@ Each of them does what the one in its place does, but for our neurons and synaps
 from __future__ import annotations
 
 import inspect
-from functools import wraps
+from functools import partial, wraps
 
 import nengo
 import nengo_loihi
 from nengo.ensemble import Neurons
 from nengo.exceptions import BuildError
-from nengo_loihi import passthrough, simulator
-from nengo_loihi.builder import Builder, discretize, split_blocks
+from nengo.neurons import NeuronType
+from nengo_loihi import passthrough, simulator, splitter
+from nengo_loihi.builder import Builder, connection, discretize, split_blocks
+from nengo_loihi.emulator import interface
 from nengo_loihi.hardware import HAS_NXSDK
 from nengo_loihi.passthrough import base_obj
 
-from nengo_phasor.loihi import emulator
-from nengo_phasor.loihi.builders import COMPARTMENTS, GATES, build_connection, build_probe
+from nengo_phasor.loihi import builders, emulator
 from nengo_phasor.loihi.compartments import NeuronCompartment
 from nengo_phasor.loihi.relays import is_plain
+from nengo_phasor.loihi.tables import STOCK, compartments_of, is_gate, is_on_host
 from nengo_phasor.synapses import SpikeSynapse
 
 
@@ -60,6 +62,16 @@ def discretize_probe(stock, probe, i, v_scale):
         stock(probe, i, v_scale)
 
 
+def place_ensembles(stock, split, network):
+    """Place ensembles; those that the tables put on the host are there, unless one says else."""
+    stock(split, network)
+    for ensemble in network.all_ensembles:
+        unsaid = network.config[ensemble].on_chip is None
+        if ensemble in split.chip_objs and unsaid and is_on_host(ensemble.neuron_type):
+            split.chip_objs.remove(ensemble)
+            split.host_objs.add(ensemble)
+
+
 def split_cluster(stock, split, cluster):
     """Remove a cluster of relays; but leave on the host what no neuron can apply by itself."""
     connections = cluster.conns_in | cluster.conns_mid | cluster.conns_out
@@ -75,7 +87,7 @@ def _neurons_can(split, cluster):
         isinstance(c.pre, Neurons)
         and split.hostchip.on_chip(base_obj(c.pre))
         and is_plain(c)
-        and isinstance(c.synapse, (type(None), *GATES))
+        and (c.synapse is None or is_gate(c.synapse))
         for c in cluster.conns_in
     )
     weighted = all(
@@ -105,7 +117,7 @@ def start_simulator(stock, sim, *args, **kwargs):
         for ensemble in network.all_ensembles:
             name = type(ensemble.neuron_type).__name__
             on_chip = network.config[ensemble].on_chip is not False
-            if type(ensemble.neuron_type) in COMPARTMENTS and on_chip:
+            if compartments_of(ensemble.neuron_type) and on_chip:
                 raise BuildError(
                     f"{ensemble}: {name} neurons are not on Loihi 1, the target 'loihi'. Run them "
                     "on the emulator with target='sim', or on the host with "
@@ -119,10 +131,21 @@ REPLACED = (
     (split_blocks, "split_axon", split_axon),
     (discretize, "discretize_block", discretize_block),
     (discretize, "discretize_probe", discretize_probe),
+    (splitter.HostChipSplit, "_place_ensembles", place_ensembles),
     (passthrough.PassthroughSplit, "_split_cluster", split_cluster),
     (simulator, "EmulatorInterface", make_emulator),
     (simulator.Simulator, "__init__", start_simulator),
 )
+
+
+RELIED_ON = (
+    (connection, "_inherit_config", "_inherit_seed"),
+    (passthrough.PassthroughSplit, "_already_split", "_split_cluster"),
+    (splitter.HostChipSplit, "_place_ensembles"),
+    (interface.CompartmentState, "_overflow"),
+    (simulator.Simulator, "_n_steps", "_runner", "_time"),
+)
+"""The private names of nengo-loihi that are used here: a release may change them without notice."""
 
 
 def _in_place_of(stock, function):
@@ -135,7 +158,9 @@ def _in_place_of(stock, function):
 
 def install() -> None:
     """Put our functions in place, and our builders in that of nengo-loihi's."""
-    Builder.builders[nengo.Connection] = build_connection
-    Builder.builders[nengo.Probe] = build_probe
+    Builder.builders[nengo.Connection] = builders.build_connection
+    Builder.builders[nengo.Probe] = builders.build_probe
+    for cls in (NeuronType, *STOCK):
+        Builder.builders[cls] = partial(builders.build_neurons, Builder.builders[cls])
     for place, name, function in REPLACED:
         setattr(place, name, _in_place_of(getattr(place, name), function))

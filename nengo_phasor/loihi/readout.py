@@ -23,8 +23,8 @@ from nengo_loihi.passthrough import base_obj
 from numpy.typing import ArrayLike, NDArray
 
 from nengo_phasor import phases
-from nengo_phasor.loihi.builders import COMPARTMENTS
 from nengo_phasor.loihi.latency import latencies
+from nengo_phasor.loihi.tables import compartments_of
 
 
 def in_time(sim: Simulator, probe: nengo.Probe) -> NDArray:
@@ -197,7 +197,7 @@ def compare(network: nengo.Network, n_steps: int, dt: float = 0.001, within: int
     nengo.exceptions.BuildError
         If nothing in it is on the chip, or something can't be.
     """
-    ours = [e for e in network.all_ensembles if type(e.neuron_type) in COMPARTMENTS]
+    ours = [e for e in network.all_ensembles if compartments_of(e.neuron_type)]
     with network:
         probes = {ensemble: nengo.Probe(ensemble.neurons) for ensemble in ours}
     try:

@@ -19,8 +19,9 @@ from nengo_phasor import (
 
 nengo_loihi = pytest.importorskip("nengo_loihi")
 
-from nengo_phasor.loihi.builders import GATES, spike_counter  # noqa: E402
 from nengo_phasor.loihi.latency import latencies  # noqa: E402
+from nengo_phasor.loihi.senders import spike_counter  # noqa: E402
+from nengo_phasor.loihi.tables import is_gate  # noqa: E402
 from tests.loihi.common import DT, loihi, numpy, rhythmic, spiking  # noqa: E402
 from tests.registry import SYNAPSES, name  # noqa: E402
 
@@ -86,7 +87,7 @@ def test_every_synapse(synapse):
     a = net.layer(24, net.input, net.bias)
     relay = net.relay(a.neurons, synapse)
     net.layer(20, relay, net.bias)
-    on_chip = isinstance(synapse, GATES)
+    on_chip = is_gate(synapse)
     sim = net.compare(late=[1, 2 if on_chip else 3])
     assert (relay in sim.model.split.passthrough.to_remove) == on_chip
     assert bool(sim.model.chip2host_receivers) == (not on_chip)
@@ -141,7 +142,7 @@ def test_a_probed_relay(synapse):
     net = Layers(amplitude=getattr(synapse, "amplitude", 1.0))
     a = net.layer(24, net.input, net.bias)
     net.layer(20, net.relay(a.neurons, synapse, probed=True), net.bias)
-    net.compare(late=[1, 2, 2 if isinstance(synapse, GATES) else 3])
+    net.compare(late=[1, 2, 2 if is_gate(synapse) else 3])
 
 
 @pytest.mark.parametrize("synapse", [None, ArcSparsifier(0.3), RandomSparsifier(0.3)], ids=name)

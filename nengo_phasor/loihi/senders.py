@@ -1,0 +1,175 @@
+"""Spikes that the host sends to the chip as spikes: counted, sent, and weighted there."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import nengo
+import numpy as np
+from nengo.exceptions import SimulationError
+from nengo.transforms import NoTransform
+from nengo_loihi.builder import Builder
+from nengo_loihi.builder import connection as stock
+from nengo_loihi.builder.inputs import ChipReceiveNeurons, HostSendNode
+from nengo_loihi.inputs import SpikeInput
+from nengo_loihi.passthrough import base_obj
+
+from nengo_phasor.loihi.latency import latencies, wait
+from nengo_phasor.loihi.obstacles import Facts
+from nengo_phasor.loihi.relays import on_time, takes_back
+
+AT_ONCE = 4
+"""How many spikes of one input, of one sign, can arrive in one step."""
+
+ROUNDING = 1e-6
+"""How far a spike may be off, as a part of it: single precision is closer."""
+
+
+class SpikeReceiver(ChipReceiveNeurons):
+    """The chip's end of a connection from a relay: its spikes of one sign."""
+
+    def __init__(self, dimensions, amplitude, delay, label=nengo.params.Default):
+        super().__init__(dimensions, nengo.SpikingRectifiedLinear(amplitude=amplitude), label)
+        self.delay = delay
+
+
+class DelayedSpikeInput(SpikeInput):
+    """Spikes from the host that wait a number of steps on the chip."""
+
+    def __init__(self, n_neurons, delay, label=None):
+        super().__init__(n_neurons, label)
+        self.delay = delay
+
+    def add_spikes(self, ti, spike_idxs, permanent=False):
+        """Add the spikes of a step."""
+        super().add_spikes(ti + self.delay, spike_idxs, permanent)
+
+
+@Builder.register(SpikeReceiver)
+def build_spike_receiver(model, node):
+    """Make the chip's input."""
+    spike_input = DelayedSpikeInput(node.raw_dimensions, node.delay, label=node.label)
+    model.add_input(spike_input)
+    model.objs[node]["out"] = spike_input
+    model.spike_targets[node] = spike_input
+
+
+def build_spikes_to_chip(model, f: Facts):
+    """Send spikes of the host to the chip as they are, and weight them there.
+
+    A spike is amplitude/dt, as in all of Nengo. What `.AssumeReference` makes of them comes through
+    more channels: spikes that are taken back, through weights of the other sign; and a spike that
+    stands for one of every input, through the sums of the weights.
+    """
+    conn, amplitude = f.conn, f.height
+    host = model.host_model(base_obj(conn.pre))
+    late = latencies(model).get(base_obj(conn.pre), 0)
+    channels = _channels(model, conn)
+    counter = nengo.Node(
+        spike_counter(str(conn), amplitude / model.dt, tuple(channels)),
+        size_in=conn.size_mid,
+        label=f"{conn} spikes",
+        add_to_container=False,
+    )
+    to_counter = like(
+        model,
+        conn,
+        post=counter,
+        transform=NoTransform(conn.size_mid),
+        synapse=on_time(model, conn, late) if f.sparsified else None,
+    )
+    stock._inherit_seed(host, to_counter, model, conn)
+    host.build(counter)
+    host.build(to_counter)
+    place = 0
+    for name, transform in channels.items():
+        size = transform.size_in
+        receiver = SpikeReceiver(
+            size, amplitude, wait(model, conn), label=f"{conn} {name}", add_to_container=False
+        )
+        model.builder.build(model, receiver)
+        to_neurons = like(
+            model,
+            conn,
+            pre=receiver,
+            function=None,
+            transform=transform,
+            synapse=None if f.sparsified else conn.synapse,
+        )
+        stock.build_chip_connection(model, to_neurons)
+        _repeat(model.objs[receiver]["out"])
+        width = size * AT_ONCE
+        send = HostSendNode(width, label=f"{conn} send {name}", add_to_container=False)
+        host.build(send)
+        to_send = nengo.Connection(
+            counter[place : place + width], send, synapse=None, add_to_container=False
+        )
+        stock._inherit_seed(host, to_send, model, conn)
+        host.build(to_send)
+        model.host2chip_senders[send] = receiver
+        place += width
+
+
+def _channels(model, conn):
+    """Return the transforms of the channels through which a connection's spikes come."""
+    transform = conn.transform
+    if not takes_back(model.split.network, conn):
+        return {"spikes": transform}
+    if isinstance(transform, NoTransform):
+        transform = nengo.Dense((conn.size_out, conn.size_mid), init=1.0)
+    weights = stock.sample_transform(conn, rng=np.random.RandomState(model.seeds[conn]))
+    negative = copy.copy(transform)
+    type(transform).init.data[negative] = -weights
+    channels = {"spikes": transform, "taken back": negative}
+    if isinstance(transform, nengo.Dense):
+        full = np.eye(*transform.shape) * weights if weights.ndim < 2 else weights
+        sums = full.sum(axis=1, keepdims=True)
+        channels["of every input"] = nengo.Dense(sums.shape, init=sums)
+    return channels
+
+
+def spike_counter(name: str, height: float, channels: tuple[str, ...]) -> Callable:
+    """Return a node's function from spikes to places: `AT_ONCE` of each input and channel."""
+    places = np.arange(AT_ONCE)[:, None]
+    lowest = -AT_ONCE if "taken back" in channels else 0
+
+    def count(t, x):
+        counts = np.rint(x / height)
+        wrong = ~(np.abs(counts * height - x) <= ROUNDING * height)  # NaN is wrong, too
+        every = np.zeros(1)
+        if "of every input" in channels and 2 * np.count_nonzero(counts > 0) > counts.size:
+            every, counts = every + 1, counts - 1
+        wrong |= (counts > AT_ONCE) | (counts < lowest)
+        if np.any(wrong):
+            raise SimulationError(
+                f"{name}: {x[wrong][0]:.4g} can't be sent to the chip at t = {t:g} s; spikes are "
+                f"{height:.4g} for one step, and at most {AT_ONCE} of an input come at once. Send "
+                "spikes (a PhaseEncoder makes them of phases), weighted by the transform"
+            )
+        of = {"spikes": counts, "taken back": -counts, "of every input": every}
+        return np.concatenate([(places < of[channel]).ravel() for channel in channels])
+
+    return count
+
+
+def _repeat(spike_input):
+    """Let each of an input's neurons have `AT_ONCE` places: spikes are sent by their places."""
+    spike_input.n_neurons *= AT_ONCE
+    for axon in spike_input.axons:
+        axon.compartment_map = np.tile(axon.compartment_map, AT_ONCE)
+        if axon.compartment_atoms is not None:
+            axon.compartment_atoms = np.tile(axon.compartment_atoms, AT_ONCE)
+
+
+def like(model, conn, **changes):
+    """Return a connection like another one, with changes, seed and configuration."""
+    names = ("pre", "post", "function", "transform", "synapse", "solver", "eval_points", "label")
+    new = nengo.Connection(
+        **{**{name: getattr(conn, name) for name in names}, **changes},
+        scale_eval_points=conn.scale_eval_points,
+        add_to_container=False,
+    )
+    stock._inherit_seed(model, new, model, conn)
+    stock._inherit_config(model, new, model, conn)
+    return new
