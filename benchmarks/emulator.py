@@ -109,7 +109,7 @@ def bring_inputs(simulator: nengo_loihi.Simulator, steps: int) -> None:
 def state(simulator: nengo_loihi.Simulator) -> tuple[np.ndarray, ...]:
     """Return copies of what the compartments hold."""
     compartment = simulator.sims["emulator"].compartment
-    ours = [getattr(compartment, f"state_{name}", np.zeros(0)) for name in ("voltage", "current")]
+    ours = [group.states for group in getattr(compartment, "groups", ())]
     names = ("current", "voltage", "spike_count")
     return *map(np.copy, ours), *(getattr(compartment, name).copy() for name in names)
 

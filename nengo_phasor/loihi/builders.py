@@ -21,6 +21,7 @@ from nengo_loihi.probe import LoihiProbe
 
 from nengo_phasor.builders import check_phase_coding, explained
 from nengo_phasor.loihi import obstacles
+from nengo_phasor.loihi.compartments import STATE_KEY
 from nengo_phasor.loihi.latency import latencies, wait
 from nengo_phasor.loihi.obstacles import Facts
 from nengo_phasor.loihi.relays import on_time, seeded
@@ -108,7 +109,7 @@ def build_probe(model, probe):
     target = model.objs[probe.obj]["out"]
     chip_probe = LoihiProbe(
         target=target,
-        key=f"state_{probe.attr}",
+        key=f"{STATE_KEY}{probe.attr}",
         slice=probe.slice,
         synapse=probe.synapse,
         weights=np.array(1.0),

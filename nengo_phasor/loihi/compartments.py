@@ -20,6 +20,9 @@ from nengo_phasor.builders import explained
 from nengo_phasor.loihi import fixed_point
 from nengo_phasor.surrogates import heaviside
 
+STATE_KEY = "state_"
+"""What the key of a probe of our neurons' states begins with."""
+
 PHASE_TOLERANCE = 0.1
 """Of a resonator: how far, in units of pi, its rounded rotation may move the phase."""
 

@@ -34,7 +34,7 @@ from nengo_loihi.builder.discretize import Q_BITS, U_BITS
 from nengo_loihi.emulator import interface
 from nengo_loihi.simulator import StepRunner
 
-from nengo_phasor.loihi.compartments import NeuronCompartment
+from nengo_phasor.loihi.compartments import STATE_KEY, NeuronCompartment
 from nengo_phasor.loihi.delivery import SynapseState, Way
 
 DECAY_BITS = 12
@@ -137,9 +137,19 @@ class EmulatorInterface(interface.EmulatorInterface):
         self.compartment = CompartmentState(
             self.block_info, strict=self.strict, draws=bool(self.synapses.traces)
         )
-        self.probes = interface.ProbeState(
-            self.block_info, list(self._model.probes), self._model.dt
-        )
+        self.probes = ProbeState(self.block_info, list(self._model.probes), self._model.dt)
+
+
+class ProbeState(interface.ProbeState):
+    """nengo-loihi's `ProbeState`, which also finds the states of our neurons."""
+
+    def update(self, t, compartment):
+        """Note what the probes see in a step."""
+        for probe, blocks in self.probes.items():
+            values = compartment.values(probe.key)
+            parts = zip(self.outputs[probe], blocks.values(), probe.slice, strict=True)
+            for output, where, place in parts:
+                output.append(values[where][place].copy())
 
 
 # ---------------------------------------------------------------------------------- compartments
@@ -186,8 +196,7 @@ class CompartmentState(interface.CompartmentState):
     Attributes
     ----------
     groups : list of Group
-        Our compartments. Probes find their states as ``state_voltage`` and so on, of the length
-        of all arrays here.
+        Our compartments.
     clipped : dict of {nengo.ensemble.Neurons: int}
         How many values, of neurons and steps, did not fit into their bits.
     """
@@ -230,15 +239,18 @@ class CompartmentState(interface.CompartmentState):
             if outside is not None and np.logical_or.reduce(outside, axis=None):
                 self._note(group, outside)
 
-    def __getattr__(self, name):
-        state = name.removeprefix("state_")
-        groups = vars(self).get("groups", ()) if state != name else ()
-        having = [group for group in groups if state in group.compartment.states]
-        if not having:
-            raise AttributeError(f"{type(self).__name__} has no {name}")
+    def values(self, key: str) -> np.ndarray:
+        """Return what a probe of a key sees: one of the arrays here, or a state of our neurons.
+
+        The latter is 0 where compartments have none of that name.
+        """
+        name = key.removeprefix(STATE_KEY)
+        if name == key:
+            return getattr(self, key)
         values = np.zeros(self.n_compartments, self.dtype)
-        for group in having:
-            values[group.where] = group.states[group.compartment.states.index(state)]
+        for group in self.groups:
+            if name in group.compartment.states:
+                values[group.where] = group.states[group.compartment.states.index(name)]
         return values
 
     def _note(self, group, outside):

@@ -20,7 +20,7 @@ from nengo_loihi.hardware import HAS_NXSDK
 from nengo_loihi.passthrough import base_obj
 
 from nengo_phasor.loihi import builders, emulator
-from nengo_phasor.loihi.compartments import NeuronCompartment
+from nengo_phasor.loihi.compartments import STATE_KEY, NeuronCompartment
 from nengo_phasor.loihi.relays import is_plain
 from nengo_phasor.loihi.tables import STOCK, compartments_of, is_gate, is_on_host
 from nengo_phasor.synapses import SpikeSynapse
@@ -56,7 +56,7 @@ def discretize_block(stock, block):
 
 def discretize_probe(stock, probe, i, v_scale):
     """Discretise a probe; our neurons' states are in the scale of their voltage."""
-    if probe.key.startswith("state_"):
+    if probe.key.startswith(STATE_KEY):
         probe.weights[i] = probe.weights[i] / v_scale
     else:
         stock(probe, i, v_scale)

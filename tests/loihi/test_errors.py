@@ -142,6 +142,10 @@ CASES = {
         lambda: behind(chip(), AdaptiveSpiking(), synapse=nengo.Alpha(0.01)),
         ["Alpha", "AdaptiveSpiking", "a nengo.Lowpass or None", "on_chip = False"],
     ),
+    "Alpha behind neurons of the host": (
+        lambda: behind(spiking(np.zeros((1, 3))), AdaptiveSpiking(), synapse=nengo.Alpha(0.01)),
+        ["Alpha", "AdaptiveSpiking", "a nengo.Lowpass or None"],
+    ),
     "Lowpass before resonators": (
         lambda: behind(chip(), synapse=0.005),
         ["Lowpass", "ResonateAndFire", "must be None", "shift the phase"],
