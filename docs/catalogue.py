@@ -170,7 +170,6 @@ def _on_chip(is_synapse: bool) -> str:
 
 def substrates(cls: type) -> dict[str, str]:
     """Return how each substrate runs a type, by what is registered there."""
-
     from nengo_phasor.dl import tables
     from nengo_phasor.layerwise.feedforward import ELEMENTWISE_NEURONS
     from nengo_phasor.layerwise.feedforward import SYNAPSES as LAYERWISE_SYNAPSES
