@@ -67,7 +67,7 @@ def build_random_sparsifier(model, synapse, sig_in=None, sig_out=None, mode="set
     notes(model).random_sparsifiers += 1
     if synapse.seed is None:
         seed = sparsifier_seed(model.seeds[model.toplevel], place)
-        synapse = RandomSparsifier(synapse.probability, seed=seed)
+        synapse = synapse.with_seed(seed)
     return build_spike_synapse(model, synapse, sig_in, sig_out, mode)
 
 

@@ -249,10 +249,11 @@ def adaptive_transfer(xp, S: Array, c: TransferConstants):
     et al. 2017, equation (11), and 0 for S <= 0, where the neuron is silent and the quotient has
     its pole.
     """
-    positive = xp.maximum(S, 0.0 * S)
+    silent = xp.zeros_like(S)
+    positive = xp.where(S <= 0, silent, S)  # which keeps NaN: a diverged network has no rates
     exponent = c.ratio * (c.c_1 * positive + c.c_2) / (c.c_3 * positive + c.c_4)
     current = c.height / (xp.exp(exponent) - 1.0) - c.offset + 0.5 * c.height
-    return xp.where(S > 0, xp.maximum(current, 0.0 * current), 0.0 * current)
+    return xp.where((S <= 0) | (current <= 0), silent, current)
 
 
 def adaptive_transfer_inverse(xp, f: Array, c: TransferConstants):
@@ -269,7 +270,8 @@ def unit_phasor(xp, real: Array, imag: Array, floor: float):
     """
     power = real * real + imag * imag
     heard = power > floor * floor
-    scale = xp.where(heard, 1.0 / xp.sqrt(xp.where(heard, power, xp.ones_like(power))), 0.0 * power)
+    safe = xp.where(heard, power, xp.ones_like(power))
+    scale = xp.where(heard, 1.0 / xp.sqrt(safe), xp.zeros_like(power))
     return real * scale, imag * scale
 
 
@@ -335,8 +337,17 @@ def rhythm_silences(xp, activity: Array, voltage: Array, current: Array, c: Fiel
     -------
     silent, voltage, current
     """
-    ahead = resonate(0.0 * activity, voltage, current, c.rotation, c.dt)
-    return field_rises(xp, *ahead, c), ahead[0] + activity * c.dt, ahead[1]
+    ahead = resonate(xp.zeros_like(activity), voltage, current, c.rotation, c.dt)
+    drive = field_drive(xp, activity) * c.dt
+    return field_rises(xp, *ahead, c), ahead[0] + drive, ahead[1]
+
+
+def field_drive(xp, activity: Array):
+    """Return what drives the field: the activity, where it is finite. Else no phase would be left.
+
+    So a spike of infinite size, or of none, passes or is left out, and later ones are as before.
+    """
+    return xp.where(xp.abs(activity) < np.inf, activity, xp.zeros_like(activity))
 
 
 def field_rises(xp, voltage: Array, current: Array, c: FieldConstants):
@@ -358,8 +369,27 @@ def assume_reference(xp, spikes: Array, heard: Array, at_reference: Array):
     heard = heard + spikes
     return (
         xp.where(at_reference, spikes + 1.0 - heard, spikes),
-        xp.where(at_reference, 0.0 * heard, heard),
+        xp.where(at_reference, xp.zeros_like(heard), heard),
     )
+
+
+def mixed(x: Array):
+    """Return a hash of unsigned 32-bit integers, one to one.
+
+    This is 'lowbias32' (C. Wellons, public domain), its right shifts written as divisions.
+    """
+    x = (x ^ (x // 2**16)) * 0x7FEB352D
+    x = (x ^ (x // 2**15)) * 0x846CA68B
+    return x ^ (x // 2**16)
+
+
+def random_key(seed: Array, item: Array):
+    """Return the key of `dropped_at_random` for a seed and an item of the batch.
+
+    The seed is mixed before the item joins it: a sum of the two would give item 1 of one seed the
+    choices of item 0 of the next. Both are unsigned 32-bit arrays.
+    """
+    return mixed(mixed(seed) ^ item)
 
 
 def dropped_at_random(key: Array, step: Array, index: Array, limit: Array):
@@ -367,13 +397,6 @@ def dropped_at_random(key: Array, step: Array, index: Array, limit: Array):
 
     A counter-based generator: unlike a stream it makes the same choice on every substrate, in
     whatever order it is asked. All arguments are unsigned 32-bit arrays; the choice is 1 with
-    probability limit / 2**31. The mixing is the 'lowbias32' integer hash (C. Wellons, public
-    domain), its right shifts written as divisions.
+    probability limit / 2**31.
     """
-
-    def mix(x):
-        x = (x ^ (x // 2**16)) * 0x7FEB352D
-        x = (x ^ (x // 2**15)) * 0x846CA68B
-        return x ^ (x // 2**16)
-
-    return mix(mix(mix(key) ^ step) ^ index) // 2 < limit
+    return mixed(mixed(mixed(key) ^ step) ^ index) // 2 < limit

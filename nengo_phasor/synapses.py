@@ -76,6 +76,13 @@ class SpikeSynapse(Synapse):
 
         return step
 
+    def with_seed(self, seed: int) -> SpikeSynapse:
+        """Return this synapse, of whatever class, with another seed."""
+        copy = type(self).__new__(type(self))
+        state = {k: v for k, v in self.__getstate__().items() if not k.startswith("_FrozenObject")}
+        copy.__setstate__({**state, "seed": seed})
+        return copy
+
     def filt(self, x, dt=None, axis=0, y0=0, copy=True, filtfilt=False):
         """Apply the synapse to the raster ``x`` along ``axis``, whose first entry is step 1.
 
@@ -142,7 +149,7 @@ class ArcSparsifier(RhythmicSynapse):
         return steps_per_cycle(self.frequency, dt)
 
     def advance(self, xp, tick, x, c):
-        return (xp.where(dynamics.outside_arc(xp, tick.step, self.arc, c), x, 0.0 * x),)
+        return (xp.where(dynamics.outside_arc(xp, tick.step, self.arc, c), x, xp.zeros_like(x)),)
 
 
 class FieldSparsifier(RhythmicSynapse):
@@ -193,7 +200,7 @@ class FieldSparsifier(RhythmicSynapse):
     def advance(self, xp, tick, x, c, voltage, current):
         activity = mean_over_neurons(xp, x)
         silent, *state = dynamics.rhythm_silences(xp, activity, voltage, current, c)
-        return (xp.where(silent, 0.0 * x, x), *state)
+        return (xp.where(silent, xp.zeros_like(x), x), *state)
 
 
 class RandomSparsifier(SpikeSynapse):
@@ -231,11 +238,12 @@ class RandomSparsifier(SpikeSynapse):
         return np.uint32([round(self.probability * 2**31)])
 
     def constants(self, dt, neurons, items):
-        return (items + (self.seed or 0)).astype(np.uint32), neurons.astype(np.uint32)
+        key = dynamics.random_key(np.uint32([self.seed or 0]), items.astype(np.uint32))
+        return key, neurons.astype(np.uint32)
 
     def advance(self, xp, tick, x, c):
         dropped = dynamics.dropped_at_random(c[0], tick.count, c[1], self.limit)
-        return (xp.where(dropped, 0.0 * x, x),)
+        return (xp.where(dropped, xp.zeros_like(x), x),)
 
 
 class AssumeReference(RhythmicSynapse):
@@ -280,7 +288,7 @@ class AssumeReference(RhythmicSynapse):
 
     def advance(self, xp, tick, x, c, heard):
         period, height = c
-        at_reference = dynamics.spikes_at_phase(xp, 0.0 * tick.step, tick.step, period)
+        at_reference = dynamics.spikes_at_phase(xp, xp.zeros_like(tick.step), tick.step, period)
         spikes, heard = dynamics.assume_reference(xp, x / height, heard, at_reference)
         return spikes * height, heard
 

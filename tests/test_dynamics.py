@@ -298,3 +298,12 @@ def test_leaky_rate_just_above_its_floor():
         found = dynamics.leaky_rate(np, np.array([-3.0, 0.0, 1.0, *above]), tau)
     assert found[:3].tolist() == [0, 0, 0]
     assert found[3:] == pytest.approx([1 / (tau * math.log1p(1 / (x - 1))) for x in above])
+
+
+def test_a_transfer_function_of_what_is_no_number():
+    """NaN stays NaN, so that no diverged network has rates; minus infinity is silent."""
+    c = dynamics.transfer_constants(0.1, 0.1, 0.015, 0.05, 0.05)
+    with np.errstate(all="ignore"):
+        current = dynamics.adaptive_transfer(np, np.array([np.nan, -np.inf, -1.0, 1.0]), c)
+    assert np.isnan(current[0])
+    np.testing.assert_allclose(current[1:], [0, 0, 1], atol=1e-12)

@@ -443,3 +443,74 @@ def test_encoder_follows_its_input():
     series = np.where(np.arange(300)[:, None] < 150, -0.5, 0.5)
     got = PhaseEncoder().filt(series, dt=DT)[:, 0]
     assert np.flatnonzero(got).tolist() == [25, 125, 175, 275]
+
+
+# --- what is left out ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize(
+    "synapse", [ArcSparsifier(1), FieldSparsifier(1), RandomSparsifier(1, seed=0)], ids=name
+)
+def test_what_is_left_out_leaves_nothing_behind(synapse, value):
+    """Zero times infinity is no number."""
+    assert_array_equal(synapse.filt(np.full((50, N), value), dt=DT), np.zeros((50, N)))
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_the_field_outlives_what_is_no_spike(value):
+    """Other steps are as if none of the layer had spiked in that one."""
+    raster = rhythm(10, 600)
+    raster[250] = 0
+    expected = FieldSparsifier(0.3).filt(raster, dt=DT)
+    raster[250, 0] = value
+    found = FieldSparsifier(0.3).filt(raster, dt=DT)
+    assert_array_equal(np.delete(found, 250, axis=0), np.delete(expected, 250, axis=0))
+    assert np.count_nonzero(expected[251:]) < np.count_nonzero(raster[251:])
+
+
+def test_masks_of_seeds_and_items_are_independent():
+    """Each of 15 x 15 seeds and items has its own choices, as often equal to another's as chance.
+
+    Seeds may be next to each other, or those that layers get.
+    """
+    seeds = [*range(12), 2**31 - 1, 123456, 123457]
+    neurons, items = np.arange(400), np.arange(15)[:, None]
+    masks = []
+    for seed in seeds:
+        sparsifier = RandomSparsifier(0.5, seed=seed)
+        (output,) = sparsifier.advance(
+            np,
+            synapses.Tick(7.0, np.uint32([7])),
+            np.ones((15, 400)),
+            sparsifier.constants(DT, neurons, items),
+        )
+        masks.extend(2 * output - 1)
+    masks = np.array(masks)
+    agreement = (masks @ masks.T / 400)[np.triu_indices(len(masks), 1)]
+    assert np.abs(agreement).max() < 6 / np.sqrt(400)  # 25,200 pairs: 6 standard deviations
+    assert abs(agreement.std() * np.sqrt(400) - 1) < 0.05
+
+
+def test_another_seed_of_the_same_class():
+    class Mine(RandomSparsifier):
+        pass
+
+    mine = Mine(0.3, seed=1)
+    assert "seed=1" in repr(mine)
+    other = mine.with_seed(2)
+    assert type(other) is Mine
+    assert (other.probability, other.seed) == (0.3, 2)
+    assert "seed=2" in repr(other)
+    assert mine.seed == 1
+
+
+def test_a_subclass_of_a_random_sparsifier_stays_one():
+    """Nengo's builder gives it a seed, not another class."""
+
+    class Keeps(RandomSparsifier):
+        def advance(self, xp, tick, x, c):
+            return (x,)
+
+    raster = rhythm(10, 200)
+    assert_array_equal(simulate(raster, Keeps(1))[0], raster)

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import nengo
 import numpy as np
-from nengo.builder import Model
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 from nengo.utils.numpy import is_number
 from numpy.typing import NDArray
 
+from nengo_phasor.convert.built import built
 from nengo_phasor.convert.factorize import TOLERANCE, factorize, matrix_rank, product
 
 # ---------------------------------------------------------------------------- signs, gains, biases
@@ -147,7 +147,7 @@ class Report:
 
 def size(network: nengo.Network, rank: int, params: Any = None) -> Size:
     """Return how large a network is; the rank is passed on, ``params`` are Nengo's builder's."""
-    params = _built(network).params if params is None else params
+    params = built(network).params if params is None else params
     synapses = nonzero = parameters = 0
     neurons = sum(ensemble.n_neurons for ensemble in network.all_ensembles)
     for connection in network.all_connections:
@@ -241,11 +241,11 @@ def deepen(
     amplitude = _amplitude(neuron_type)
     _check_options(negatives, max_input, max_rate)
     _check_connection(network, connection)
-    model = _built(network)
+    model = built(network)
     matrix = _weights(connection, model.params[connection].weights)
     factors = factorize(matrix, method, rank, depth, seed)
     high = np.full(matrix.shape[1], 1.0 if max_input is None else max_input)
-    low = -high if _is_signed(connection.pre_obj) else 0 * high
+    low = -high if _is_signed(connection.pre_obj) else np.zeros_like(high)
     layers = _layers(factors, low, high, negatives, max_input, max_rate)
 
     with warnings.catch_warnings():  # of nodes without output, to which nothing has happened
@@ -306,13 +306,6 @@ def _chain(links, connection, neuron_type, synapse):
                 synapse=connection.synapse,
             )
     return chain
-
-
-def _built(network):
-    """Return what Nengo's builder makes of the network: weights and seeds."""
-    model = Model(dt=0.001)
-    model.build(network)
-    return model
 
 
 def _mapping(old, new):

@@ -7,11 +7,12 @@ from typing import Any
 import nengo
 import numpy as np
 from nengo.base import ObjView
-from nengo.builder import Model
 from nengo.ensemble import Neurons
 from nengo.exceptions import BuildError, ValidationError
 
 from nengo_phasor import phases
+from nengo_phasor.builders import sparsifier_seed
+from nengo_phasor.convert.built import built
 from nengo_phasor.neurons import Phasor, ResonateAndFire
 from nengo_phasor.synapses import AssumeReference, PhaseEncoder, SpikeSynapse
 
@@ -40,6 +41,7 @@ def to_spiking(
         The spiking neurons; by default ``ResonateAndFire()``. Its frequency is the rhythm's.
     sparsifier : SpikeSynapse, optional
         Put on the output of every layer: what it leaves out is neither sent on nor seen by probes.
+        If it has a seed, each layer's has another, made from that one.
     assume_reference : bool
         Whether receivers take neurons they did not hear for spikes at the reference phase
         (see `.AssumeReference`).
@@ -109,7 +111,7 @@ class _Conversion:
         self.assumption = assume_reference and AssumeReference(
             neuron_type.frequency, neuron_type.amplitude
         )
-        self.params = _built_params(network)
+        self.params = built(network).params
         self.phasors = _phasor_valued(network)
         self.mapping = {}
         self.sent = {}  # what probes of an old object see: its spikes after the sparsifier
@@ -151,7 +153,10 @@ class _Conversion:
             source = nengo.Node(np.angle(bias) / np.pi, label=_label(old, "bias"))
             spikes = self.relay(source, self.encoder, _label(old, "bias spikes"))
             nengo.Connection(spikes, new.neurons, transform=np.diag(np.abs(bias)), synapse=None)
-        self.sent[old.neurons] = self.relay(new.neurons, self.sparsifier, _label(old, "sent"))
+        sparsifier = self.sparsifier
+        if sparsifier is not None and sparsifier.seed is not None:  # or all layers had one mask
+            sparsifier = sparsifier.with_seed(sparsifier_seed(sparsifier.seed, len(self.sent)))
+        self.sent[old.neurons] = self.relay(new.neurons, sparsifier, _label(old, "sent"))
         self.received[old.neurons] = self.relay(
             self.sent[old.neurons], self.assumption, _label(old, "received")
         )
@@ -265,13 +270,6 @@ class _Conversion:
         return nengo.Probe(
             target, synapse=old.synapse, sample_every=old.sample_every, label=old.label
         )
-
-
-def _built_params(network):
-    """Return what Nengo's builder makes of the network: weights and biases, seeds applied."""
-    model = Model(dt=0.001)
-    model.build(network)
-    return model.params
 
 
 def _label(obj, part):

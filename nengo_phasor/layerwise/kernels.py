@@ -86,6 +86,7 @@ def through_field(synapse: FieldSparsifier, x, dt: float, items: np.ndarray):
     """
     c = synapse.constants(dt, np.arange(x.shape[1]), items)
     activity = np.asarray(x.mean(axis=1), float).reshape(-1, len(items))
+    activity = dynamics.field_drive(np, activity)
     silent = dynamics.field_rises(np, *compiled.rhythm(activity, c.rotation, c.dt), c)
     rows = _rows(x)
     return _kept(x, rows, ~silent.ravel()[rows])
@@ -96,7 +97,7 @@ def through_assumption(synapse: AssumeReference, x, dt: float, items: np.ndarray
     period, height = synapse.constants(dt, np.arange(x.shape[1]), items)
     n_items, n = len(items), x.shape[1]
     steps = np.arange(1.0, x.shape[0] // n_items + 1)
-    references = np.flatnonzero(dynamics.spikes_at_phase(np, 0.0 * steps, steps, period))
+    references = np.flatnonzero(dynamics.spikes_at_phase(np, np.zeros_like(steps), steps, period))
     row = _rows(x)
     cycle = np.searchsorted(references, row // n_items)
     place = (cycle * n_items + row % n_items) * n + x.indices

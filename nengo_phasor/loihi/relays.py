@@ -120,7 +120,7 @@ def seeded(model: Model, connection: nengo.Connection) -> SpikeSynapse:
         same = isinstance(obj, nengo.Connection) and obj.pre_obj is connection.pre_obj
         if obj is connection or (same and obj.synapse is synapse):
             seed = sparsifier_seed(model.seeds[model.split.network], place)
-            return RandomSparsifier(synapse.probability, seed=seed)
+            return synapse.with_seed(seed)
     raise AssertionError(f"{connection} is not of this network")
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nengo.exceptions import ValidationError
 from numpy.testing import assert_allclose, assert_array_equal
 
-from nengo_phasor import AdaptiveSpiking, ResonateAndFire, SurrogateLIF
+from nengo_phasor import AdaptiveSpiking, PhaseEncoder, ResonateAndFire, SurrogateLIF
 from nengo_phasor.convert import deepen, factorize
 from nengo_phasor.convert.deepening import size
 from nengo_phasor.convert.factorize import FACTORIZATIONS, product
@@ -569,3 +569,37 @@ def test_refused_connections(make, message):
         connection = make(net)
     with pytest.raises(ValidationError, match=f"connection: .*{message}"):
         deepen(net, connection)
+
+
+def test_conversion_at_a_finer_step():
+    """Weights, seeds and sizes don't depend on dt: what is meant for 0.1 ms converts."""
+
+    def network(frequency):
+        with nengo.Network(seed=0) as net:
+            kind = {"neuron_type": nengo.SpikingRectifiedLinear(), "bias": np.zeros(3)}
+            a, b = (nengo.Ensemble(3, 1, gain=np.ones(3), **kind) for _ in range(2))
+            weights = np.random.RandomState(0).rand(3, 3) + np.eye(3)
+            net.link = nengo.Connection(a.neurons, b.neurons, transform=weights)
+            phases = nengo.Node([0.3])
+            nengo.Connection(phases, nengo.Node(size_in=1), synapse=PhaseEncoder(frequency))
+            nengo.Connection(a, b, function=np.square)  # whose decoders are solved for
+        return net
+
+    (fast, _, report), (_, _, expected) = (
+        deepen(net, net.link) for net in map(network, (1000.0, 10.0))
+    )
+    assert report == expected
+    nengo.Simulator(fast, dt=1e-4, progress_bar=False).close()
+
+
+def test_seeds_are_those_of_a_network_that_was_built():
+    """Every object of the deep network draws what it drew before."""
+    with nengo.Network(seed=3) as net:
+        a, b = (nengo.Ensemble(4, 1, neuron_type=nengo.SpikingRectifiedLinear()) for _ in range(2))
+        link = nengo.Connection(a.neurons, b.neurons, transform=np.eye(4) + 0.1)
+        node = nengo.Node(nengo.processes.WhiteNoise())
+        nengo.Connection(node, a, synapse=0.01)
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        _, new, _ = deepen(net, link)
+    for obj in (a, b, node):
+        assert new[obj].seed == sim.model.seeds[obj]

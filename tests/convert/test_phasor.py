@@ -476,7 +476,7 @@ CANT = {
     ),
     "encoded": (
         lambda: connect(nengo.Node([1.0]), phasor_ensemble(2)),
-        ["Connection", "connect to `ensemble.neurons`"],
+        ["Connection", "connect `ensemble.neurons` instead of the ensemble"],
     ),
     "encoded by encoders of one's own": (
         lambda: connect(nengo.Node([1.0]), phasor_ensemble(2, encoders=np.ones((4, 1)))),
@@ -533,3 +533,27 @@ def test_one_rhythm():
         convert.to_spiking(nengo.Network(), ResonateAndFire(20), ArcSparsifier(0.2))
     convert.to_spiking(nengo.Network(), ResonateAndFire(20), ArcSparsifier(0.2, 20))
     convert.to_spiking(nengo.Network(), ResonateAndFire(20), RandomSparsifier(0.2))
+
+
+def test_layers_of_one_seeded_sparsifier_have_masks_of_their_own():
+    """Three layers of equal size: each leaves out other spikes, in every run the same ones."""
+    with nengo.Network(seed=0) as net:
+        layers = [nengo.Ensemble(12, 1, neuron_type=Phasor()) for _ in range(3)]
+    seeds = []
+    for _ in range(2):
+        twin, _ = convert.to_spiking(net, sparsifier=RandomSparsifier(0.5, seed=7))
+        seeds.append([c.synapse.seed for c in twin.all_connections if c.synapse is not None])
+    assert len(set(seeds[0])) == len(layers)
+    assert seeds[0] == seeds[1]
+    other, _ = convert.to_spiking(net, sparsifier=RandomSparsifier(0.5, seed=8))
+    assert not {c.synapse.seed for c in other.all_connections if c.synapse} & set(seeds[0])
+
+
+def test_a_rhythm_that_needs_a_finer_step():
+    """Weights don't depend on dt: what is meant for 0.1 ms converts, and runs at 0.1 ms."""
+    with nengo.Network(seed=0) as net:
+        fast = nengo.Node(np.zeros(2), label="fast")
+        nengo.Connection(fast, nengo.Node(size_in=2), synapse=PhaseEncoder(1000.0))
+        nengo.Ensemble(4, 1, neuron_type=Phasor())
+    twin, _ = convert.to_spiking(net, ResonateAndFire(1000.0))
+    nengo.Simulator(twin, dt=1e-4, progress_bar=False).close()
