@@ -1,23 +1,17 @@
-import runpy
-import sys
-from pathlib import Path
-
 import nengo
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from nengo_phasor import ArcSparsifier, PhaseEncoder, ResonateAndFire, phases
+from nengo_phasor.models.oscillators import commands, gui, measure, network
 
-NETWORKS = Path(__file__).resolve().parents[2] / "networks"
-sys.path.insert(0, str(NETWORKS))
-import three_oscillators as paper  # noqa: E402
-
-DT = paper.DT
+DT = network.DT
 
 
 def run(seconds=1.0, simulator=nengo.Simulator, **sliders):
     """Return the spikes of the neurons, and what is sent of them, (n_steps, 3) of bool each."""
-    net = paper.gui_model()
+    net = gui.gui_model()
     for name, value in sliders.items():
         getattr(net, name).output = value
     with net:
@@ -27,16 +21,16 @@ def run(seconds=1.0, simulator=nengo.Simulator, **sliders):
     return [sim.data[probe] != 0 for probe in probes]
 
 
-def test_model_opens_as_nengo_gui_opens_it():
-    model = runpy.run_path(str(NETWORKS / "three_oscillators.py"), run_name="gui")["model"]
-    assert model.neurons.n_neurons == 3
-
-
-def test_prints_phases(capsys):
-    paper.main(0.5)
-    lines = capsys.readouterr().out.splitlines()
+def test_prints_phases():
+    lines = CliRunner().invoke(commands.main, catch_exceptions=False).output.splitlines()
     assert lines[1] == "neuron 1: driven at phase +0.05, spikes at +0.05"
     assert len(lines) == 3
+
+
+def test_last_phases():
+    """Those of the drive, to the step and a half that a spike may be late."""
+    found = measure.last_phases(0.5)
+    np.testing.assert_allclose(found, network.PHASES, atol=1.5 * 2 * DT * network.FREQUENCY)
 
 
 @pytest.mark.parametrize("threshold", [0.7, 2.0, 4.0, 5.0, 7.0])
@@ -44,7 +38,7 @@ def test_threshold_is_as_good_as_a_real_one(threshold):
     """Dividing the drive makes the spikes of neurons with that threshold, up to 1/64 of a spike."""
     with nengo.Network() as net:
         spikes = nengo.Node(size_in=3)
-        nengo.Connection(nengo.Node(paper.PHASES), spikes, synapse=PhaseEncoder())
+        nengo.Connection(nengo.Node(network.PHASES), spikes, synapse=PhaseEncoder())
         rounded = 1 / (np.round(64 / threshold) / 64)
         neurons = nengo.Ensemble(3, 1, neuron_type=ResonateAndFire(threshold=rounded))
         nengo.Connection(spikes, neurons.neurons, synapse=None)
@@ -59,9 +53,9 @@ def test_threshold_is_as_good_as_a_real_one(threshold):
 
 @pytest.mark.parametrize("size", [0.0, 1 / 64, 0.5, 0.3, 1.0, 3.3, 3.99, 50.0])
 def test_sizes_add_up(size):
-    bits = paper.in_binary(size)
+    bits = network.in_binary(size)
     assert set(bits) <= {0, 1}
-    assert bits @ paper.SIZES == pytest.approx(min(size, 4 - 1 / 64), abs=1 / 128)
+    assert bits @ network.SIZES == pytest.approx(min(size, 4 - 1 / 64), abs=1 / 128)
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.1, 0.45, 1.0])
@@ -95,7 +89,7 @@ def test_detuned_drive_resonates_less():
 
 
 def test_new_simulation_starts_anew():
-    net = paper.gui_model()
+    net = gui.gui_model()
     with net:
         probe = nengo.Probe(net.neurons.neurons)
     rasters = []
@@ -113,5 +107,5 @@ def test_on_the_emulator():
         phases.from_raster(run(1.0, simulator)[0], 10.0, DT)[-1]
         for simulator in (nengo.Simulator, nengo_loihi.Simulator)
     )
-    np.testing.assert_allclose(host, paper.PHASES, atol=0.02)
+    np.testing.assert_allclose(host, network.PHASES, atol=0.02)
     np.testing.assert_allclose(chip, host, atol=0.05)

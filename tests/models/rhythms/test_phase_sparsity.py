@@ -1,5 +1,4 @@
 import json
-import runpy
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +9,18 @@ import pytest
 from click.testing import CliRunner
 
 import nengo_phasor
-from nengo_phasor import convert, datasets, metrics, phases
+from nengo_phasor import convert, datasets, metrics, models, phases
+from nengo_phasor.models.rhythms import data as data_of
+from nengo_phasor.models.rhythms import (
+    sparsity,
+    sparsity_claims,
+    sparsity_commands,
+    sparsity_report,
+    sparsity_runs,
+)
+from nengo_phasor.models.rhythms.network import phase_network
 
-from .test_local_rhythms import NETWORKS, garments  # noqa: F401
-
-sys.path.insert(0, str(NETWORKS))
-import local_rhythms
-import phase_sparsity
-import phase_sparsity_report as report
+RESULTS = Path(__file__).resolve().parents[3] / "results"
 
 TAU = 5.0
 
@@ -51,7 +54,7 @@ def test_loudness_is_what_a_neuron_hears():
     period = round(1 / (frequency * dt))
     state = np.hypot(*(sim.data[p] for p in probes))[period // 2 :: period]
     cycles = np.arange(n_cycles)[:, None]
-    expected = phase_sparsity.loudness(np, given, cycles, TAU)
+    expected = sparsity.loudness(np, given, cycles, TAU)
     np.testing.assert_allclose(state / state[:, :1], expected, atol=2e-3)
     assert (expected[0, given > 0] == 0).all()
 
@@ -60,7 +63,7 @@ def test_training_hears_the_phases_that_spikes_have():
     """In each cycle, with loudness, the hidden phases are nearer to the spiking network's."""
     params = random_params()
     x = np.random.default_rng(1).uniform(-1, 1, (4, 1024))
-    net = local_rhythms.phase_network(params)
+    net = phase_network(params)
     twin, new = convert.to_spiking(net, nengo_phasor.ResonateAndFire(10.0))
     dt = 2e-4
     with nengo_phasor.layerwise.Simulator(twin, dt=dt) as sim:
@@ -70,7 +73,7 @@ def test_training_hears_the_phases_that_spikes_have():
         for cycle in (1, 2, 4):
             error = {}
             for name, loud in (
-                ("with", phase_sparsity.loudness(np, x, cycle, TAU)),
+                ("with", sparsity.loudness(np, x, cycle, TAU)),
                 ("without", 1),
             ):
                 rows = phases.to_rows(x) * np.tile(loud * np.ones_like(x), 2)
@@ -89,7 +92,7 @@ def test_received():
     weights = np.arange(10.0)
     with tf.GradientTape() as tape:
         tape.watch(rows)
-        heard = phase_sparsity.received(rows, 0.2)
+        heard = sparsity.received(rows, 0.2)
         total = tf.reduce_sum(heard * weights)
     expected = phases.to_rows(np.where(np.abs(given) < 0.2, 0, given))
     np.testing.assert_allclose(heard.numpy(), expected, atol=1e-12)
@@ -100,10 +103,10 @@ def test_received():
 def test_training_network(arc):
     """Against the layers written in NumPy."""
     nengo_dl = pytest.importorskip("nengo_dl")
-    recipe = replace(phase_sparsity.SPARSE, arc=arc)
+    recipe = replace(sparsity.SPARSE, arc=arc)
     x = np.random.default_rng(0).uniform(-1, 1, (2, 1024))
     cycle = np.array([0, 5])
-    net = phase_sparsity.training_network(recipe, seed=1)
+    net = sparsity.training_network(recipe, seed=1)
     with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
         given = np.concatenate([x, cycle[:, None]], axis=-1)
         seen = sim.predict({net.input: given[:, None]})
@@ -111,7 +114,7 @@ def test_training_network(arc):
             [sim.data[c].weights[0] for c in (layer.weights, layer.bias)]
             for layer in net.classifier.layers
         )
-    loud = phase_sparsity.loudness(np, x, cycle[:, None], TAU)
+    loud = sparsity.loudness(np, x, cycle[:, None], TAU)
     hidden = np.exp(1j * np.angle((loud * phases.to_complex(x)) @ w_0 + b_0))
     heard = np.where(np.abs(np.angle(hidden)) < np.pi * arc, 1, hidden)
     output = np.angle(heard @ w_1 + b_1) / np.pi
@@ -120,27 +123,17 @@ def test_training_network(arc):
     np.testing.assert_allclose(phases.from_rows(seen[net.hidden][:, 0]), hidden, atol=1e-4)
 
 
-def test_training_resumes_where_it_was_killed(tmp_path, monkeypatch):
+def test_training_resumes_where_it_was_killed(tmp_path, killed):
     """Batches, cycles and the cost of spikes go on as they would have."""
     pytest.importorskip("nengo_dl")
-    recipe = replace(phase_sparsity.SPARSE, batches=6)
+    recipe = replace(sparsity.SPARSE, batches=6)
     rng = np.random.default_rng(1)
     x, y = rng.uniform(-1, 1, (300, 1024)).astype(np.float32), rng.integers(0, 10, 300)
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
-    whole, history = phase_sparsity.train(recipe, 3, x, y, tmp_path / "whole")
-    save = datasets.save_params
-
-    def save_and_die(path, **arrays):
-        save(path, **arrays)
-        if arrays["done"] == 4:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(datasets, "save_params", save_and_die)
-    with pytest.raises(KeyboardInterrupt):
-        phase_sparsity.train(recipe, 3, x, y, tmp_path / "killed")
-    monkeypatch.setattr(datasets, "save_params", save)
-    resumed, rest = phase_sparsity.train(recipe, 3, x, y, tmp_path / "killed")
+    whole, history = sparsity.train(recipe, 3, x, y, tmp_path / "whole")
+    killed(4, lambda: sparsity.train(recipe, 3, x, y, tmp_path / "killed"))
+    resumed, rest = sparsity.train(recipe, 3, x, y, tmp_path / "killed")
     for name, values in whole.items():
         np.testing.assert_array_equal(values, resumed[name])
     for name, values in history.items():
@@ -148,25 +141,26 @@ def test_training_resumes_where_it_was_killed(tmp_path, monkeypatch):
     np.testing.assert_allclose(history["sigma"], recipe.sigma_0 * np.arange(1, 4) / 3)
 
 
-def test_results_command(garments, tmp_path, monkeypatch):  # noqa: F811
+def test_results_command(garments, tmp_path, monkeypatch):
     """The command that makes results/phase_sparsity.json, on a tiny setting, twice."""
     pytest.importorskip("nengo_dl")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(phase_sparsity, "STRENGTHS", (0.05, 0.1, 1.0))
-    monkeypatch.setattr(sys, "argv", [str(NETWORKS / "phase_sparsity.py"), "results"])
+    monkeypatch.setattr(sparsity_runs, "STRENGTHS", (0.05, 0.1, 1.0))
+    monkeypatch.setattr(sys, "argv", ["networks/phase_sparsity.py", "results"])
     arguments = ["results", "--data", str(garments), "--seeds", "0", "--batches", "60"]
     arguments += ["--output", "results.json", "--figures", "figures", "--resume"]
-    done = CliRunner().invoke(phase_sparsity.main, arguments, catch_exceptions=False)
+    arguments += ["--against", str(RESULTS / "local_rhythms.json")]
+    done = CliRunner().invoke(sparsity_commands.main, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     content = json.loads(Path("results.json").read_text())
     assert content["seeds"] == [0]
     assert content["settings"]["test_images"] == 60
     assert {c["bound"] for c in content["claims"]} == {">= 0.9", ">= 0.98", "<= 1.0", "<= 1.5"}
-    for name in report.CAPTIONS:
+    for name in sparsity_report.CAPTIONS:
         assert Path("figures", name).stat().st_size > 1000
     figures = content["figures"]
     removed = {}
-    for recipe in phase_sparsity.RECIPES:
+    for recipe in sparsity.RECIPES:
         (run,) = figures[recipe]
         assert run["phase_accuracy"] > 0.9
         assert run["hidden_spikes_per_image"] == pytest.approx(8 * 128, rel=0.05)
@@ -180,7 +174,7 @@ def test_results_command(garments, tmp_path, monkeypatch):  # noqa: F811
         mean = figures["means"][recipe]
         assert mean["accuracy, spiking, all spikes"] == run["spiking_accuracy"]
         assert len(run["history"]["hidden_share"]) == 15
-    for sparsifier in phase_sparsity.SPARSIFIERS:
+    for sparsifier in sparsity_runs.SPARSIFIERS:
         ordered = [removed[recipe, sparsifier] for recipe in ("sparse", "sparser")]
         assert ordered == sorted(ordered)
     (run,) = figures["sparse"]
@@ -200,51 +194,71 @@ def test_results_command(garments, tmp_path, monkeypatch):  # noqa: F811
     assert by_name["hidden spikes removed at the end of the curve, arc"] == last["removed"] == 1
 
     before = Path("results.json").read_text()
-    again = CliRunner().invoke(phase_sparsity.main, arguments, catch_exceptions=False)
+    again = CliRunner().invoke(sparsity_commands.main, arguments, catch_exceptions=False)
     assert "epoch" not in again.output
     assert Path("results.json").read_text() == before
-    other = CliRunner().invoke(phase_sparsity.main, [*arguments, "--images", "10"])
+    other = CliRunner().invoke(sparsity_commands.main, [*arguments, "--images", "10"])
     assert other.exit_code == 1
     assert "other settings" in other.output
 
 
-def test_paying_removes_spikes(garments, tmp_path):  # noqa: F811
+def test_paying_removes_spikes(garments, tmp_path):
     """The same network, trained with and without the cost of spikes."""
     pytest.importorskip("nengo_dl")
     data = datasets.fashion_mnist(garments)
     data = replace(data, x_test=data.x_test[:20], y_test=data.y_test[:20])
     removed = []
     for sigma_0 in (0.0, 0.3):
-        recipe = replace(phase_sparsity.SPARSE, batches=40, sigma_0=sigma_0)
+        recipe = replace(sparsity.SPARSE, batches=40, sigma_0=sigma_0)
         folder = tmp_path / str(sigma_0)
-        scores = phase_sparsity.evaluate(recipe, 0, folder, data, resume=False)
+        scores = sparsity_runs.evaluate(
+            recipe, 0, folder, data, sparsity_runs.STRENGTHS, resume=False
+        )
         removed.append([scores["curves"][name][4]["removed"] for name in ("arc", "field")])
     assert (np.subtract(*removed[::-1]) > 0.05).all()
 
 
-def test_demo_holds_out_training_images(garments, tmp_path, monkeypatch):  # noqa: F811
+@pytest.mark.parametrize("content", [None, "", "[]", '{"claims": []}'])
+def test_what_results_are_compared_with_is_needed_first(content, tmp_path):
+    """Before hours of training."""
+    file = tmp_path / "others.json"
+    if content is not None:
+        file.write_text(content)
+    arguments = ["results", "--data", str(tmp_path), "--against", str(file)]
+    done = CliRunner().invoke(sparsity_commands.main, arguments)
+    assert done.exit_code == 1
+    assert str(file) in done.output
+    assert "make it with python networks/local_rhythms.py results" in done.output
+
+
+def test_dense_networks_are_those_of_local_rhythms():
+    runs = json.loads((RESULTS / "local_rhythms.json").read_text())["figures"]["long"]
+    mean = np.mean([run["phase_accuracy"] for run in runs])
+    assert sparsity_claims.long_accuracy(RESULTS / "local_rhythms.json") == pytest.approx(mean)
+
+
+def test_demo_holds_out_training_images(garments, tmp_path, monkeypatch):
     pytest.importorskip("nengo_dl")
-    monkeypatch.setattr(phase_sparsity, "STRENGTHS", (0.1,))
-    monkeypatch.setattr(phase_sparsity, "HELD_OUT", 100)
+    monkeypatch.setattr(sparsity_runs, "STRENGTHS", (0.1,))
+    monkeypatch.setattr(data_of, "HELD_OUT", 100)
     folder = tmp_path / "demo"
     arguments = ["demo", "--data", str(garments), "--output", str(folder), "--batches", "4"]
     done = CliRunner().invoke(
-        phase_sparsity.main, [*arguments, "--validate"], catch_exceptions=False
+        sparsity_commands.main, [*arguments, "--validate"], catch_exceptions=False
     )
     assert done.exit_code == 0
     assert json.loads((folder / "settings.json").read_text())["images"] == [412, 100]
     page = (folder / "index.html").read_text()
-    for picture in report.CAPTIONS:
+    for picture in sparsity_report.CAPTIONS:
         assert picture in page
         assert (folder / picture).exists()
     numbers = json.loads((folder / "metrics.json").read_text())
     assert 0 <= numbers["most hidden spikes removed, arc"] <= 1
 
 
-@pytest.mark.skipif(not phase_sparsity.PARAMS.exists(), reason="no committed weights")
-def test_model_opens_as_nengo_gui_opens_it():
-    """As a module that is not __main__; the class appears, and few hidden spikes are sent."""
-    model = runpy.run_path(str(NETWORKS / "phase_sparsity.py"), run_name="model")["model"]
+def test_model_shows_the_class():
+    """It appears in the rhythm's phases, and few hidden spikes are sent."""
+    model = models.load("phase_sparsity")
     with model:
         outputs = nengo.Probe(model.all_ensembles[-1].neurons)
         neurons = model.hidden.neurons

@@ -1,6 +1,4 @@
-import gzip
 import json
-import runpy
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,60 +9,25 @@ import pytest
 from click.testing import CliRunner
 
 import nengo_phasor
-from nengo_phasor import datasets, metrics, phases
-
-NETWORKS = Path(__file__).resolve().parents[2] / "networks"
-sys.path.insert(0, str(NETWORKS))
-import local_rhythms  # noqa: E402
-
-NO_PARAMS = not local_rhythms.PARAMS.exists()
-
-
-def write_idx(path, array):
-    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
-    path.write_bytes(gzip.compress(header + array.astype(np.uint8).tobytes(), 1))
-
-
-@pytest.fixture(scope="module")
-def garments(tmp_path_factory):
-    """Images that a class makes bright in a row of its own, in FashionMNIST's format."""
-    folder = tmp_path_factory.mktemp("data") / "fashion-mnist"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for name, n in (("train", 512), ("t10k", 60)):
-        labels = np.arange(n) % 10
-        images = rng.integers(0, 60, (n, 28, 28))
-        images[np.arange(n), 2 * labels + 3] += 190
-        write_idx(folder / f"{name}-images-idx3-ubyte.gz", images)
-        write_idx(folder / f"{name}-labels-idx1-ubyte.gz", labels)
-    return folder.parent
+from nengo_phasor import metrics, models, phases
+from nengo_phasor.models.rhythms import commands, sweep, training
+from nengo_phasor.models.rhythms.network import phase_network
 
 
 @pytest.fixture
 def recipe():
-    return replace(local_rhythms.RECIPES["long"], batches=6)
+    return replace(training.RECIPES["long"], batches=6)
 
 
-def test_training_resumes_where_it_was_killed(recipe, tmp_path, monkeypatch):
+def test_training_resumes_where_it_was_killed(recipe, tmp_path, killed):
     pytest.importorskip("nengo_dl")
     rng = np.random.default_rng(1)
     x, y = rng.uniform(-1, 1, (300, 1024)).astype(np.float32), rng.integers(0, 10, 300)
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
-    whole = local_rhythms.train(recipe, 3, x, y, tmp_path / "whole")
-
-    save = datasets.save_params
-
-    def save_and_die(path, **arrays):
-        save(path, **arrays)
-        if arrays["done"] == 4:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(datasets, "save_params", save_and_die)
-    with pytest.raises(KeyboardInterrupt):
-        local_rhythms.train(recipe, 3, x, y, tmp_path / "killed")
-    monkeypatch.setattr(datasets, "save_params", save)
-    resumed = local_rhythms.train(recipe, 3, x, y, tmp_path / "killed")
+    whole = training.train(recipe, 3, x, y, tmp_path / "whole")
+    killed(4, lambda: training.train(recipe, 3, x, y, tmp_path / "killed"))
+    resumed = training.train(recipe, 3, x, y, tmp_path / "killed")
     for name, values in whole.items():
         np.testing.assert_array_equal(values, resumed[name])
     assert not np.allclose(whole["weights_1"], 0)
@@ -75,11 +38,11 @@ def test_results_command(garments, tmp_path, monkeypatch):
     pytest.importorskip("nengo_dl")
     monkeypatch.chdir(tmp_path)
     few = {"arc": (0.0, 0.3, 1.0), "field": (0.0, 0.3, 1.0), "random": (0.0, 0.5, 1.0)}
-    monkeypatch.setattr(local_rhythms, "STRENGTHS", few)
-    monkeypatch.setattr(sys, "argv", [str(NETWORKS / "local_rhythms.py"), "results"])
+    monkeypatch.setattr(sweep, "STRENGTHS", few)
+    monkeypatch.setattr(sys, "argv", ["networks/local_rhythms.py", "results"])
     arguments = ["results", "--data", str(garments), "--seeds", "0", "--batches", "40"]
     arguments += ["--output", "results.json", "--resume"]
-    done = CliRunner().invoke(local_rhythms.main, arguments, catch_exceptions=False)
+    done = CliRunner().invoke(commands.main, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     content = json.loads(Path("results.json").read_text())
     assert set(content) == {
@@ -118,10 +81,10 @@ def test_results_command(garments, tmp_path, monkeypatch):
     assert measured == pytest.approx(100 * lost)
 
     before = Path("results.json").read_text()
-    again = CliRunner().invoke(local_rhythms.main, arguments, catch_exceptions=False)
+    again = CliRunner().invoke(commands.main, arguments, catch_exceptions=False)
     assert "epoch" not in again.output
     assert Path("results.json").read_text() == before
-    other = CliRunner().invoke(local_rhythms.main, [*arguments, "--images", "10"])
+    other = CliRunner().invoke(commands.main, [*arguments, "--images", "10"])
     assert other.exit_code == 1
     assert "other settings" in other.output
 
@@ -129,11 +92,9 @@ def test_results_command(garments, tmp_path, monkeypatch):
 def test_demo_command(garments, tmp_path, monkeypatch):
     pytest.importorskip("nengo_dl")
     few = {"arc": (0.3, 1.0), "field": (0.3, 1.0), "random": (0.5, 1.0)}
-    monkeypatch.setattr(local_rhythms, "STRENGTHS", few)
+    monkeypatch.setattr(sweep, "STRENGTHS", few)
     arguments = ["demo", "--data", str(garments), "--output", str(tmp_path / "demo")]
-    done = CliRunner().invoke(
-        local_rhythms.main, [*arguments, "--batches", "4"], catch_exceptions=False
-    )
+    done = CliRunner().invoke(commands.main, [*arguments, "--batches", "4"], catch_exceptions=False)
     assert done.exit_code == 0
     page = (tmp_path / "demo" / "index.html").read_text()
     written = {path.name for path in (tmp_path / "demo").iterdir()}
@@ -146,14 +107,14 @@ def test_demo_command(garments, tmp_path, monkeypatch):
 
 
 def test_missing_data_is_named(tmp_path):
-    done = CliRunner().invoke(local_rhythms.main, ["demo", "--data", str(tmp_path)])
+    done = CliRunner().invoke(commands.main, ["demo", "--data", str(tmp_path)])
     assert done.exit_code != 0
     assert "dataset-fashion-mnist" in done.output
 
 
 def test_sweep_is_the_network_it_stands_for(recipe):
     """A branch of the sweep's network makes the spikes of a network converted for that point."""
-    net = local_rhythms.phase_network(gain=0.5, seed=4)
+    net = phase_network(gain=0.5, seed=4)
     with nengo.Simulator(net, progress_bar=False) as sim:
         params = {}
         for k, layer in enumerate(net.classifier.layers):
@@ -161,9 +122,9 @@ def test_sweep_is_the_network_it_stands_for(recipe):
                 params[f"{name}_{k}"] = np.squeeze(sim.data[getattr(layer, name)].weights, 0)
     x = np.random.default_rng(0).uniform(-1, 1, (3, 1024))
     point = ("reference", "arc", 0.2)
-    swept = local_rhythms.sweep_network(params, [("silence", "arc", 0.0), point])
+    swept = sweep.sweep_network(params, [("silence", "arc", 0.0), point])
     twin, new = nengo_phasor.convert.to_spiking(
-        local_rhythms.phase_network(params),
+        phase_network(params),
         nengo_phasor.ResonateAndFire(10.0),
         nengo_phasor.ArcSparsifier(0.2, 10.0),
         assume_reference=True,
@@ -179,10 +140,9 @@ def test_sweep_is_the_network_it_stands_for(recipe):
     assert branch[swept.counts[1]].sum() == pytest.approx(sent)
 
 
-@pytest.mark.skipif(NO_PARAMS, reason="no committed weights")
-def test_model_opens_as_nengo_gui_opens_it():
-    """As a module that is not __main__; the class appears in the rhythm's phases."""
-    model = runpy.run_path(str(NETWORKS / "local_rhythms.py"), run_name="model")["model"]
+def test_model_shows_the_class():
+    """It appears in the rhythm's phases."""
+    model = models.load("local_rhythms")
     outputs = model.all_ensembles[-1]
     with model:
         probe = nengo.Probe(outputs.neurons)

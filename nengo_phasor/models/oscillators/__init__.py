@@ -1,0 +1,1 @@
+"""Three resonate-and-fire neurons to play with, in Nengo GUI."""

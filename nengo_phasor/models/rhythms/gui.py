@@ -1,0 +1,72 @@
+"""What Nengo GUI opens: the spiking classifier behind its projection, with displays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import nengo
+import numpy as np
+
+import nengo_phasor
+from nengo_phasor import convert, datasets, displays
+from nengo_phasor.models.rhythms.network import (
+    FREQUENCY,
+    PARAMS,
+    PIXELS,
+    SIZES,
+    classifier,
+    projection,
+)
+
+
+def gui_model() -> nengo.Network:
+    """Return the network with the committed weights."""
+    return shown(datasets.load_params(PARAMS))
+
+
+def shown(params: Mapping[str, np.ndarray], arc: float = 0.1) -> nengo.Network:
+    """Return the spiking network behind its random projection, shown a garment a second.
+
+    Displays show the garment, the phases of both layers, with hands in grey for spikes that the
+    sparsifier leaves out, and the class.
+    """
+    model, sent = _spiking(params, arc)
+    with model:
+        model.image = displays.image((28, 28), label="what is shown")
+        nengo.Connection(model.garment, model.image, synapse=None)
+        model.hidden_clock = displays.phase_clock(SIZES[1], FREQUENCY, True, label="hidden phases")
+        model.clock = displays.phase_clock(SIZES[2], FREQUENCY, True, label="output phases")
+        for ensemble, relay, clock in zip(
+            (model.hidden, model.output), sent, (model.hidden_clock, model.clock), strict=True
+        ):
+            n = ensemble.n_neurons
+            nengo.Connection(ensemble.neurons, clock[:n], synapse=None)
+            nengo.Connection(relay, clock[n:], synapse=None)
+        names = datasets.DATASETS["fashion_mnist"].classes
+        model.decision = displays.phase_classes(names, FREQUENCY, label="class: phase nearest 1/2")
+        nengo.Connection(sent[-1], model.decision, synapse=None)
+    return model
+
+
+def _spiking(params: Mapping[str, np.ndarray], arc: float) -> tuple[nengo.Network, list]:
+    """Return the network without displays, and what each layer sends: its sparsified spikes."""
+    pixels = params["images"].reshape(-1, PIXELS) / 255
+    with nengo.Network(label="local rhythms") as net:
+        garment = nengo.Node(nengo.processes.PresentInput(pixels, 1.0), label="garment")
+        project = projection(int(params["seed"]), float(params["spread"]))
+        nengo.Connection(garment, project.input, synapse=None)
+        layers = classifier(params)
+        nengo.Connection(project.output, layers.input, synapse=None)
+        probes = [nengo.Probe(layer.output) for layer in layers.layers]
+    model, new = convert.to_spiking(
+        net,
+        nengo_phasor.ResonateAndFire(FREQUENCY),
+        nengo_phasor.ArcSparsifier(arc, FREQUENCY),
+        assume_reference=True,
+    )
+    model.garment, model.projection, model.classifier = map(new.get, (garment, project, layers))
+    model.hidden, model.output = (new[layer.units] for layer in layers.layers)
+    model.hidden.label, model.output.label = "hidden neurons", "outputs"
+    sent = [new[probe].target for probe in probes]
+    model.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+    return model, sent
