@@ -8,7 +8,6 @@ with sparsifiers, and compares the spikes of the hidden and the output layer.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -18,11 +17,9 @@ from tqdm import tqdm
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, metrics, results
+from nengo_phasor.models.rhythms import network
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "networks"))
-import local_rhythms
-
-N_STEPS = round(local_rhythms.CYCLES / (local_rhythms.FREQUENCY * local_rhythms.DT))
+N_STEPS = round(network.CYCLES / (network.FREQUENCY * network.DT))
 
 VARIANTS = {
     "dense": (None, False),
@@ -72,8 +69,8 @@ def compare(params: dict, x: np.ndarray) -> list[dict]:
     """Return a row of the table for each variant, substrate, precision and layer."""
     rows = []
     for variant, (sparsifier, assume_reference) in VARIANTS.items():
-        net = local_rhythms.phase_network(params)
-        neurons = nengo_phasor.ResonateAndFire(local_rhythms.FREQUENCY)
+        net = network.phase_network(params)
+        neurons = nengo_phasor.ResonateAndFire(network.FREQUENCY)
         twin, new = convert.to_spiking(net, neurons, sparsifier, assume_reference)
         node, probes = new[net.input], [new[net.hidden], new[net.output]]
         reference = run_nengo(twin, node, probes, x)
@@ -103,9 +100,9 @@ def compare(params: dict, x: np.ndarray) -> list[dict]:
 @click.option("--images", default=100, show_default=True)
 def main(output, data, images):
     """Compare, and write the table."""
-    params = datasets.load_params(local_rhythms.PARAMS)
+    params = datasets.load_params(network.PARAMS)
     images = datasets.fashion_mnist(data).x_test[:images]
-    x = local_rhythms.encode(images, int(params["seed"]), float(params["spread"])).astype(float)
+    x = network.encode(images, int(params["seed"]), float(params["spread"])).astype(float)
     rows = compare(params, x)
     claims = [
         results.Claim(
@@ -117,7 +114,7 @@ def main(output, data, images):
         for dtype, exact, bound in (("float64", True, ">= 1.0"), ("float32", False, ">= 0.999"))
         for chosen in [[row for row in rows if row["dtype"] == dtype]]
     ]
-    settings = {"images": len(x), "steps": N_STEPS, "params": local_rhythms.PARAMS.name}
+    settings = {"images": len(x), "steps": N_STEPS, "params": network.PARAMS.name}
     results.write(output, results.report(settings, [int(params["seed"])], {"table": rows}, claims))
 
 

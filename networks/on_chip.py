@@ -21,7 +21,6 @@ from typing import Any
 import adaptive_digits as digits
 import adaptive_runs as runs
 import click
-import local_rhythms as rhythms
 import nengo
 import numpy as np
 from adaptive_common import Layout, keras_model
@@ -30,6 +29,8 @@ from tqdm import tqdm
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, dynamics, energy, layerwise, metrics, phases, results
+from nengo_phasor.models.rhythms import gui
+from nengo_phasor.models.rhythms import network as rhythms
 from nengo_phasor.models.shared.commands import COUNT, SEED, Commands
 from nengo_phasor.models.shared.run_folder import open_run
 
@@ -338,7 +339,7 @@ def claims(found: Mapping[str, Any]) -> list[results.Claim]:
 
 def gui_model() -> nengo.Network:
     """Return the local-rhythms network, sparsified, for Nengo GUI with either backend."""
-    return rhythms.gui_model(datasets.load_params(rhythms.PARAMS))
+    return gui.gui_model()
 
 
 # --------------------------------------------------------------------------------- command line

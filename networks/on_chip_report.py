@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import local_rhythms as rhythms
 import on_chip
 from matplotlib.figure import Figure
 
 from nengo_phasor import datasets, plots, results
+from nengo_phasor.models.rhythms import network as rhythms
 
 TITLE = "Trained networks on the nengo-loihi emulator"
 

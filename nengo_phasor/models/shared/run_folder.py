@@ -6,7 +6,7 @@ One process at a time: what a run has is what one process, or its successors, pu
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,13 @@ def read(path: Path, *names: str, remedy: str = AGAIN) -> dict[str, Any]:
         wanted = " with " + ", ".join(names) if names else ""
         raise click.ClickException(f"{path} is damaged (no object{wanted}): {remedy}")
     return content
+
+
+def kept(path: Path, make: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a run's JSON file holds; where it is not there, make and write it first."""
+    if not path.exists():
+        results.write(path, make())
+    return read(path)
 
 
 @cache

@@ -1,4 +1,5 @@
 import pytest
+
 from nengo_phasor.models.shared.checkpoint import Checkpoint
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nengo_phasor import atomic, datasets, results
-from nengo_phasor.models.shared.run_folder import open_run, read
+from nengo_phasor.models.shared.run_folder import kept, open_run, read
 
 OPEN = """
 import sys, time
@@ -110,6 +110,21 @@ def test_other_damaged_files_are_named_with_the_way_out(run, content):
     assert "\n" not in found.value.message
     (run / "history.json").write_text('{"epochs": [1], "more": 2}')
     assert read(run / "history.json", "epochs") == {"epochs": [1], "more": 2}
+
+
+def test_what_is_kept_is_made_once(tmp_path):
+    path, made = tmp_path / "scores.json", []
+
+    def make():
+        made.append(1)
+        return {"curve": (1, 2)}
+
+    for _ in range(2):
+        assert kept(path, make) == {"curve": [1, 2]}, "as it is read back, the first time too"
+    assert made == [1]
+    path.write_text("{")
+    with pytest.raises(click.ClickException, match=r"scores\.json is damaged"):
+        kept(path, make)
 
 
 # --- writers that are killed, and disks that are full ---------------------------------------------

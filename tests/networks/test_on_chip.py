@@ -8,14 +8,15 @@ import pytest
 from click.testing import CliRunner
 
 from nengo_phasor import datasets, phases
+from nengo_phasor.models.rhythms import network as local_rhythms
+from tests.models.conftest import garments  # noqa: F401
 
-from .test_local_rhythms import NETWORKS, garments  # noqa: F401
+NETWORKS = Path(__file__).resolve().parents[2] / "networks"
 
 pytest.importorskip("nengo_loihi")
 sys.path.insert(0, str(NETWORKS))
-import local_rhythms
-import on_chip
-import on_chip_report
+import on_chip  # noqa: E402
+import on_chip_report  # noqa: E402
 
 PARAMS = datasets.load_params(local_rhythms.PARAMS)
 
