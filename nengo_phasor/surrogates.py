@@ -37,6 +37,15 @@ class Surrogate(FrozenObject):
         super().__init__()
         self.width = width
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the parameters, by which Keras saves a surrogate with a model."""
+        return {parameter.name: getattr(self, parameter.name) for parameter in self._params}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Surrogate:
+        """Return the surrogate of parameters that `get_config` gave."""
+        return cls(**config)
+
     def derivative(self, xp, x: Array) -> Array:
         """Return the surrogate for H'(x), in the shape of ``x``; ``xp`` is the array library."""
         raise NotImplementedError("Surrogates must provide derivative")

@@ -182,7 +182,7 @@ TYPES = {
             AdaptiveSpikingRate(m_f=0, theta_0=2.5, amplitude=1.5),
         ),
         drive=noisy_levels,
-        refused=ADAPTIVE,
+        refused={**ADAPTIVE, "initial_state": ({"voltage": Choice([0])},)},  # it has no state
     ),
     ArcSparsifier: Entry(
         examples=(ArcSparsifier(0.3), ArcSparsifier(0.45, frequency=7)),

@@ -13,10 +13,10 @@ from typing import Any
 import nengo
 import numpy as np
 from nengo.exceptions import SimulationError, ValidationError
-from nengo.utils.numpy import is_number
 from numpy.typing import ArrayLike
 
 from nengo_phasor import compat, dynamics
+from nengo_phasor.checks import check_positive
 from nengo_phasor.convert import keras_graph
 from nengo_phasor.convert.construction import Construction, like
 from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate
@@ -62,8 +62,7 @@ def to_adaptive(
     """
     if not isinstance(neurons, AdaptiveSpikingRate | None):
         raise ValidationError(f"must be AdaptiveSpiking neurons, got {neurons!r}", "neurons")
-    if not (is_number(readout_tau) and readout_tau > 0):
-        raise ValidationError(f"must be greater than 0, got {readout_tau}", "readout_tau")
+    check_positive(readout_tau, "readout_tau")
     graph = keras_graph.pools_first(keras_graph.read(model))
     layers = {n: s.layer.neurons for n, s in graph.steps.items() if s.kind == "HalfSigmoid"}
     if not layers:
@@ -133,7 +132,8 @@ class Converted:
         x : (n_items, ...) array_like
             Inputs of the model; a few are enough.
         tolerance : float
-            Largest difference to accept. Keras computes in single precision.
+            Largest difference to accept. Keras computes in single precision, or, under a policy of
+            mixed precision, in half.
 
         Returns
         -------
@@ -143,11 +143,12 @@ class Converted:
         Raises
         ------
         nengo.exceptions.ValidationError
-            If the inputs are not of the model's shape.
+            If the inputs are not of the model's shape, or tolerance is not greater than 0.
         nengo.exceptions.SimulationError
-            If the difference is larger.
+            If the difference is larger, or either gives values that are not finite.
         """
         nengo_dl = compat.require("nengo_dl")
+        check_positive(tolerance, "tolerance", self)
         x, shape = np.asarray(x), tuple(self.model.input_shape[1:])
         if x.shape[1:] != shape or not len(x):
             raise ValidationError(
@@ -159,13 +160,20 @@ class Converted:
         with nengo_dl.Simulator(network, minibatch_size=len(x), progress_bar=False) as sim:
             seen = sim.predict({network.input: x.reshape(len(x), 1, -1)}, verbose=0)
         expected = keras_graph.logits(self.model, x).reshape(len(x), -1)
-        difference = float(np.max(np.abs(seen[network.output][:, 0] - expected)))
-        if not difference <= tolerance:
+        seen = seen[network.output][:, 0]
+        for what, values in (("model", expected), ("rate network of the model", seen)):
+            if not np.all(np.isfinite(values)):
+                raise SimulationError(
+                    f"the {what} {self.model.name!r} gives {values[~np.isfinite(values)][0]} for "
+                    "some inputs: it has diverged, or the inputs are not finite. Train it anew"
+                )
+        difference = float(np.max(np.abs(seen - expected)))
+        if difference > tolerance:
             raise SimulationError(
                 f"the rate network of {self.model.name!r} differs from the model by "
                 f"{difference:.3g}, more than {tolerance:g}: convert again if the model was "
                 "trained on, and mind that neurons of another precision have another transfer "
-                "function"
+                f"function{keras_graph.rounding(self.model)}"
             )
         return difference
 

@@ -15,7 +15,7 @@ from typing import Any
 import nengo
 import numpy as np
 
-from nengo_phasor.convert.keras_graph import refuse
+from nengo_phasor.convert.keras_graph import like_layer, refuse
 from nengo_phasor.pooling import MaxPool, average_pool
 
 SPIKES, CURRENT, ACTIVATION = range(3)
@@ -161,8 +161,12 @@ class Construction:
 
 
 def _applied(layer, constant):
-    """Return what a Keras layer makes of a constant image: padding, bias and all."""
-    return np.asarray(layer(constant[None]), float)[0]
+    """Return what a Keras layer makes of a constant image: padding, bias and all.
+
+    In double precision, whatever the layer's own: half precision would lose small weights' sums.
+    """
+    exact = like_layer(layer, (1, *constant.shape), dtype="float64")
+    return np.asarray(exact(constant[None]))[0]
 
 
 def _diagonal(values):

@@ -117,6 +117,22 @@ def read(model: Any) -> Graph:
     return Graph(steps, same_as.get(last, last))
 
 
+def rounding(model: Any) -> str:
+    """Return a remark on the policies of layers that compute in less than single precision."""
+    policies = {
+        layer.dtype_policy.name
+        for layer in model.layers
+        if layer.compute_dtype in ("float16", "bfloat16")
+    }
+    if not policies:
+        return ""
+    return (
+        f". The model's policy is {', '.join(sorted(policies))}: it rounds to about three digits, "
+        "which the network does not; allow for that by the tolerance, or load the weights into a "
+        "model of the policy float32"
+    )
+
+
 def logits(model: Any, x: np.ndarray) -> np.ndarray:
     """Return what the model predicts, before the softmax at its end if there is one."""
     node = _nodes(model)[-1]
@@ -232,8 +248,12 @@ def _is_softmax(layer):
 
 def _without_activation(node):
     """Return a copy of a node's layer that has no activation."""
-    layer = node.layer
-    copy = type(layer).from_config({**layer.get_config(), "activation": "linear"})
-    copy.build(node.input_shapes)
+    return like_layer(node.layer, node.input_shapes, activation="linear")
+
+
+def like_layer(layer: Any, input_shape: tuple, **changes: Any) -> Any:
+    """Return a copy of a Keras layer with its weights, built for an input, up to changes."""
+    copy = type(layer).from_config({**layer.get_config(), **changes})
+    copy.build(input_shape)
     copy.set_weights(layer.get_weights())
     return copy

@@ -5,9 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
+from nengo.exceptions import ValidationError
 
 from nengo_phasor import dynamics
-from nengo_phasor.neurons import AdaptiveSpikingRate
+from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate
+from nengo_phasor.surrogates import SURROGATES
+
+legacy = tf.keras.utils.legacy
+"""Its form is the same in all files, and the one that is read where it is nested in a layer's."""
+
+for _surrogate in SURROGATES:
+    tf.keras.utils.register_keras_serializable("nengo_phasor")(_surrogate)
 
 
 @tf.keras.utils.register_keras_serializable("nengo_phasor")
@@ -24,6 +32,11 @@ class HalfSigmoid(tf.keras.layers.Layer):
     **kwargs
         Of `tf.keras.layers.Layer`.
 
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If neurons are of another type.
+
     References
     ----------
     Zambrano et al. (2017), Efficient Computation in Adaptive Artificial Spiking Neural Networks,
@@ -33,6 +46,8 @@ class HalfSigmoid(tf.keras.layers.Layer):
     def __init__(self, neurons: AdaptiveSpikingRate | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.neurons = AdaptiveSpikingRate() if neurons is None else neurons
+        if not isinstance(self.neurons, AdaptiveSpikingRate):
+            raise ValidationError(f"must be AdaptiveSpikingRate, got {neurons!r}", "neurons", self)
 
     def call(self, inputs):
         """Return f(inputs), elementwise."""
@@ -43,11 +58,31 @@ class HalfSigmoid(tf.keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Return the neurons' parameters beside Keras' own."""
-        return {**super().get_config(), "neurons": self.neurons.parameters}
+        """Return the neurons' parameters beside Keras' own.
+
+        Keras finds a user's surrogate when it loads the model if its class is registered, by
+        `tf.keras.utils.register_keras_serializable`.
+
+        Raises
+        ------
+        NotImplementedError
+            If the neurons are of a subclass, of which more would have to be saved.
+        """
+        if type(self.neurons) not in (AdaptiveSpikingRate, AdaptiveSpiking):
+            raise NotImplementedError(
+                f"{type(self.neurons).__name__} neurons can't be saved as AdaptiveSpikingRate: "
+                "subclass HalfSigmoid, with a get_config and a from_config that do"
+            )
+        parameters = dict(self.neurons.parameters)
+        if parameters["surrogate"] is not None:
+            parameters["surrogate"] = legacy.serialize_keras_object(parameters["surrogate"])
+        return {**super().get_config(), "neurons": parameters}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> HalfSigmoid:
         """Return the layer of a configuration that `get_config` gave."""
         config = dict(config)
-        return cls(AdaptiveSpikingRate(**config.pop("neurons")), **config)
+        parameters = dict(config.pop("neurons"))
+        if parameters.get("surrogate") is not None:
+            parameters["surrogate"] = legacy.deserialize_keras_object(parameters["surrogate"])
+        return cls(AdaptiveSpikingRate(**parameters), **config)

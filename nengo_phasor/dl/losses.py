@@ -5,6 +5,8 @@ Phasors are outputs of 2n values, read as shape (2, n) like `.Phasor`'s.
 
 from __future__ import annotations
 
+from typing import Any
+
 import nengo
 import numpy as np
 import tensorflow as tf
@@ -13,9 +15,14 @@ from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike
 
 from nengo_phasor.checks import check_positive
+from nengo_phasor.dl.tables import NEURONS
 from nengo_phasor.neurons import ResonateAndFire
 
+saved = tf.keras.utils.register_keras_serializable("nengo_phasor")
+"""Lets Keras load what it saved with a model, without being told of the class."""
 
+
+@saved
 class PhaseCosine(tf.keras.losses.Loss):
     r"""One minus the mean cosine between the output's phases and the targets'.
 
@@ -28,10 +35,11 @@ class PhaseCosine(tf.keras.losses.Loss):
     def call(self, y_true, y_pred):
         """Return the loss of each item and time step."""
         _check_targets(y_true, y_pred)
-        units = tf.cast(tf.shape(y_pred)[-1] // 2, y_pred.dtype)
+        units = tf.cast(tf.shape(_parts(y_pred)[0])[-1], y_pred.dtype)
         return 1.0 - tf.reduce_sum(y_true * y_pred, axis=-1) / units
 
 
+@saved
 class QuadratureCrossentropy(tf.keras.losses.Loss):
     r"""Cross-entropy of the classes whose outputs are nearest to phase 1/2.
 
@@ -41,20 +49,33 @@ class QuadratureCrossentropy(tf.keras.losses.Loss):
     ----------
     scale : float
         The steepness: the greater, the less is gained by phases beyond what decides the class.
+    **kwargs
+        Of `tf.keras.losses.Loss`.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If scale is not a finite number greater than 0.
     """
 
-    def __init__(self, scale: float = 5.0, name: str = "quadrature_crossentropy"):
-        super().__init__(name=name)
+    def __init__(self, scale: float = 5.0, name: str = "quadrature_crossentropy", **kwargs: Any):
+        super().__init__(name=name, **kwargs)
+        check_positive(scale, "scale", self)
         self.scale = scale
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the scale beside Keras' own parameters."""
+        return {**super().get_config(), "scale": self.scale}
 
     def call(self, y_true, y_pred):
         """Return the loss of each item and time step; targets as in `PhaseCosine`."""
         _check_targets(y_true, y_pred)
-        quadrature = tf.split(y_pred, 2, axis=-1)[1]
+        quadrature = _parts(y_pred)[1]
         classes = tf.split(y_true, 2, axis=-1)[1]
         return tf.nn.softmax_cross_entropy_with_logits(classes, self.scale * quadrature)
 
 
+@saved
 class ReferenceDistance(tf.keras.losses.Loss):
     r"""How far the output's phases are from the reference, whatever the targets.
 
@@ -67,16 +88,40 @@ class ReferenceDistance(tf.keras.losses.Loss):
     ----------
     smoothing : float
         Epsilon, which keeps the gradient finite at phase 0.
+    **kwargs
+        Of `tf.keras.losses.Loss`.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If smoothing is not a finite number greater than 0.
     """
 
-    def __init__(self, smoothing: float = 1e-3, name: str = "reference_distance"):
-        super().__init__(name=name)
+    def __init__(self, smoothing: float = 1e-3, name: str = "reference_distance", **kwargs: Any):
+        super().__init__(name=name, **kwargs)
+        check_positive(smoothing, "smoothing", self)
         self.smoothing = smoothing
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the smoothing beside Keras' own parameters."""
+        return {**super().get_config(), "smoothing": self.smoothing}
 
     def call(self, y_true, y_pred):
         """Return the distance of each item and time step."""
-        cosine = tf.split(y_pred, 2, axis=-1)[0]
+        cosine = _parts(y_pred)[0]
         return tf.reduce_mean(tf.sqrt(1.0 + self.smoothing - cosine), axis=-1)
+
+
+def _parts(y_pred: tf.Tensor) -> list[tf.Tensor]:
+    """Return the real and the imaginary parts of phasors."""
+    size = y_pred.shape[-1]
+    if size is not None and size % 2:
+        raise ValidationError(
+            f"has {size} values in its last dimension, which can't be real and imaginary parts: "
+            "give this loss the outputs of Phasor neurons",
+            attr="y_pred",
+        )
+    return tf.split(y_pred, 2, axis=-1)
 
 
 def _check_targets(y_true: tf.Tensor, y_pred: tf.Tensor) -> None:
@@ -90,6 +135,7 @@ def _check_targets(y_true: tf.Tensor, y_pred: tf.Tensor) -> None:
         )
 
 
+@saved
 class SpikesOutsideArc(tf.keras.losses.Loss):
     r"""About the share of a layer's spikes that an arc lets through, whatever the targets.
 
@@ -107,6 +153,8 @@ class SpikesOutsideArc(tf.keras.losses.Loss):
     width : float
         Of the border, as a fraction of the arc: the smaller, the nearer to the exact share, and the
         fewer units that have a gradient.
+    **kwargs
+        Of `tf.keras.losses.Loss`.
 
     Raises
     ------
@@ -117,20 +165,26 @@ class SpikesOutsideArc(tf.keras.losses.Loss):
     smoothing = 1e-6
     """Added to the squared distance from the reference: keeps the gradient finite at phase 0."""
 
-    def __init__(self, arc: float, width: float = 0.3, name: str = "spikes_outside_arc"):
-        super().__init__(name=name)
-        if not 0 < arc < 1:
+    def __init__(
+        self, arc: float, width: float = 0.3, name: str = "spikes_outside_arc", **kwargs: Any
+    ):
+        super().__init__(name=name, **kwargs)
+        check_positive(arc, "arc", self)
+        check_positive(width, "width", self)
+        if arc >= 1:
             raise ValidationError(
                 f"must be between 0 and 1, got {arc}: no other arc sorts spikes", "arc", self
             )
-        if not 0 < width < np.inf:
-            raise ValidationError(f"must be greater than 0 and finite, got {width}", "width", self)
         self.arc, self.width = arc, width
         self.sigma = tf.Variable(1.0, trainable=False, name="sigma")
 
+    def get_config(self) -> dict[str, Any]:
+        """Return arc and width beside Keras' own parameters; sigma is the schedule's to set."""
+        return {**super().get_config(), "arc": self.arc, "width": self.width}
+
     def share(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """Return about which share of each item's spikes is sent, at each time step."""
-        cosine = tf.split(y_pred, 2, axis=-1)[0]
+        cosine = _parts(y_pred)[0]
         border = np.sqrt(1.0 - np.cos(np.pi * self.arc))
         ratio = tf.sqrt(1.0 - cosine + self.smoothing) / border
         return tf.reduce_mean(tf.sigmoid((ratio - 1.0) / self.width), axis=-1)
@@ -159,14 +213,15 @@ class SpikeCount(tf.keras.losses.Loss):
     weight : float
         The weight of this layer, w.
     low, high : float or (n,) array_like
-        The band, in spikes of a neuron in the whole window.
+        The band, in spikes of a neuron in the whole window. ``high`` may be infinite: then there is
+        no upper bound.
 
     Raises
     ------
     nengo.exceptions.ValidationError
         If the probe is not of spikes, filtered, of some steps only, or of neurons that training has
-        no derivative for; if dt is not greater than 0, the weight negative, low negative or greater
-        than high, or neither one number nor one for each neuron.
+        no derivative for; if dt is not greater than 0, the weight negative or infinite, low
+        negative or greater than high, or a band neither one number nor one for each neuron.
     """
 
     def __init__(
@@ -180,28 +235,51 @@ class SpikeCount(tf.keras.losses.Loss):
     ):
         super().__init__(name=name)
         neurons = _spiking_neurons(probe)
-        low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
-        for attr, band in (("low", low), ("high", high)):
-            if band.shape not in ((), (probe.size_in,)):
-                raise ValidationError(
-                    f"must be one number or {probe.size_in}, got an array of shape {band.shape}",
-                    attr=attr,
-                    obj=self,
-                )
         check_positive(dt, "dt", self)
-        checks = {
-            "weight": (weight >= 0, f"must be 0 or more, got {weight}"),
-            "low": (np.all((low >= 0) & (low <= high)), f"must be from 0 to high, got {low}"),
-        }
-        for attr, (fine, message) in checks.items():
-            if not fine:
-                raise ValidationError(message, attr=attr, obj=self)
+        low, high = (
+            self._checked(band, attr, probe.size_in)
+            for attr, band in (("low", low), ("high", high))
+        )
+        weight = self._checked(weight, "weight", None)
+        if np.isinf(weight):
+            raise ValidationError(f"must be finite, got {weight}", attr="weight", obj=self)
+        if not np.all((low <= high) & (low < np.inf)):
+            raise ValidationError(f"must be from 0 to high, got {low}", attr="low", obj=self)
         self.height = getattr(neurons, "amplitude", 1.0) / dt
         self.weight, self.low, self.high = weight, low, high
         self.sigma = tf.Variable(1.0, trainable=False, name="sigma")
 
+    def get_config(self) -> dict[str, Any]:
+        """Refuse: a probe can't be saved with a Keras model.
+
+        Raises
+        ------
+        NotImplementedError
+            Always. Save the network's parameters, and make the loss again.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} is for a probe of a Nengo network, which Keras can't save: "
+            "save its parameters with sim.save_params, and make the loss again"
+        )
+
+    def _checked(self, values, attr, n_neurons):
+        """Return numbers of 0 or more as an array: one, or one for each neuron."""
+        array = np.asarray(values)
+        if array.dtype.kind not in "iuf" or not np.all(array >= 0):
+            raise ValidationError(f"must be numbers of 0 or more, got {values}", attr, self)
+        if array.shape not in ((), (n_neurons,)):
+            wanted = "one number" if n_neurons is None else f"one number or {n_neurons}"
+            raise ValidationError(
+                f"must be {wanted}, got an array of shape {array.shape}", attr, self
+            )
+        return array.astype(float)
+
     def counts(self, y_pred: tf.Tensor) -> tf.Tensor:
         """Return the number of spikes of each item and neuron, from (n_items, n_steps, n)."""
+        if y_pred.shape.rank not in (3, None):
+            raise ValidationError(
+                f"has shape {tuple(y_pred.shape)}, needs (n_items, n_steps, n_neurons)", "y_pred"
+            )
         return tf.reduce_sum(y_pred, axis=1) / tf.cast(self.height, y_pred.dtype)
 
     def spikes(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
@@ -233,6 +311,12 @@ def _spiking_neurons(probe: nengo.Probe) -> nengo.neurons.NeuronType:
     if not neurons.spiking:
         refuse(
             f"is of {type(neurons).__name__} neurons, which don't spike: there is nothing to count"
+        )
+    if NEURONS.builder_of(type(neurons)) is NEURONS.generic:
+        name = type(neurons).__name__
+        refuse(
+            f"is of {name} neurons, which NengoDL runs in Python, without a derivative: give it a "
+            f"builder with nengo_phasor.dl.register({name}, builder)"
         )
     if isinstance(neurons, ResonateAndFire) and neurons.surrogate is None:
         refuse(f"is of {neurons}, whose spikes have no derivative: give them a surrogate")

@@ -29,8 +29,8 @@ class AdaptiveSpikingRate(NeuronType):
               - c_0 + \frac{h}{2}\right)
 
     The constants are made of the parameters (`.dynamics.transfer_constants`). It is the rate twin
-    that networks are trained with, and has all the parameters of the neuron, so that either can be
-    put in the other's place.
+    that networks are trained with, and has all the parameters of the neuron but the initial state,
+    so that either can be put in the other's place.
 
     Parameters
     ----------
@@ -52,7 +52,8 @@ class AdaptiveSpikingRate(NeuronType):
         A spike is an output of amplitude/dt for one step. In the paper's terms it is h tau_beta. By
         default such that f(1) = 1.
     initial_state : {str: Distribution or array_like}
-        Of the spiking neuron: initial "voltage", "refraction" and "adaptation". By default zero.
+        Initial "voltage", "refraction" and "adaptation" of `AdaptiveSpiking`. By default zero. The
+        rate twin has no state, and refuses one, as Nengo's own rate neurons do.
     surrogate : `.Surrogate`, optional
         Of the spiking neuron: if given, NengoDL trains it through time: exact spikes forwards, this
         derivative backwards. Without, it trains with the transfer function.
@@ -61,8 +62,8 @@ class AdaptiveSpikingRate(NeuronType):
     ------
     nengo.exceptions.ValidationError
         If theta_0, amplitude or a time constant is not greater than 0, or m_f is less than 0; if
-        m_f is 0 and no theta_0 is given; if theta_0 is 2 or more, so that an activation of 1 makes
-        no spike, and no amplitude is given.
+        m_f is 0 and no theta_0 is given; if the initial state is not of the neuron's states; if
+        theta_0 is 2 or more, so that an activation of 1 makes no spike, and no amplitude is given.
 
     References
     ----------

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from nengo.exceptions import ValidationError
 from numpy.testing import assert_allclose, assert_array_equal
 
-from nengo_phasor import AdaptiveSpiking, AdaptiveSpikingRate, dynamics
+from nengo_phasor import AdaptiveSpiking, AdaptiveSpikingRate, dynamics, surrogates
 from tests.registry import NEURONS, name
 
 pytest.importorskip("nengo_dl")
@@ -69,6 +70,42 @@ def test_a_model_is_saved_and_loaded(file, tmp_path):
     assert loaded.get_layer("second").neurons == neuron
     data = np.random.RandomState(0).normal(size=(20, 4)).astype(np.float32)
     assert_array_equal(model.predict(data, verbose=0), loaded.predict(data, verbose=0))
+
+
+@pytest.mark.parametrize("file", ["model.keras", "model.h5", "folder"])
+@pytest.mark.parametrize("surrogate", surrogates.SURROGATES)
+def test_a_surrogate_is_saved_with_its_model(surrogate, file, tmp_path):
+    neurons = AdaptiveSpikingRate(0.2, surrogate=surrogate(0.7))
+    model = tf.keras.Sequential([tf.keras.Input((3,)), HalfSigmoid(neurons)])
+    model.save(tmp_path / file)
+    loaded = tf.keras.models.load_model(tmp_path / file)
+    assert loaded.layers[0].neurons == neurons
+
+
+@tf.keras.utils.register_keras_serializable("tests")
+class Wide(surrogates.FastSigmoid):
+    """A user's, registered as Keras asks for."""
+
+
+@pytest.mark.parametrize("file", ["model.keras", "model.h5"])
+def test_a_user_s_surrogate_is_saved(file, tmp_path):
+    neurons = AdaptiveSpikingRate(0.2, surrogate=Wide(0.7))
+    tf.keras.Sequential([tf.keras.Input((3,)), HalfSigmoid(neurons)]).save(tmp_path / file)
+    assert tf.keras.models.load_model(tmp_path / file).layers[0].neurons == neurons
+
+
+def test_neurons_that_would_be_saved_as_others():
+    class Mine(AdaptiveSpikingRate):
+        pass
+
+    with pytest.raises(NotImplementedError, match=r"Mine neurons can't be saved.*get_config"):
+        HalfSigmoid(Mine()).get_config()
+
+
+@pytest.mark.parametrize("neurons", [0.1, AdaptiveSpikingRate, {"m_f": 0.1}])
+def test_what_is_no_neurons(neurons):
+    with pytest.raises(ValidationError, match=r"HalfSigmoid.neurons: must be AdaptiveSpikingRate"):
+        HalfSigmoid(neurons)
 
 
 def test_saved_neurons_are_rate_neurons():

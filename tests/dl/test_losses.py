@@ -109,8 +109,8 @@ def test_a_narrow_border_counts_what_the_arc_lets_through():
 @pytest.mark.parametrize(
     ("arguments", "attr"),
     [
-        *(({"arc": arc}, "arc") for arc in (0.0, 1.0, -0.1, np.nan)),
-        *(({"arc": 0.1, "width": width}, "width") for width in (0.0, -1.0, np.nan, np.inf)),
+        *(({"arc": arc}, "arc") for arc in (0.0, 1.0, -0.1, np.nan, True, "half", [0.1])),
+        *(({"arc": 0.1, "width": width}, "width") for width in (0.0, -1.0, np.nan, np.inf, True)),
     ],
 )
 def test_numbers_of_spikes_outside_arc(arguments, attr):
@@ -251,3 +251,48 @@ def test_spikes_of_other_neurons_can_be_counted(neuron_type):
     y = tf.constant(raster() * getattr(neuron_type, "amplitude", 1.0) / DT)
     expected = raster().sum() / 4
     assert losses.SpikeCount(probe, DT)(None, y).numpy() == pytest.approx(expected)
+
+
+NO_NUMBERS = (0.0, -1.0, np.nan, np.inf, True, "steep", [1.0, 2.0], None)
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS)
+@pytest.mark.parametrize(
+    ("loss", "attr"),
+    [(losses.QuadratureCrossentropy, "scale"), (losses.ReferenceDistance, "smoothing")],
+)
+def test_numbers_of_losses(loss, attr, number):
+    with pytest.raises(ValidationError, match=f"{loss.__name__}.{attr}: must be"):
+        loss(**{attr: number})
+
+
+SAVED = [
+    losses.PhaseCosine(),
+    losses.QuadratureCrossentropy(2.5),
+    losses.ReferenceDistance(0.01),
+    losses.SpikesOutsideArc(0.3, 0.2),
+]
+
+
+@pytest.mark.parametrize("loss", SAVED, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("file", ["model.keras", "model.h5"])
+def test_losses_are_saved_with_keras_models(loss, file, tmp_path):
+    model = tf.keras.Sequential([tf.keras.Input((3,)), tf.keras.layers.Dense(4)])
+    model.compile("sgd", loss=loss)
+    model.save(tmp_path / file)
+    loaded = tf.keras.models.load_model(tmp_path / file).loss
+    assert type(loaded) is type(loss)
+    assert loaded.get_config() == loss.get_config()
+
+
+@pytest.mark.parametrize("loss", SAVED, ids=lambda loss: loss.name)
+def test_outputs_that_are_no_phasors(loss):
+    with pytest.raises(ValidationError, match=r"y_pred: has 5 values.*real and imaginary"):
+        loss(np.zeros((2, 5)), np.zeros((2, 5)))
+
+
+@pytest.mark.parametrize("loss", SAVED, ids=lambda loss: loss.name)
+def test_a_diverged_network_has_no_loss(loss):
+    rows = phases.to_rows(np.full((2, 3), 0.1))
+    rows[1] = np.nan
+    assert np.isnan(loss(phases.to_rows(np.zeros((2, 3))), rows))
