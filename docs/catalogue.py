@@ -171,21 +171,20 @@ def _on_chip(is_synapse: bool) -> str:
 def substrates(cls: type) -> dict[str, str]:
     """Return how each substrate runs a type, by what is registered there."""
     from nengo_phasor.dl import tables
-    from nengo_phasor.layerwise.feedforward import ELEMENTWISE_NEURONS
-    from nengo_phasor.layerwise.feedforward import SYNAPSES as LAYERWISE_SYNAPSES
+    from nengo_phasor.layerwise.neurons import TABLE
     from nengo_phasor.loihi.tables import COMPARTMENTS, GATES
 
     reference = "NumPy, step by step: the reference"
     if cls in SYNAPSES:
-        in_layerwise = issubclass(cls, LAYERWISE_SYNAPSES)
+        in_layerwise = "spike by spike" if cls.silent_at_zero else "yes"
     else:
-        in_layerwise = cls in ELEMENTWISE_NEURONS
+        in_layerwise = "in a compiled loop" if TABLE[cls].window else "NumPy, in batches"
     table = tables.PROCESSES if cls in SYNAPSES else tables.NEURONS
     in_dl = table.builder_of(cls) is not table.generic
     on_chip = COMPARTMENTS.get(cls) is not None or cls in GATES
     return {
         "`nengo`": reference,
         "`nengo_dl`": "TensorFlow" if in_dl else "in Python: slow, without a gradient",
-        "`nengo_phasor.layerwise`": "yes" if in_layerwise else "no",
+        "`nengo_phasor.layerwise`": in_layerwise,
         "`nengo_loihi`": _on_chip(cls in SYNAPSES) if on_chip else "on the host",
     }

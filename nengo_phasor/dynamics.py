@@ -173,7 +173,7 @@ def adaptive_spike(
     refraction: Array,
     adaptation: Array,
     c: AdaptiveConstants,
-    heaviside: Callable,
+    above: Callable,
 ):
     """Advance an adaptive spiking neuron: spike where S - Shat > theta/2.
 
@@ -181,7 +181,8 @@ def adaptive_spike(
     is Shat, the sum of the spikes' refractory responses, each of the height of the threshold theta
     at its spike. ``adaptation`` is theta - theta_0, which each spike raises by m_f theta (Zambrano
     et al. 2017, equations 1 to 7). In each step S is filtered and Shat decays before they are
-    compared; the threshold decays after it jumped.
+    compared; the threshold decays after it jumped. ``above`` is the step function that is 0 at 0,
+    1 for x > 0, with whatever derivative training needs.
 
     Returns
     -------
@@ -190,7 +191,7 @@ def adaptive_spike(
     voltage = c.keep_phi * voltage + (1.0 - c.keep_phi) * J
     refraction = c.keep_eta * refraction
     threshold = c.theta_0 + adaptation
-    spike = 1.0 - heaviside(0.5 * threshold - (voltage - refraction))
+    spike = above(voltage - refraction - 0.5 * threshold)
     jump = spike * threshold
     return (
         spike * c.height,

@@ -96,3 +96,8 @@ class SurrogateParam(Parameter):
 def heaviside(x):
     """Return whether x >= 0, as a number: the spike itself, of NumPy arrays."""
     return (x >= 0).astype(x.dtype)
+
+
+def above(x):
+    """Return whether x > 0, as a number: the spike of neurons that fire above a threshold."""
+    return (x > 0).astype(x.dtype)

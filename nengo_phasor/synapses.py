@@ -35,10 +35,29 @@ class Tick(NamedTuple):
 class SpikeSynapse(Synapse):
     """Base class of the synapses that act on single spikes, in the time step they come in.
 
-    ``state_shapes`` names the states and says whether each is one value a neuron or one in all.
+    Attributes
+    ----------
+    state_shapes : {str: "neuron" or "all"}
+        Names the states and says whether each is one value a neuron or one in all.
+    silent_at_zero : bool
+        Whether, of a synapse without states, an input's output depends on no other input, and is 0
+        where it is 0. Then `.layerwise` looks at spikes alone. False unless the class says so: one
+        that has an ``advance`` of its own says it anew.
+    nan_is_silent : bool
+        Whether an input of NaN, one that is missing, has an output of 0. Then `.layerwise` takes
+        NaN in the data of nodes that have no other synapse. False unless the class says so, too.
     """
 
     state_shapes: dict[str, str] = {}  # noqa: RUF012
+    silent_at_zero = False
+    nan_is_silent = False
+
+    def __init_subclass__(cls, **kwargs):
+        """Let what was said of another ``advance`` not stand for one of the class's own."""
+        super().__init_subclass__(**kwargs)
+        if "advance" in vars(cls):
+            for name in ("silent_at_zero", "nan_is_silent"):
+                setattr(cls, name, vars(cls).get(name, False))
 
     def constants(self, dt: float, neurons: np.ndarray, items: np.ndarray) -> Any:
         """Return what a step of ``dt`` seconds needs, given the inputs' places.
@@ -139,6 +158,8 @@ class ArcSparsifier(RhythmicSynapse):
     Olin-Ammentorp (2023), Sparsifying Spiking Networks through Local Rhythms, section 2.2.1.
     """
 
+    silent_at_zero = True
+
     arc = Number("arc", low=0, high=1)
 
     def __init__(self, arc: float, frequency: float = 10.0):
@@ -226,6 +247,8 @@ class RandomSparsifier(SpikeSynapse):
     Olin-Ammentorp (2023), Sparsifying Spiking Networks through Local Rhythms, section 2.2.3.
     """
 
+    silent_at_zero = True
+
     probability = Number("probability", low=0, high=1)
 
     def __init__(self, probability: float, seed: int | None = None):
@@ -312,6 +335,8 @@ class PhaseEncoder(RhythmicSynapse):
         If frequency or amplitude is not greater than 0. When the network is built: if dt leaves
         fewer than 4 steps to a cycle.
     """
+
+    nan_is_silent = True
 
     amplitude = Number("amplitude", low=0, low_open=True)
 

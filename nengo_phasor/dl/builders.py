@@ -25,25 +25,33 @@ from nengo_phasor.pooling import MaxPool
 from nengo_phasor.synapses import SpikeSynapse, Tick
 
 
-def heaviside(surrogate=None):
-    """Return the step function, H(x) = 1 for x >= 0, with the surrogate's derivative if any."""
+def heaviside(surrogate=None, compare=tf.greater_equal):
+    """Return the step function, with the surrogate's derivative if any.
+
+    It is 1 where ``compare(x, 0)``: for x >= 0, or with ``tf.greater`` for x > 0.
+    """
+
+    def step(x):
+        return tf.cast(compare(x, tf.zeros_like(x)), x.dtype)
 
     @tf.custom_gradient
-    def step(x):
-        return tf.cast(x >= 0, x.dtype), lambda upstream: upstream * surrogate.derivative(tf, x)
+    def with_derivative(x):
+        return step(x), lambda upstream: upstream * surrogate.derivative(tf, x)
 
-    return step if surrogate is not None else lambda x: tf.cast(x >= 0, x.dtype)
+    return step if surrogate is None else with_derivative
 
 
 class SpikingBuilder(TFNeuronBuilder):
     """Base of those that run spikes in training too: with a surrogate, through time."""
+
+    compare = staticmethod(tf.greater_equal)
 
     def build_pre(self, signals, config):
         """Compute the constants; merged operators have equal neuron types."""
         super().build_pre(signals, config)
         neurons = self.ops[0].neurons
         self.constants = neurons.constants(signals.dt_val)
-        self.heaviside = heaviside(neurons.surrogate)
+        self.heaviside = heaviside(neurons.surrogate, self.compare)
 
 
 class ResonateAndFireBuilder(SpikingBuilder):
@@ -77,6 +85,8 @@ class AdaptiveSpikingRateBuilder(TFNeuronBuilder):
 
 class AdaptiveSpikingBuilder(SpikingBuilder):
     """Runs `.dynamics.adaptive_spike`; trains through time, or with the transfer function."""
+
+    compare = staticmethod(tf.greater)
 
     def build_pre(self, signals, config):
         """Compute the constants, and say which way to train."""

@@ -15,7 +15,6 @@ from types import FunctionType
 import numpy as np
 
 from nengo_phasor import compat, dynamics, surrogates
-from nengo_phasor.neurons import AdaptiveSpiking, ResonateAndFire, SurrogateLIF
 
 numba = compat.require("numba")
 overload = compat.require("numba.extending").overload
@@ -176,10 +175,24 @@ def _heaviside(x):
     return lambda x: one if x >= zero else zero
 
 
+@overload(surrogates.above)
+def _above(x):
+    """The same of a single number, in its precision."""
+    number = np.float32 if x == numba.float32 else np.float64
+    zero, one = number(0), number(1)
+    return lambda x: one if x > zero else zero
+
+
 @numba.njit
 def heaviside(x):
     """Return whether x >= 0, as a number."""
     return surrogates.heaviside(x)
+
+
+@numba.njit
+def above(x):
+    """Return whether x > 0, as a number."""
+    return surrogates.above(x)
 
 
 def _rhythm(activity, rotation, dt):
@@ -217,7 +230,7 @@ def adaptive_spike_row(J, states, fired, c):
     voltage, refraction, adaptation = states[0], states[1], states[2]
     for j in range(len(J)):
         spike, voltage[j], refraction[j], adaptation[j] = dynamics.adaptive_spike(
-            J[j], voltage[j], refraction[j], adaptation[j], c, heaviside
+            J[j], voltage[j], refraction[j], adaptation[j], c, above
         )
         fired[j] = spike != 0
 
@@ -280,10 +293,3 @@ def window_of(advance_row: Callable, sources: str | None = None) -> Callable:
 
 
 rhythm = compiled_of(_rhythm, SOURCES)
-
-WINDOWS = {
-    ResonateAndFire: window_of(resonate_and_fire_row, SOURCES),
-    SurrogateLIF: window_of(leaky_spike_row, SOURCES),
-    AdaptiveSpiking: window_of(adaptive_spike_row, SOURCES),
-}
-"""Neuron types that are compiled; Nengo's own run step by step."""

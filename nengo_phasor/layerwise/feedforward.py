@@ -1,34 +1,28 @@
-"""What `.layerwise` makes of a network: what it can run, in which order, through which weights."""
+"""What `.layerwise` makes of a network: what it can run, in which order, by what."""
 
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
+from typing import NamedTuple
 
 import nengo
 import numpy as np
 from nengo.builder import Model
+from nengo.builder.neurons import SimNeurons
+from nengo.builder.processes import SimProcess
 from nengo.ensemble import Neurons
 from nengo.exceptions import BuildError
-from nengo.synapses import LinearFilter
 from nengo.transforms import NoTransform
 
 from nengo_phasor import compat
-from nengo_phasor.layerwise.kernels import convolution
-from nengo_phasor.neurons import NEURON_TYPES
+from nengo_phasor.layerwise import maps, synapses
+from nengo_phasor.layerwise.neurons import Layer
+from nengo_phasor.layerwise.processes import BuiltProcess
+from nengo_phasor.pooling import MaxPool
 from nengo_phasor.synapses import SpikeSynapse
 
 sparse = compat.require("scipy.sparse")
 
-ELEMENTWISE_NEURONS = (
-    *NEURON_TYPES,
-    nengo.LIF,
-    nengo.LIFRate,
-    nengo.RectifiedLinear,
-    nengo.SpikingRectifiedLinear,
-)
-"""Neuron types whose step treats each item of a batch by itself."""
-
-SYNAPSES = (type(None), LinearFilter, SpikeSynapse)
 TRANSFORMS = (nengo.Dense, nengo.Sparse, nengo.Convolution, NoTransform)
 
 
@@ -46,7 +40,7 @@ def incoming(network: nengo.Network) -> dict:
         If there is an object that can't be run a layer at a time.
     """
     for ensemble in network.all_ensembles:
-        _check_ensemble(ensemble)
+        _refuse(ensemble.noise is not None, ensemble, "noise")
     for connection in network.all_connections:
         _check_connection(connection)
     for probe in network.all_probes:
@@ -75,50 +69,113 @@ def layer_order(incoming: dict) -> list:
         ) from None
 
 
-def weights(model: Model, connection: nengo.Connection, dtype):
-    """Return a built connection's weights as a linear map of `.kernels.add`."""
-    weights, transform = model.params[connection].weights, connection.transform
-    if weights is None:
+class Parts(NamedTuple):
+    """What runs each object of a built network.
+
+    ``maps`` are a connection's weights and the places of what comes through them; ``synapses`` are
+    those of connections and probes, None where there is none.
+    """
+
+    layers: dict[nengo.Ensemble, Layer]
+    maps: dict[nengo.Connection, tuple[maps.LinearMap, maps.LinearMap]]
+    synapses: dict[nengo.Connection | nengo.Probe, BuiltProcess | None]
+    processes: dict[nengo.Node, BuiltProcess]
+
+    def not_kept(self) -> tuple | None:
+        """Return an object and its process, if there is one whose state is not kept."""
+        for obj, built in (*self.synapses.items(), *self.processes.items()):
+            if built and not (synapses.is_kept(built) or is_pool(built.process)):
+                return obj, built.process
         return None
-    if isinstance(transform, nengo.Convolution):
-        return convolution(transform, weights, dtype)
-    if isinstance(transform, nengo.Sparse):
-        weights = weights if sparse.issparse(weights) else weights.allocate()
-        return sparse.csr_matrix(weights.T, dtype=dtype)
-    if np.ndim(weights) < 2:
-        size = connection.size_out
-        return sparse.diags(np.broadcast_to(weights, size), dtype=dtype).tocsr()
-    return np.ascontiguousarray(weights.T, dtype=dtype)
+
+    def with_state(self) -> set:
+        """Return the objects that have a state."""
+        filtered = {obj for obj, built in self.synapses.items() if built}
+        return {*self.layers, *filtered}
 
 
-def places(model: Model, connection: nengo.Connection, dtype):
+def parts(network: nengo.Network, model: Model, dtype: np.dtype) -> Parts:
+    """Return what runs each object of a network that was built into the model.
+
+    Raises
+    ------
+    nengo.exceptions.BuildError
+        If neurons, a synapse or a process were built to something else than Nengo's own operators.
+    """
+    stage = {op.J: op for op in model.operators if isinstance(op, SimNeurons)}
+    process = {op.output: op for op in model.operators if isinstance(op, SimProcess)}
+
+    def synapse(obj, output):
+        if obj.synapse is None:
+            return None
+        return _built_process(model, obj, obj.synapse, process.get(model.sig[obj][output]))
+
+    return Parts(
+        {e: Layer(_stages(model, e, stage), dtype) for e in network.all_ensembles},
+        {
+            c: (
+                maps.of_transform(c.transform, model.params[c].weights, c.size_out, dtype),
+                places(model, c, dtype),
+            )
+            for c in network.all_connections
+        },
+        {
+            **{c: synapse(c, "weighted") for c in network.all_connections},
+            **{p: synapse(p, "filtered") for p in network.all_probes},
+        },
+        {
+            n: _built_process(model, n, n.output, process.get(model.sig[n]["out"]))
+            for n in network.all_nodes
+            if isinstance(n.output, nengo.Process)
+        },
+    )
+
+
+def places(model: Model, connection: nengo.Connection, dtype) -> maps.LinearMap:
     """Return the linear map that brings a connection's signal to its places in the post object.
 
-    Neurons multiply it by their gains. None is the identity.
+    Neurons multiply it by their gains.
     """
     post, places = connection.post_obj, connection.post_slice
     gain = np.ones(post.size_in)
     if isinstance(post, Neurons):
         gain = np.broadcast_to(model.params[post.ensemble].gain, post.size_in)
-    if places == slice(None) and np.all(gain == 1):
-        return None
     columns = np.arange(post.size_in)[places]
+    if np.array_equal(columns, np.arange(post.size_in)) and np.all(gain == 1):
+        return maps.Identity(post.size_in)
     shape = (connection.size_out, post.size_in)
-    return sparse.csr_matrix((gain[columns], (np.arange(shape[0]), columns)), shape, dtype)
+    rows = np.arange(shape[0])
+    return maps.Sparse(sparse.csr_matrix((gain[columns], (rows, columns)), shape, dtype))
 
 
-def synapse(model: Model, obj: nengo.Connection | nengo.Probe, output: str):
-    """Return the synapse, whose output has this name, as built: a random one has its seed."""
-    if obj.synapse is None:
-        return None
-    signal = model.sig[obj][output]
-    return next(op.process for op in model.operators if getattr(op, "output", None) is signal)
+def may_be_missing(network: nengo.Network) -> set[nengo.Node]:
+    """Return the nodes whose every connection is through a synapse to which NaN means nothing."""
+    heard: dict[nengo.Node, list[bool]] = {}
+    for connection in network.all_connections:
+        silent = isinstance(connection.synapse, SpikeSynapse) and connection.synapse.nan_is_silent
+        heard.setdefault(connection.pre_obj, []).append(silent)
+    return {node for node, silent in heard.items() if all(silent)}
 
 
-def _check_ensemble(ensemble):
-    neurons = ensemble.neuron_type
-    _refuse(not isinstance(neurons, ELEMENTWISE_NEURONS), ensemble, f"{neurons}")
-    _refuse(ensemble.noise is not None, ensemble, "noise")
+def is_pool(process) -> bool:
+    """Return whether a process is what `.MaxPool` says."""
+    return isinstance(process, MaxPool) and not synapses.rewritten(process, MaxPool)
+
+
+def _stages(model, ensemble, stage_of: dict):
+    """Return the operators that an ensemble's input current goes through to its output."""
+    signals, stages = model.sig[ensemble.neurons], []
+    signal = signals["in"]
+    while not stages or signal is not signals["out"]:
+        _refuse(signal not in stage_of, ensemble, f"{ensemble.neuron_type}")
+        stages.append(stage_of[signal])
+        signal = stages[-1].output
+    return stages
+
+
+def _built_process(model, obj, process, operator):
+    _refuse(operator is None, obj, f"{process}")
+    return BuiltProcess(operator.process, operator.mode == "update", model.seeds[obj])
 
 
 def _check_connection(connection):
@@ -127,7 +184,6 @@ def _check_connection(connection):
     _refuse(
         not isinstance(vertex(post), nengo.Node | nengo.Ensemble), connection, f"{post} as a target"
     )
-    _refuse(not isinstance(connection.synapse, SYNAPSES), connection, f"{connection.synapse}")
     _refuse(not isinstance(connection.transform, TRANSFORMS), connection, f"{connection.transform}")
     _refuse(
         isinstance(pre, nengo.Node) and connection.function is not None,
@@ -148,7 +204,6 @@ def _check_probe(probe):
         f"probes of a {type(probe.obj).__name__}",
     )
     _refuse(probe.attr != "output", probe, f"probes of {probe.attr!r}")
-    _refuse(not isinstance(probe.synapse, SYNAPSES), probe, f"{probe.synapse}")
 
 
 def _refuse(unable, obj, what):

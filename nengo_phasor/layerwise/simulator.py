@@ -8,9 +8,10 @@ times as fast, and with the same spikes.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import nengo
@@ -18,16 +19,13 @@ import numpy as np
 from nengo.builder import Model
 from nengo.exceptions import BuildError, SimulationError, ValidationError
 from nengo.rc import rc
-from nengo.synapses import LinearFilter
 
-from nengo_phasor import compat
 from nengo_phasor.checks import check_positive, check_positive_integer
 from nengo_phasor.layerwise import feedforward
-from nengo_phasor.layerwise.window import State, Window
-from nengo_phasor.pooling import MaxPool
+from nengo_phasor.layerwise.feeding import Feeding
+from nengo_phasor.layerwise.span import Span, State
+from nengo_phasor.layerwise.window import Window
 from nengo_phasor.synapses import SpikeSynapse
-
-sparse = compat.require("scipy.sparse")
 
 CHUNK_BYTES = 2**26
 """Size aimed at for the largest array of a chunk of items; each thread has a few of these."""
@@ -35,18 +33,23 @@ CHUNK_BYTES = 2**26
 BLOCK_BYTES = 12 * 2**20
 """The same where a window can be cut into blocks of time: what allocators still use again."""
 
-
 MIN_SHARE = 16
 """Fewest items worth a thread: with smaller arrays, threads wait for each other's Python."""
+
+MOST_STEPS = 2**31 - 1
+"""The number of a step is an integer of 32 bits in `.dynamics.dropped_at_random`."""
 
 
 class Simulator:
     """Runs a feed-forward network over a window of time, a layer at a time, for a batch of inputs.
 
-    It may have nodes, ensembles of the types in `.feedforward.ELEMENTWISE_NEURONS`, dense, sparse
-    and convolution transforms, Nengo's linear filters and nengo_phasor's synapses. Functions of
-    nodes are taken to have no memory: they are called once for each step and item. Random processes
-    that have a seed give the same as in Nengo; the others' seeds come from the network's.
+    It may have nodes, ensembles of neurons of any type, any synapses, and dense, sparse and
+    convolution transforms. What `.layerwise.register` knows of a neuron type, and what a synapse's
+    class says of itself, makes it fast; any other type runs by its own ``step``, and any other
+    synapse by its own ``make_step``, for each item as in `nengo.Simulator`. Functions of nodes are
+    taken to have no memory: they are called once for each step and item. Random neurons draw the
+    same for every item, as each run of Nengo's does. Random processes that have a seed give the
+    same as in Nengo; the others' seeds come from the network's.
 
     Parameters
     ----------
@@ -96,16 +99,9 @@ class Simulator:
         self.order = feedforward.layer_order(self.incoming)
         self.model = Model(dt=dt)
         self.model.build(network)
-        self.neurons = {e: e.neuron_type for e in network.all_ensembles}
-        self.maps, self.synapses = {}, {}
-        for connection in network.all_connections:
-            self.maps[connection] = (
-                feedforward.weights(self.model, connection, self.dtype),
-                feedforward.places(self.model, connection, self.dtype),
-            )
-            self.synapses[connection] = feedforward.synapse(self.model, connection, "weighted")
-        for probe in network.all_probes:
-            self.synapses[probe] = feedforward.synapse(self.model, probe, "filtered")
+        self.parts = feedforward.parts(network, self.model, self.dtype)
+        self.may_be_missing = feedforward.may_be_missing(network)
+        self._feeding = Feeding(network, self.dtype, self.may_be_missing)
         self.n_steps = 0
         self.data: dict[Any, np.ndarray] = {}
 
@@ -122,8 +118,7 @@ class Simulator:
 
     def trange(self, sample_every: float | None = None) -> np.ndarray:
         """Return the times of the last run's steps, in seconds."""
-        sampled = _is_sampled(sample_every, self.dt, self.n_steps)
-        return self.dt * (1 + np.flatnonzero(sampled))
+        return self.dt * (1 + _sampled(sample_every, self.dt, 0, self.n_steps))
 
     def run(self, time_in_seconds: float, data: dict | None = None) -> None:
         """Run for a time; see `run_steps`."""
@@ -153,9 +148,8 @@ class Simulator:
                 "layerwise.Simulator computes one window from rest; call reset() before another "
                 "run, or run for longer"
             )
-        self.data, _ = self._predict(
-            self._arrays({} if data is None else data), n_steps, self.minibatch_size
-        )
+        arrays = self._feeding.arrays({} if data is None else data)
+        self.data, _ = self._predict(arrays, n_steps, self.minibatch_size)
         self.n_steps = n_steps
 
     def predict(self, data: dict, n_steps: int | None = None) -> dict[Any, np.ndarray]:
@@ -179,9 +173,9 @@ class Simulator:
             If the data are of the wrong shape or type or for an object that takes none, or if
             n_steps is less than 1, or is missing where the data are constants for spiking neurons.
         """
-        data, n_items = self._batch(data)
+        data, n_items = self._feeding.batch(data)
         steps = max(x.shape[1] for x in data.values()) if n_steps is None else n_steps
-        if n_steps is None and steps == 1 and any(n.spiking for n in self.neurons.values()):
+        if n_steps is None and steps == 1 and any(x.spiking for x in self.parts.layers.values()):
             raise ValidationError(
                 "is missing: the data are constants, and one step is not enough for spiking "
                 "neurons. Say for how many steps to run",
@@ -210,34 +204,34 @@ class Simulator:
         ------
         nengo.exceptions.BuildError
             If the network has a synapse or process whose state is not kept.
+        nengo.exceptions.SimulationError
+            If a node's function or process returns what is no finite number.
         nengo.exceptions.ValidationError
-            As in `predict`, or if the state is of another network or of other items.
+            As in `predict`, or if there are no items, or if the state is of another network, time
+            step, or number of items.
         """
-        data, n_items = self._batch(data)
+        data, n_items = self._feeding.batch(data)
+        if not n_items:
+            raise ValidationError("have no items, which have no state", "data", self)
         self._check_state(state, n_items)
         return self._predict(data, n_steps, n_items, state, keep=True)
 
-    def _without_kept_state(self):
-        """Return an object whose state can't go on from one window to the next, if there is one."""
-        for obj, synapse in self.synapses.items():
-            if isinstance(synapse, SpikeSynapse):
-                return obj, synapse
-        for node in self.network.all_nodes:
-            if isinstance(node.output, nengo.Process) and not isinstance(node.output, MaxPool):
-                return node, node.output
-        return None
-
     def _check_state(self, state, n_items):
-        found = self._without_kept_state()
+        found = self.parts.not_kept()
         if found:
             obj, process = found
             raise BuildError(f"{obj}: the state of {process} is not kept; use predict")
         if state is None:
             return
-        missing = [e for e in self.network.all_ensembles if e not in state.values]
-        if missing:
+        if not isinstance(state, State):
+            raise ValidationError(f"must be a State, got {state!r}", "state", self)
+        expected = self.parts.with_state()
+        for obj in (*expected.difference(state.values), *set(state.values).difference(expected)):
+            has = "something" if obj in state.values else "nothing"
+            raise ValidationError(f"is of another network: it has {has} of {obj}", "state", self)
+        if state.dt != self.dt:
             raise ValidationError(
-                f"is of another network: it has nothing of {missing[0]}", "state", self
+                f"is of another time step: {state.dt:g} s, not {self.dt:g} s", "state", self
             )
         if any(value.shape[1] != n_items for value in state.values.values()):
             raise ValidationError(
@@ -247,49 +241,53 @@ class Simulator:
             )
 
     def _predict(self, data, n_steps, n_items, state=None, keep=False):
-        check_positive_integer(n_steps, "n_steps", self)
-        for node, x in data.items():
-            if len(x) != n_items or x.shape[1] not in (1, n_steps):
-                raise ValidationError(
-                    f"for {node} have {len(x)} items of {x.shape[1]} steps; needs {n_items} "
-                    f"(minibatch_size, in a run) of {n_steps}, or of 1 for a constant",
-                    attr="data",
-                    obj=self,
-                )
-        step_bytes = self._width(data) * self.dtype.itemsize
-        share = max(MIN_SHARE, -(-n_items // self.threads))
-        in_blocks = self._without_kept_state() is None
-        most = BLOCK_BYTES if in_blocks else CHUNK_BYTES
-        size = max(1, min(most // (n_steps * step_bytes), share))
-        block = max(1, min(most // (size * step_bytes), n_steps)) if in_blocks else n_steps
-        starts = range(0, n_items, size)
-        sampled = {
-            p: np.flatnonzero(_is_sampled(p.sample_every, self.dt, n_steps))
+        start = state.n_steps if state else 0
+        self._check_length(n_steps, start)
+        self._feeding.check_window(data, n_steps, n_items)
+        size, block = self._portions(data, n_steps, n_items)
+        shapes = {
+            p: (n_items, _n_samples(p.sample_every, self.dt, start, n_steps), p.size_in)
             for p in self.network.all_probes
         }
-        results = {
-            p: np.zeros((n_items, len(steps), p.size_in), self.dtype)
-            for p, steps in sampled.items()
-        }
+        n_values = sum(map(math.prod, shapes.values())) + size * block * self._width(data)
+        self._check_memory(n_values, n_steps)
+        results = {p: np.zeros(shape, self.dtype) for p, shape in shapes.items()}
+        stopped = Event()
 
-        def run_chunk(start):
-            items = np.arange(start, min(start + size, n_items))
+        def run_chunk(first_item):
+            items = np.arange(first_item, min(first_item + size, n_items))
             reached = state[items] if state else None
+            written = dict.fromkeys(results, 0)
             for first in range(0, n_steps, block):
                 last = min(first + block, n_steps)
                 steps = {n: slice(first, last) if x.shape[1] > 1 else [0] for n, x in data.items()}
                 chunk = {node: x[items][:, steps[node]] for node, x in data.items()}
-                window = Window(self, last - first, items, chunk, reached)
-                for probe, x in window.run().items():
-                    a, b = np.searchsorted(sampled[probe], [first, last])
-                    result = results[probe][items[0] : items[-1] + 1, a:b]
-                    _write(result, x, sampled[probe][a:b] - first, last - first)
-                reached = window.after
+                span = Span(last - first, items, self.dt, self.dtype, reached, stopped)
+                for probe, x in Window(self, span, chunk).run().items():
+                    sampled = _sampled(probe.sample_every, self.dt, span.start, span.n_steps)
+                    a, b = written[probe], written[probe] + len(sampled)
+                    x.write(results[probe][items[0] : items[-1] + 1, a:b], sampled, span.n_steps)
+                    written[probe] = b
+                reached = span.after
             return reached if keep else None
 
         with ThreadPoolExecutor(self.threads) as pool:
-            states = list(pool.map(run_chunk, starts))
+            try:
+                states = list(pool.map(run_chunk, range(0, n_items, size)))
+            except BaseException:
+                stopped.set()
+                raise
         return results, State.joined(states) if keep else None
+
+    def _portions(self, data, n_steps, n_items):
+        """Return how many items, and how many steps of them, run at once."""
+        step_bytes = self._width(data) * self.dtype.itemsize
+        share = max(MIN_SHARE, -(-n_items // self.threads))
+        in_blocks = self.parts.not_kept() is None
+        most = BLOCK_BYTES if in_blocks else CHUNK_BYTES
+        size = max(1, min(most // (n_steps * step_bytes), share))
+        block = max(1, min(most // (size * step_bytes), n_steps)) if in_blocks else n_steps
+        return size, block
 
     def _width(self, data):
         """Return the width of the widest signal that is dense over the whole window."""
@@ -298,7 +296,11 @@ class Simulator:
             n for n in network.all_nodes if not isinstance(n.output, np.ndarray | type(None))
         )
         sums = (n for n in network.all_nodes if len(self.incoming[n]) > 1)
-        filters = (c for c in network.all_connections if isinstance(c.synapse, LinearFilter))
+        filters = (
+            c
+            for c in network.all_connections
+            if c.synapse is not None and not isinstance(c.synapse, SpikeSynapse)
+        )
         widths = [
             1,
             *(e.n_neurons for e in network.all_ensembles),
@@ -307,50 +309,45 @@ class Simulator:
         ]
         return max(widths)
 
-    def _batch(self, data):
-        """Return the data as arrays, and their number of items."""
-        data = self._arrays(data)
-        if not data:
-            raise ValidationError("is empty; use run for a network without data", "data", self)
-        return data, len(next(iter(data.values())))
-
-    def _arrays(self, data):
-        """Return the data as arrays, if the network can take them."""
-        if not isinstance(data, Mapping):
+    def _check_length(self, n_steps, start):
+        check_positive_integer(n_steps, "n_steps", self)
+        if start + n_steps > MOST_STEPS:
             raise ValidationError(
-                f"must be {{node: array}}, got a {type(data).__name__}", "data", self
+                f"must be {MOST_STEPS - start} or less, got {n_steps}", "n_steps", self
             )
-        arrays = {node: np.asarray(x) for node, x in data.items()}
-        for node, x in arrays.items():
-            if node not in self.network.all_nodes or node.size_in:
-                raise ValidationError(
-                    f"{node} takes no data: give them to a node without input", "data", self
-                )
-            if x.ndim != 3 or x.shape[2] != node.size_out:
-                raise ValidationError(
-                    f"for {node} are of shape {x.shape}; needs (n_items, n_steps or 1, "
-                    f"{node.size_out})",
-                    attr="data",
-                    obj=self,
-                )
-            if not np.can_cast(x.dtype, self.dtype, "same_kind"):
-                raise ValidationError(
-                    f"for {node} are of type {x.dtype}; needs real numbers", "data", self
-                )
-        return arrays
+
+    def _check_memory(self, n_values, n_steps):
+        """Refuse a window that can't be held, before memory is taken."""
+        needed, there = n_values * self.dtype.itemsize, _memory()
+        if needed > there:
+            raise ValidationError(
+                f"is too much: {n_steps} steps need {needed / 2**30:.3g} GB, and there are "
+                f"{there / 2**30:.3g}. Run fewer steps or items at a time, or let probes sample",
+                attr="n_steps",
+                obj=self,
+            )
 
 
-def _write(result, x, steps, n_steps):
-    """Write the sampled steps of a signal, (n_steps, n_items, n), to (n_items, n_samples, n)."""
-    if sparse.issparse(x) and len(steps) == n_steps == x.shape[0] // len(result):
-        step, item = np.divmod(np.repeat(np.arange(x.shape[0]), np.diff(x.indptr)), len(result))
-        result[item, step, x.indices] = x.data
-        return
-    x = x.toarray().reshape(-1, len(result), x.shape[-1]) if sparse.issparse(x) else x
-    result[...] = x[steps % len(x)].transpose(1, 0, 2)
+def _memory() -> float:
+    """Return the machine's memory in bytes; infinity where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # os.sysconf is POSIX's
+        return float("inf")
 
 
-def _is_sampled(sample_every, dt, n_steps):
-    """Return of each step whether it is sampled, as in Nengo."""
-    period = 1 if sample_every is None else sample_every / dt
-    return np.arange(1, n_steps + 1) % period < 1
+def _period(sample_every, dt):
+    """Return how many steps go by from one sample to the next, as in Nengo: at least one."""
+    return 1.0 if sample_every is None else max(1.0, sample_every / dt)
+
+
+def _n_samples(sample_every, dt, start, n_steps):
+    """Return how many steps after step ``start`` are sampled."""
+    period = _period(sample_every, dt)
+    return int((start + n_steps) // period - start // period)
+
+
+def _sampled(sample_every, dt, start, n_steps):
+    """Return which steps after step ``start`` are sampled, from 0."""
+    steps = np.arange(start + 1, start + n_steps + 1)
+    return np.flatnonzero(steps % _period(sample_every, dt) < 1)

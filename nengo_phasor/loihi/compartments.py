@@ -18,7 +18,7 @@ from nengo_loihi.block import Compartment, LoihiBlock, SynapseConfig
 from nengo_phasor import dynamics
 from nengo_phasor.builders import explained
 from nengo_phasor.loihi import fixed_point
-from nengo_phasor.surrogates import heaviside
+from nengo_phasor.surrogates import above, heaviside
 
 STATE_KEY = "state_"
 """What the key of a probe of our neurons' states begins with."""
@@ -365,7 +365,7 @@ class AdaptiveCompartment(NeuronCompartment):
             return Advanced(spiked, np.array(new), outside)
         synapse = (1 - self.decay_u) * states[0] + self.decay_u * arrived
         J = synapse + self.neuron_bias
-        output, *new = dynamics.adaptive_spike(J, *states[1:], self.constants, heaviside)
+        output, *new = dynamics.adaptive_spike(J, *states[1:], self.constants, above)
         return Advanced(output > 0, np.array([synapse, *new], states.dtype))
 
 

@@ -9,7 +9,7 @@ from nengo.neurons import NeuronType
 
 from nengo_phasor import dynamics
 from nengo_phasor.checks import Number, check_positive
-from nengo_phasor.surrogates import Surrogate, SurrogateParam, heaviside
+from nengo_phasor.surrogates import Surrogate, SurrogateParam, above
 
 
 def check_intercepts(neurons: NeuronType, intercepts: np.ndarray) -> None:
@@ -250,5 +250,5 @@ class AdaptiveSpiking(AdaptiveSpikingRate):
     def step(self, dt, J, output, voltage, refraction, adaptation):
         """Advance one step; see `.dynamics.adaptive_spike`."""
         output[...], voltage[...], refraction[...], adaptation[...] = dynamics.adaptive_spike(
-            J, voltage, refraction, adaptation, self.constants(dt), heaviside
+            J, voltage, refraction, adaptation, self.constants(dt), above
         )

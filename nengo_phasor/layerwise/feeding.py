@@ -1,0 +1,74 @@
+"""What users give `.layerwise` in place of nodes' outputs, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+
+
+class Feeding:
+    """The nodes of a network that take data, and what these have to be.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        The network.
+    dtype : numpy.dtype
+        What the data are converted to.
+    may_be_missing : set of nengo.Node
+        Those whose data may hold NaN.
+    """
+
+    def __init__(self, network: nengo.Network, dtype: np.dtype, may_be_missing: set):
+        self.nodes = {node for node in network.all_nodes if not node.size_in}
+        self.dtype = dtype
+        self.may_be_missing = may_be_missing
+
+    def arrays(self, data: Mapping) -> dict[nengo.Node, np.ndarray]:
+        """Return the data as arrays, if the network can take them."""
+        if not isinstance(data, Mapping):
+            raise _error(f"must be {{node: array}}, got a {type(data).__name__}")
+        arrays = {node: np.asarray(x) for node, x in data.items()}
+        for node, x in arrays.items():
+            self._check(node, x)
+        return arrays
+
+    def batch(self, data: Mapping) -> tuple[dict[nengo.Node, np.ndarray], int]:
+        """Return the data as arrays, and their number of items."""
+        arrays = self.arrays(data)
+        if not arrays:
+            raise _error("is empty; use run for a network without data")
+        return arrays, len(next(iter(arrays.values())))
+
+    def check_window(self, arrays: dict[nengo.Node, np.ndarray], n_steps: int, n_items: int):
+        """Refuse data of another number of steps or items."""
+        for node, x in arrays.items():
+            if len(x) != n_items or x.shape[1] not in (1, n_steps):
+                raise _error(
+                    f"for {node} have {len(x)} items of {x.shape[1]} steps; needs {n_items} "
+                    f"(minibatch_size, in a run) of {n_steps}, or of 1 for a constant"
+                )
+
+    def _check(self, node, x):
+        if node not in self.nodes:
+            raise _error(f"{node} takes no data: give them to a node without input")
+        if x.ndim != 3 or x.shape[2] != node.size_out:
+            raise _error(
+                f"for {node} are of shape {x.shape}; needs (n_items, n_steps or 1, {node.size_out})"
+            )
+        if not np.can_cast(x.dtype, self.dtype, "same_kind"):
+            raise _error(f"for {node} are of type {x.dtype}; needs real numbers")
+        wrong = np.isinf(x) if node in self.may_be_missing else ~np.isfinite(x)
+        if wrong.any():
+            item, step, place = np.argwhere(wrong)[0]
+            raise _error(
+                f"for {node} have {x[item, step, place]} in item {item}, step {step}, place "
+                f"{place}; needs finite numbers"
+            )
+
+
+def _error(message):
+    return ValidationError(message, attr="data", obj="layerwise.Simulator")

@@ -1,0 +1,195 @@
+"""The linear maps of `.layerwise`: what a connection's transform does to a whole signal.
+
+Each adds the image of a signal to an array of shape (n_steps, n_items, n_out), of as many steps;
+``image`` returns it by itself where that is cheaper, and else None.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import NamedTuple
+
+import nengo
+import numpy as np
+
+from nengo_phasor import compat
+from nengo_phasor.layerwise import compiled
+from nengo_phasor.layerwise.signal import Signal
+
+sparse = compat.require("scipy.sparse")
+
+
+def _flat(x):
+    return x.reshape(-1, x.shape[-1])
+
+
+def _parts(x):
+    return x.values.indptr, x.values.indices, x.values.data
+
+
+class Identity(NamedTuple):
+    """The map that changes nothing."""
+
+    size_out: int
+
+    def image(self, x: Signal) -> Signal:
+        """Return the signal."""
+        return x
+
+    def add(self, result: np.ndarray, x: Signal) -> None:
+        """Add the signal."""
+        if x.is_sparse:
+            compiled.add_sparse(_flat(result), *_parts(x))
+        else:
+            result += x.values
+
+
+class Dense(NamedTuple):
+    """A matrix of shape (n_in, n_out)."""
+
+    weights: np.ndarray
+
+    @property
+    def size_out(self) -> int:
+        """Number of outputs."""
+        return self.weights.shape[1]
+
+    def image(self, x: Signal) -> None:
+        """Return None: what comes out is dense."""
+
+    def add(self, result: np.ndarray, x: Signal) -> None:
+        """Add the signal's image."""
+        if x.is_sparse:
+            compiled.add_dense(_flat(result), *_parts(x), self.weights)
+        else:
+            flat = _flat(result)
+            flat += _flat(x.values) @ self.weights
+
+
+class Sparse(NamedTuple):
+    """A sparse matrix of shape (n_in, n_out)."""
+
+    weights: sparse.csr_matrix
+
+    @property
+    def size_out(self) -> int:
+        """Number of outputs."""
+        return self.weights.shape[1]
+
+    def image(self, x: Signal) -> Signal | None:
+        """Return the image of events, which are events."""
+        return Signal(x.values @ self.weights, x.n_items) if x.is_sparse else None
+
+    def add(self, result: np.ndarray, x: Signal) -> None:
+        """Add the signal's image."""
+        if x.is_sparse:
+            Identity(self.size_out).add(result, self.image(x))
+        else:
+            flat = _flat(result)
+            flat += _flat(x.values) @ self.weights
+
+
+class Convolution(NamedTuple):
+    """A convolution over two dimensions, channels last, event by event."""
+
+    kernel: np.ndarray
+    shape_in: tuple[int, int, int]
+    shape_out: tuple[int, int, int]
+    strides: tuple[int, int]
+    padding: tuple[int, int]
+
+    @property
+    def size_out(self) -> int:
+        """Number of outputs."""
+        return int(np.prod(self.shape_out))
+
+    def image(self, x: Signal) -> None:
+        """Return None: what comes out is dense."""
+
+    def add(self, result: np.ndarray, x: Signal) -> None:
+        """Add the signal's image."""
+        compiled.add_convolved(_flat(result), *_parts(x.events()), *self)
+
+
+LinearMap = Identity | Dense | Sparse | Convolution
+
+
+def of_transform(transform, weights, size_out: int, dtype) -> LinearMap:
+    """Return the map of a connection's transform and weights, as built."""
+    if weights is None:
+        return Identity(size_out)
+    if isinstance(transform, nengo.Convolution):
+        return convolution(transform, weights, dtype)
+    if isinstance(transform, nengo.Sparse):
+        weights = weights if sparse.issparse(weights) else weights.allocate()
+        return Sparse(sparse.csr_matrix(weights.T, dtype=dtype))
+    if np.ndim(weights) < 2:
+        diagonal = np.broadcast_to(weights, size_out)
+        return Sparse(sparse.diags(diagonal, dtype=dtype).tocsr())
+    return Dense(np.ascontiguousarray(weights.T, dtype=dtype))
+
+
+def convolution(transform: nengo.Convolution, kernel: np.ndarray, dtype) -> LinearMap:
+    """Return the map of a convolution transform: event by event, or else a sparse matrix."""
+    if transform.dimensions != 2 or not transform.channels_last:
+        return Sparse(convolution_matrix(transform, kernel).T.tocsr().astype(dtype))
+    kernel = _ungrouped(kernel, transform.input_shape.n_channels)
+    return Convolution(
+        np.ascontiguousarray(kernel, dtype),
+        transform.input_shape.shape,
+        transform.output_shape.shape,
+        tuple(transform.strides),
+        tuple(_padding(transform, transform.input_shape.shape, transform.output_shape.shape)),
+    )
+
+
+def _padding(transform, space_in, space_out):
+    """Return how far the kernel sticks out before the first place, as TensorFlow has it."""
+    return [
+        max((out - 1) * stride + size - before, 0) // 2 if transform.padding == "same" else 0
+        for out, stride, size, before in zip(
+            space_out, transform.strides, transform.kernel_size, space_in, strict=False
+        )
+    ]
+
+
+def convolution_matrix(transform: nengo.Convolution, kernel: np.ndarray):
+    """Return the sparse matrix, (size_out, size_in), of a convolution transform."""
+    places_in = _channels_last(np.arange(transform.size_in), transform.input_shape)
+    places_out = _channels_last(np.arange(transform.size_out), transform.output_shape)
+    space_in, space_out = places_in.shape[:-1], places_out.shape[:-1]
+    padding = _padding(transform, space_in, space_out)
+    kernel = _ungrouped(kernel, transform.input_shape.n_channels)
+    parts = []
+    for offset in product(*map(range, transform.kernel_size)):
+        axes = [
+            np.arange(out) * stride + shift - pad
+            for out, stride, shift, pad in zip(
+                space_out, transform.strides, offset, padding, strict=True
+            )
+        ]
+        inside = [(a >= 0) & (a < size) for a, size in zip(axes, space_in, strict=True)]
+        sources = places_in[np.ix_(*(a[i] for a, i in zip(axes, inside, strict=True)))]
+        targets = places_out[np.ix_(*inside)]
+        rows, columns, values = np.broadcast_arrays(
+            targets[..., None, :], sources[..., :, None], kernel[offset]
+        )
+        parts.append((values.ravel(), rows.ravel(), columns.ravel()))
+    values, rows, columns = map(np.concatenate, zip(*parts, strict=True))
+    return sparse.csr_matrix((values, (rows, columns)), (transform.size_out, transform.size_in))
+
+
+def _channels_last(flat, shape):
+    array = flat.reshape(shape.shape)
+    return array if shape.channels_last else np.moveaxis(array, 0, -1)
+
+
+def _ungrouped(kernel, n_channels):
+    """Return the kernel from all channels to all filters, which is zero between groups."""
+    *size, n_in, n_filters = kernel.shape
+    full = np.zeros((*size, n_channels, n_filters), kernel.dtype)
+    n_groups = n_channels // n_in
+    for group in range(n_groups):
+        filters = group * n_filters // n_groups + np.arange(n_filters // n_groups)
+        full[..., group * n_in : (group + 1) * n_in, filters] = kernel[..., filters]
+    return full

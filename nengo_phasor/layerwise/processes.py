@@ -1,0 +1,109 @@
+"""How `.layerwise` runs what acts step by step: processes, synapses as processes, functions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from nengo.base import Process
+from nengo.exceptions import SimulationError
+
+from nengo_phasor.layerwise import compiled
+from nengo_phasor.layerwise.signal import Signal
+from nengo_phasor.layerwise.span import Span
+from nengo_phasor.pooling import MaxPool
+
+
+class BuiltProcess(NamedTuple):
+    """A node's process or a synapse, as Nengo built it.
+
+    ``is_late`` says whether its output counts in the next step, and ``seed`` is its place's, for
+    one that has none.
+    """
+
+    process: Process
+    is_late: bool
+    seed: int
+
+
+def by_own_step(built: BuiltProcess, x: Signal | None, size_out: int, span: Span) -> Signal:
+    """Return what comes out of any process, from its own steps, for each item by itself.
+
+    Without an input all items are alike.
+    """
+    n_items = 1 if x is None else x.n_items
+    inputs = None if x is None else x.dense()
+    output = np.zeros((span.n_steps, n_items, size_out), span.dtype)
+    due = output[1:] if built.is_late else output
+    for item in range(n_items):
+        step = _step(built, (0,) if x is None else (x.size,), (size_out,), span)
+        with np.errstate(invalid="raise", divide="ignore"):
+            for k in range(len(due)):
+                span.check()
+                given = () if x is None else (inputs[k % len(inputs), item].copy(),)
+                due[k, item] = step(span.time(k), *given)
+    return Signal.of(output if x is not None else np.repeat(output, span.n_items, axis=1))
+
+
+def _step(built, shape_in, shape_out, span):
+    """Return the function of a step of one item, made as Nengo's builder makes it."""
+    process = built.process
+    state = process.make_state(shape_in, shape_out, span.dt, dtype=span.dtype)
+    state = {name: np.array(value) for name, value in state.items()}
+    rng = process.get_rng(np.random.RandomState(built.seed))
+    return process.make_step(shape_in, shape_out, span.dt, rng, state)
+
+
+def pooled(pool: MaxPool, x: Signal) -> Signal:
+    """Return a signal pooled, as `.MaxPool.pool` does."""
+    x = x.dense()
+    output = np.empty((*x.shape[:-1], pool.default_size_out), x.dtype)
+    flat = (np.ascontiguousarray(x).reshape(-1, x.shape[-1]), output.reshape(-1, output.shape[-1]))
+    compiled.max_pool(*flat, *pool.places, pool.input_shape[1])
+    return Signal.of(output)
+
+
+def of_function(node, x: Signal | None, span: Span) -> Signal:
+    """Return what a node's function returns for each step and item.
+
+    Without an input it is called once for all items.
+    """
+    n_items = 1 if x is None else x.n_items
+    inputs = None if x is None else x.dense()
+    output = np.empty((span.n_steps, n_items, node.size_out), span.dtype)
+    for item in range(n_items):
+        for k in range(span.n_steps):
+            span.check()
+            given = () if x is None else (inputs[k % len(inputs), item].copy(),)
+            time = span.time(k)
+            value = node.output(time, *given)
+            if node.size_out:
+                _write(output[k, item], value, node, time)
+    return Signal.of(output if x is not None else np.repeat(output, span.n_items, axis=1))
+
+
+def _write(place, value, node, time):
+    """Write what a function returned, refusing what Nengo refuses."""
+    try:
+        finite = value is not None and np.all(np.isfinite(value))
+        if finite:
+            place[...] = value
+    except (TypeError, ValueError) as error:
+        raise SimulationError(
+            f"{node}: its function returned {value!r} at t = {time:g} s; needs {place.size} numbers"
+        ) from error
+    if not finite:
+        raise SimulationError(
+            f"{node}: its function returned {value} at t = {time:g} s; needs finite numbers"
+        )
+
+
+def check_finite(node, x: Signal, span: Span) -> None:
+    """Refuse NaN and infinity among a process's output, which would stay in what they reach."""
+    wrong = np.argwhere(~np.isfinite(x.values))
+    if len(wrong):
+        k = wrong[0, 0]
+        raise SimulationError(
+            f"{node}: {node.output} gave {x.values[tuple(wrong[0])]} at t = {span.time(k):g} s; "
+            "needs finite numbers"
+        )

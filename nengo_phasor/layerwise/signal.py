@@ -1,0 +1,109 @@
+"""What flows through `.layerwise`: signals of a batch of items over a window."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nengo_phasor import compat
+
+sparse = compat.require("scipy.sparse")
+
+
+class Signal(NamedTuple):
+    """A signal of a batch of items over a window: every value, or events alone.
+
+    Parameters
+    ----------
+    values : (n_steps, n_items, n) ndarray, or sparse matrix of shape (n_steps * n_items, n)
+        The sparse matrix has a row for each step and item, an item's neighbour being the next row.
+        Fewer steps than the window's are a signal that repeats.
+    n_items : int
+        Size of the batch.
+    """
+
+    values: np.ndarray
+    n_items: int
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Signal:
+        """Return the signal of an array of shape (n_steps, n_items, n)."""
+        return cls(values, values.shape[1])
+
+    @classmethod
+    def of_events(cls, rows, columns, values, n_steps: int, n_items: int, n: int) -> Signal:
+        """Return the signal of events in order of their rows."""
+        counts = np.bincount(rows, minlength=n_steps * n_items)
+        return cls.of_rows(np.concatenate([[0], np.cumsum(counts)]), columns, values, n_items, n)
+
+    @classmethod
+    def of_rows(cls, starts, columns, values, n_items: int, n: int) -> Signal:
+        """Return the signal of events, given where each row's begin and the last's end."""
+        shape = (len(starts) - 1, n)
+        return cls(sparse.csr_matrix((values, columns, starts), shape=shape), n_items)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether there are only events."""
+        return sparse.issparse(self.values)
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps before it repeats."""
+        return len(self.values) if not self.is_sparse else self.values.shape[0] // self.n_items
+
+    @property
+    def size(self) -> int:
+        """Number of values of a step of an item."""
+        return self.values.shape[-1]
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The row of each event."""
+        return np.repeat(np.arange(self.values.shape[0]), np.diff(self.values.indptr))
+
+    def dense(self) -> np.ndarray:
+        """Return every value, (n_steps, n_items, n)."""
+        if not self.is_sparse:
+            return self.values
+        return self.values.toarray().reshape(-1, self.n_items, self.size)
+
+    def events(self) -> Signal:
+        """Return the events alone."""
+        if self.is_sparse:
+            return self
+        flat = self.values.reshape(-1, self.size)
+        rows, columns = np.divmod(np.flatnonzero(flat), flat.shape[1])
+        return Signal.of_events(rows, columns, flat[rows, columns], *self.values.shape)
+
+    def kept(self, keep: np.ndarray, values: np.ndarray | None = None) -> Signal:
+        """Return the signal of some of its events, with other values if these are given."""
+        values = self.values.data if values is None else values
+        shape = self.n_steps, self.n_items, self.size
+        columns = self.values.indices
+        return Signal.of_events(self.rows[keep], columns[keep], values[keep], *shape)
+
+    def select(self, columns) -> Signal:
+        """Return some of the values of each step, chosen as a Nengo object's are."""
+        if isinstance(columns, slice) and columns == slice(None):
+            return self
+        return Signal(self.values[..., np.arange(self.size)[columns]], self.n_items)
+
+    def repeated(self, n_steps: int) -> Signal:
+        """Return the first ``n_steps`` steps of a signal that repeats."""
+        if n_steps == self.n_steps:
+            return self
+        if self.is_sparse:
+            times = -(-n_steps // self.n_steps)
+            whole = sparse.vstack([self.values] * times, "csr")
+            return Signal(whole[: n_steps * self.n_items], self.n_items)
+        return Signal(np.take(self.values, np.arange(n_steps) % self.n_steps, axis=0), self.n_items)
+
+    def write(self, result: np.ndarray, steps: np.ndarray, n_steps: int) -> None:
+        """Write some steps of a window of ``n_steps`` to an array of (n_items, n_samples, n)."""
+        if self.is_sparse and len(steps) == n_steps == self.n_steps:
+            step, item = np.divmod(self.rows, self.n_items)
+            result[item, step, self.values.indices] = self.values.data
+        else:
+            result[...] = self.dense()[steps % self.n_steps].transpose(1, 0, 2)
