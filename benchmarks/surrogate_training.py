@@ -14,16 +14,14 @@ import os
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import measure
 import numpy as np
 
+from nengo_phasor.models.lenet import network, training
 from nengo_phasor.results import Claim
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "networks"))
-import sparse_training
 
 STEPS = (10, 25, 50)
 MEMORY_BATCHES = 3
@@ -38,24 +36,22 @@ class Problem:
     shape: tuple[int, int, int] = (32, 32, 3)
 
     @property
-    def run(self) -> sparse_training.Run:
+    def run(self) -> training.Run:
         """The run whose settings training takes."""
-        return sparse_training.Run(
-            "random images", self.batch, self.n_steps, 1, batch_size=self.batch
-        )
+        return training.Run("random images", self.batch, self.n_steps, 1, batch_size=self.batch)
 
 
 class Training:
     """One training of the network, a step at a time."""
 
     def __init__(self, problem: Problem, stack: ExitStack):
-        weights = sparse_training.initial_weights(problem.shape, problem.run.seed)
-        net = sparse_training.lenet(problem.shape, weights)
-        simulator, _ = sparse_training.compiled(problem.run, net)
+        weights = network.initial_weights(problem.shape, problem.run.seed)
+        net = network.lenet(problem.shape, weights)
+        simulator, _ = training.compiled(problem.run, net)
         sim = stack.enter_context(simulator)
         rng = np.random.RandomState(0)
         images = rng.normal(size=(problem.batch, 1, net.image.size_out)).astype(np.float32)
-        classes = np.eye(sparse_training.CLASSES)[rng.randint(10, size=problem.batch)]
+        classes = np.eye(network.CLASSES)[rng.randint(10, size=problem.batch)]
         self.model = sim.keras_model
         self.inputs = {
             sim.get_name(net.image): images.repeat(problem.n_steps, axis=1),

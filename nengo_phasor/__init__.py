@@ -63,7 +63,7 @@ __all__ = [
     "vsa",
 ]
 
-_ON_DEMAND = ("datasets", "displays", "dl", "layerwise", "loihi", "plots", "spa")
+_ON_DEMAND = ("datasets", "displays", "dl", "layerwise", "loihi", "models", "plots", "spa")
 
 compat.install()
 compat.on_import("nengo_dl", lambda module: import_module("nengo_phasor.dl"))

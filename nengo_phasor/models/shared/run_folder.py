@@ -83,11 +83,14 @@ def read(path: Path, *names: str, remedy: str = AGAIN) -> dict[str, Any]:
     return content
 
 
-def kept(path: Path, make: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what a run's JSON file holds; where it is not there, make and write it first."""
+def kept(path: Path, make: Callable[[], Mapping[str, Any]], *names: str) -> dict[str, Any]:
+    """Return what a run's JSON file holds; where it is not there, make and write it first.
+
+    ``names`` are what it has, at least: see `read`.
+    """
     if not path.exists():
         results.write(path, make())
-    return read(path)
+    return read(path, *names)
 
 
 @cache

@@ -1,24 +1,23 @@
 """Training after deepening, against the network that was not made deep: handwritten digits.
 
-Pixels drive integrate-and-fire neurons X, these a layer A, and A a read-out, as in `factorized_if`.
+Pixels drive integrate-and-fire neurons X, these a layer A, and A a read-out, as in `.network`.
 The single-layer network is trained; its weights from X to A are factorised; then both networks are
 trained further, for as many epochs. All training is through time, with surrogate derivatives.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nengo
 import numpy as np
-from tqdm import tqdm
 
 import nengo_phasor
-from nengo_phasor import SurrogateLIF, compat, convert, metrics, results
-from nengo_phasor.models.shared.run_folder import open_run
+from nengo_phasor import SurrogateLIF, compat, convert
+from nengo_phasor.models.shared.run_folder import kept, open_run
 
 PIXELS, CLASSES = 64, 10
 DT = 0.001
@@ -144,7 +143,9 @@ def accuracy(net: nengo.Network, recipe: Recipe) -> dict[str, float]:
         found = {}
         for name, images, labels in (("test", x_test, y_test), ("train", x, y)):
             seen = sim.predict({net.pixels: images[:, None]}, recipe.n_steps)[net.output]
-            found[name] = float(metrics.accuracy(seen.mean(axis=1).argmax(axis=1), labels))
+            logits = seen.mean(axis=1)
+            right = np.isfinite(logits).all(axis=1) & (logits.argmax(axis=1) == labels)
+            found[name] = float(right.mean())
     return found
 
 
@@ -174,12 +175,10 @@ def measure(seeds: list[int], folder: Path, resume: bool) -> dict[str, Any]:
         the first one.
     """
     open_run(folder, settings(), resume)
-    found = []
+    tqdm, found = compat.require("tqdm").tqdm, []
     for seed in tqdm(seeds, desc="digits", unit="seed"):
-        file = folder / f"seed{seed}.json"
-        if not file.exists():
-            results.write(file, measure_seed(RECIPE, seed))
-        found.append(json.loads(file.read_text()))
+        file, make = folder / f"seed{seed}.json", partial(measure_seed, RECIPE, seed)
+        found.append(kept(file, make, "accuracies", "sizes"))
     stages = found[0]["accuracies"]
     return {
         "accuracies": {

@@ -1,15 +1,27 @@
-"""What the network of `factorized_if` shows: the paper's figures 2, 4 and 5, its tables 5 and 6."""
+"""What the network shows: the paper's figures 2, 4 and 5, its tables 5 and 6."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import factorized_if as paper
 import numpy as np
 from matplotlib.figure import Figure
 
-from nengo_phasor import plots, results
+from nengo_phasor import atomic, plots, results
+from nengo_phasor.models.factorized import measure
+from nengo_phasor.models.factorized.measure import PERCENTILES, Pathways
+from nengo_phasor.models.factorized.network import (
+    CLAIMED,
+    DT,
+    N_IN,
+    PERIOD,
+    VARIANTS,
+    K,
+    N,
+    network,
+    run,
+    signal,
+)
 
 TITLE = "A single-layer spiking network made deep"
 
@@ -32,36 +44,36 @@ CAPTIONS = {
 
 def signals(seed: int) -> Figure:
     """Draw the input and its neurons' outputs and spikes."""
-    net = paper.network(seed, paper.VARIANTS["subtract"])
-    sent, spikes = paper.run(net, net.inputs, net.spikes)
-    times = paper.DT * np.arange(1, len(sent) + 1)
+    net = network(seed, VARIANTS["subtract"])
+    sent, spikes = run(net, net.inputs, net.spikes)
+    times = DT * np.arange(1, len(sent) + 1)
     figure = Figure(figsize=(7, 7), layout="constrained")
     axes = figure.subplots(3, 1, sharex=True)
-    inputs = np.array([paper.signal(t) for t in times])
-    for k, style in zip(range(paper.N_IN), plots.STYLES, strict=True):
+    inputs = np.array([signal(t) for t in times])
+    for k, style in zip(range(N_IN), plots.STYLES, strict=True):
         look = {**style, "marker": None, "label": f"n = {k}"}
         axes[0].plot(times, inputs[:, k], **look)
-        axes[1].plot(times, sent[:, k] / paper.K, **look)
+        axes[1].plot(times, sent[:, k] / K, **look)
     axes[0].set(ylabel="input x")
     axes[0].legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     axes[1].set(ylabel="output of X / k")
-    plots.spike_raster(spikes, paper.DT, ax=axes[2])
+    plots.spike_raster(spikes, DT, ax=axes[2])
     return figure
 
 
-def pathways(seen: paper.Pathways) -> Figure:
+def pathways(seen: Pathways) -> Figure:
     """Draw the outputs of both networks."""
-    times = paper.DT * np.arange(1, len(seen.single) + 1)
+    times = DT * np.arange(1, len(seen.single) + 1)
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     series = {
         "single layer": seen.single,
-        "deep": seen.deep[paper.CLAIMED],
+        "deep": seen.deep[CLAIMED],
         "proportional rates": seen.ideal,
     }
     for (label, psp), style in zip(series.items(), plots.STYLES, strict=False):
         axes.plot(times, psp, **{**style, "marker": None}, linewidth=1.2, label=label)
-    axes.axvspan(times[-1] - paper.PERIOD, times[-1], color="0.92", zorder=0, label="compared")
+    axes.axvspan(times[-1] - PERIOD, times[-1], color="0.92", zorder=0, label="compared")
     axes.set(xlim=(0, times[-1]), xlabel="time (s)", ylabel="post-synaptic potential (Hz)")
     axes.legend(frameon=False)
     return figure
@@ -73,8 +85,8 @@ def distribution(error: np.ndarray) -> Figure:
     axes = figure.add_subplot()
     axes.hist(error, 40, density=True, color="0.75")
     axes.axvline(error.mean(), color="black", label=f"mean {error.mean():.3f} %")
-    label = f"percentiles {', '.join(map(str, paper.PERCENTILES))}"
-    for value in np.percentile(error, paper.PERCENTILES):
+    label = f"percentiles {', '.join(map(str, PERCENTILES))}"
+    for value in np.percentile(error, PERCENTILES):
         axes.axvline(value, color="#0072b2", linestyle=":", label=label)
         label = None
     axes.set(xlabel="error (% of the mean output)", ylabel="density (1/%)")
@@ -82,27 +94,27 @@ def distribution(error: np.ndarray) -> Figure:
     return figure
 
 
-def resets(by_variant: dict[str, paper.Pathways]) -> Figure:
+def resets(by_variant: dict[str, Pathways]) -> Figure:
     """Draw the outputs for each way to reset."""
     figure = Figure(figsize=(7, 7), layout="constrained")
     axes = figure.subplots(len(by_variant), 1, sharex=True)
     for ax, (name, seen) in zip(axes, by_variant.items(), strict=True):
-        times = paper.DT * np.arange(1, len(seen.single) + 1)
+        times = DT * np.arange(1, len(seen.single) + 1)
         series = {
             "single layer": seen.single,
-            "deep, PLU": seen.deep[paper.CLAIMED],
+            "deep, PLU": seen.deep[CLAIMED],
             "deep, NMF": seen.deep["nmf"],
         }
         for (label, psp), style in zip(series.items(), plots.STYLES, strict=False):
             ax.plot(times, psp, **{**style, "marker": None}, linewidth=1.2, label=label)
         ax.plot(times, seen.ideal, color="0.6", linewidth=1, label="proportional rates")
-        ax.set(xlim=(0, times[-1]), ylabel="PSP (Hz)", title=paper.VARIANTS[name].title)
+        ax.set(xlim=(0, times[-1]), ylabel="PSP (Hz)", title=VARIANTS[name].title)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     axes[-1].set(xlabel="time (s)")
     return figure
 
 
-def draw(folder: Path, seed: int, seen: dict[str, paper.Pathways] | None = None) -> list[Path]:
+def draw(folder: Path, seed: int, seen: dict[str, Pathways] | None = None) -> list[Path]:
     """Draw all figures of one seed into the folder; return the files."""
     seen = simulate(seed) if seen is None else seen
     subtract = seen["subtract"]
@@ -110,21 +122,19 @@ def draw(folder: Path, seed: int, seen: dict[str, paper.Pathways] | None = None)
         "factorized_signals.png": signals(seed),
         "factorized_pathways.png": pathways(subtract),
         "factorized_error.png": distribution(
-            paper.errors(subtract.single, subtract.deep[paper.CLAIMED])
+            measure.errors(subtract.single, subtract.deep[CLAIMED])
         ),
         "factorized_resets.png": resets(seen),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
-        temporary = folder / f"{name}.tmp"
-        figure.savefig(temporary, dpi=100, format="png")
-        os.replace(temporary, folder / name)
+        with atomic.replacing(folder / name) as place:
+            figure.savefig(place, dpi=100, format="png")
     return [folder / name for name in figures]
 
 
-def simulate(seed: int) -> dict[str, paper.Pathways]:
+def simulate(seed: int) -> dict[str, Pathways]:
     """Run one seed's networks in each variant."""
-    return {name: paper.simulate(seed, variant) for name, variant in paper.VARIANTS.items()}
+    return {name: measure.simulate(seed, variant) for name, variant in VARIANTS.items()}
 
 
 def write(folder: Path, seed: int) -> Path:
@@ -132,22 +142,20 @@ def write(folder: Path, seed: int) -> Path:
     seen = simulate(seed)
     draw(folder, seed, seen)
     subtract = seen["subtract"]
-    error = paper.errors(subtract.single, subtract.deep[paper.CLAIMED])
+    error = measure.errors(subtract.single, subtract.deep[CLAIMED])
     numbers = {"error, mean": error.mean()}
-    for percentile, value in zip(
-        paper.PERCENTILES, np.percentile(error, paper.PERCENTILES), strict=True
-    ):
+    for percentile, value in zip(PERCENTILES, np.percentile(error, PERCENTILES), strict=True):
         numbers[f"error, percentile {percentile}"] = value
     for name, one in seen.items():
-        for label, psp in (("single layer", one.single), ("deep", one.deep[paper.CLAIMED])):
-            off = paper.off_ideal(psp, one.ideal)
-            numbers[f"{paper.VARIANTS[name].title}: {label}, off proportional rates"] = off
+        for label, psp in (("single layer", one.single), ("deep", one.deep[CLAIMED])):
+            off = measure.off_ideal(psp, one.ideal)
+            numbers[f"{VARIANTS[name].title}: {label}, off proportional rates"] = off
     shown = ("neurons", "synapses", "nonzero_synapses", "parameters")
     rows = "".join(
         f"<tr><th>{name}" + "".join(f"<td>{size[key]}" for key in shown)
-        for name, size in paper.sizes(seed).items()
+        for name, size in measure.sizes(seed).items()
     )
-    title = paper.VARIANTS["subtract"].title
-    story = STORY.format(n=paper.N, title=title, claimed=paper.CLAIMED, rows=rows)
+    title = VARIANTS["subtract"].title
+    story = STORY.format(n=N, title=title, claimed=CLAIMED, rows=rows)
     fractions = {name: value / 100 for name, value in numbers.items()}
     return results.write_page(folder, TITLE, story, fractions, CAPTIONS)

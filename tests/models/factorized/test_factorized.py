@@ -10,24 +10,21 @@ import pytest
 from click.testing import CliRunner
 
 from nengo_phasor import results
+from nengo_phasor.models.factorized import commands, measure, network, report, training
 
-NETWORKS = Path(__file__).resolve().parents[2] / "networks"
-sys.path.insert(0, str(NETWORKS))
-import factorized_if as paper  # noqa: E402
-import factorized_training as training  # noqa: E402
-
-SUBTRACT = paper.VARIANTS["subtract"]
+NETWORKS = Path(__file__).resolve().parents[3] / "networks"
+SUBTRACT = network.VARIANTS["subtract"]
 
 
 @pytest.fixture(scope="module")
 def seen():
-    return paper.simulate(3, SUBTRACT)
+    return measure.simulate(3, SUBTRACT)
 
 
 def test_input_is_equation_13():
-    for n, value in enumerate(paper.signal(0.7)):
+    for n, value in enumerate(network.signal(0.7)):
         assert value == pytest.approx((1 + np.sin(4 * 0.7 - n)) / 2)
-    np.testing.assert_allclose(paper.signal(0.2 + paper.PERIOD), paper.signal(0.2))
+    np.testing.assert_allclose(network.signal(0.2 + network.PERIOD), network.signal(0.2))
 
 
 def test_model_opens_as_nengo_gui_opens_it():
@@ -40,7 +37,7 @@ def test_model_opens_as_nengo_gui_opens_it():
 
 def test_counts_of_the_paper():
     """4 + 32 + 1 neurons; 4 + 4 x 32 + 32 synapses, all trained but the 4 that share k."""
-    found = paper.sizes()
+    found = measure.sizes()
     assert found["single"] == {
         "neurons": 37,
         "synapses": 164,
@@ -48,7 +45,7 @@ def test_counts_of_the_paper():
         "parameters": 1 + 128 + 32 + 37,
         "rank": 4,
     }
-    deep = found[paper.CLAIMED]
+    deep = found[network.CLAIMED]
     assert deep["neurons"] == 37 + 4
     assert deep["synapses"] == 4 + 4 * 4 + 4 * 32 + 32 + 32  # the last: biases taken off
     assert found["nmf"]["synapses"] == 4 + 4 * 4 + 4 * 32 + 32
@@ -63,7 +60,7 @@ def plain_loop(seed, factors, bias, n_steps):
     voltages = [np.zeros(len(layer)) for layer in layers]
     spikes = np.zeros(n_steps)
     for k in range(n_steps):
-        x = paper.signal((k + 1) * 1e-4)
+        x = network.signal((k + 1) * 1e-4)
         for weights, voltage, constant in zip(layers, voltages, biases, strict=True):
             voltage += (weights @ x + constant) * 1e-4
             fired = voltage >= 1
@@ -91,29 +88,29 @@ def test_network_is_the_paper_s(seen):
 def test_ideal_is_what_the_spikes_are_on_average(seen):
     """Without losses: within a percent over a period, for each pathway."""
     for psp in (seen.single, *seen.deep.values()):
-        assert abs(paper.off_ideal(psp, seen.ideal)) < 1
+        assert abs(measure.off_ideal(psp, seen.ideal)) < 1
     rates = 100 * np.random.RandomState(3).uniform(size=(32, 4)).mean() * 4  # of A, roughly
-    assert paper.last_period(seen.ideal).mean() == pytest.approx(rates * 32 / 4, rel=0.3)
+    assert measure.last_period(seen.ideal).mean() == pytest.approx(rates * 32 / 4, rel=0.3)
 
 
 def test_resets_to_zero_lose_charge():
     """The paper's explanation: much less arrives; spread spikes lose less."""
-    zero, alpha = (paper.simulate(3, paper.VARIANTS[name]) for name in ("zero", "alpha"))
-    assert paper.off_ideal(zero.single, zero.ideal) < -50
-    assert -20 < paper.off_ideal(alpha.single, alpha.ideal) < -3
+    zero, alpha = (measure.simulate(3, network.VARIANTS[name]) for name in ("zero", "alpha"))
+    assert measure.off_ideal(zero.single, zero.ideal) < -50
+    assert -20 < measure.off_ideal(alpha.single, alpha.ideal) < -3
 
 
 def test_errors_lags_and_percentiles():
-    n = round(paper.SECONDS / paper.DT)
-    times = paper.DT * np.arange(n)
+    n = round(network.SECONDS / network.DT)
+    times = network.DT * np.arange(n)
     wave = 3 + np.sin(4 * times)
     late = 3 + np.sin(4 * (times - 0.012))
-    assert paper.lag(wave, late) * paper.DT == pytest.approx(0.012)
-    assert np.abs(paper.errors(wave, late, earlier=120)).max() < 1e-9
-    assert paper.errors(wave, late).mean() == pytest.approx(0, abs=0.01)  # a delay has no mean
-    assert paper.errors(wave, late).max() == pytest.approx(100 * 2 * np.sin(0.024) / 3, rel=0.01)
-    assert paper.errors(wave, 1.02 * wave).mean() == pytest.approx(2)
-    assert paper.off_ideal(0.9 * wave, wave) == pytest.approx(-10)
+    assert measure.lag(wave, late) * network.DT == pytest.approx(0.012)
+    assert np.abs(measure.errors(wave, late, earlier=120)).max() < 1e-9
+    assert measure.errors(wave, late).mean() == pytest.approx(0, abs=0.01)  # a delay has no mean
+    assert measure.errors(wave, late).max() == pytest.approx(100 * 2 * np.sin(0.024) / 3, rel=0.01)
+    assert measure.errors(wave, 1.02 * wave).mean() == pytest.approx(2)
+    assert measure.off_ideal(0.9 * wave, wave) == pytest.approx(-10)
 
 
 @pytest.fixture
@@ -131,9 +128,11 @@ def tiny(monkeypatch):
 @pytest.fixture
 def coarse(monkeypatch):
     """Fewer pathways and longer steps."""
-    shown = {key: paper.PATHWAYS[key] for key in (paper.CLAIMED, "nmf")}
-    monkeypatch.setattr(paper, "PATHWAYS", shown)
-    monkeypatch.setattr(paper, "DT", 0.0005)
+    shown = {key: network.PATHWAYS[key] for key in (network.CLAIMED, "nmf")}
+    monkeypatch.setattr(network, "PATHWAYS", shown)
+    monkeypatch.setattr(measure, "PATHWAYS", shown)
+    for module in (network, measure, report):
+        monkeypatch.setattr(module, "DT", 0.0005)
 
 
 def test_digits_are_shared_out():
@@ -163,10 +162,10 @@ def test_results_command(tmp_path, monkeypatch, tiny, coarse):
 
     training_measure_seed = training.measure_seed
     monkeypatch.setattr(training, "measure_seed", measure_seed)
-    CliRunner().invoke(paper.main, [*arguments, "--training-seeds", "2"])
+    CliRunner().invoke(commands.main, [*arguments, "--training-seeds", "2"])
     assert not output.exists()
     first = json.loads((runs / "seed0.json").read_text())
-    done = CliRunner().invoke(paper.main, [*arguments, "--training-seeds", "2", "--resume"])
+    done = CliRunner().invoke(commands.main, [*arguments, "--training-seeds", "2", "--resume"])
     assert done.exit_code == 0, done.output
     assert trained == [0, "killed", 1]
 
@@ -174,12 +173,12 @@ def test_results_command(tmp_path, monkeypatch, tiny, coarse):
     assert content["seeds"] == [0, 1]
     mean, lost = (results.Claim(**claim) for claim in content["claims"])
     resets = content["figures"]["resets"]
-    for name in paper.VARIANTS:
-        found = resets[name][paper.CLAIMED]
+    for name in network.VARIANTS:
+        found = resets[name][network.CLAIMED]
         assert found["mean_error"] == pytest.approx(np.mean(found["mean_errors"]))
         assert found["percentiles"] == sorted(found["percentiles"])
         assert found["percentiles_of_peak"][-1] < found["percentiles"][-1]
-    assert mean.value == abs(resets["subtract"][paper.CLAIMED]["mean_error"])
+    assert mean.value == abs(resets["subtract"][network.CLAIMED]["mean_error"])
     accuracies = content["figures"]["training"]["accuracies"]
     assert list(accuracies) == [
         "single, first",
@@ -217,24 +216,24 @@ def test_deepened_digits_are_the_same_network(tiny):
     deep, report = training.deepened(net, recipe, "svd")
     x = training.digits()[0][0]
     seen = []
-    for network in (net, deep):
-        for ensemble in network.all_ensembles:
+    for one in (net, deep):
+        for ensemble in one.all_ensembles:
             ensemble.neuron_type = nengo.RectifiedLinear()
-        network.pixels.output = x
-        with nengo.Simulator(network, progress_bar=False) as sim:
+        one.pixels.output = x
+        with nengo.Simulator(one, progress_bar=False) as sim:
             sim.run_steps(3)
-        seen.append(sim.data[network.output][-1])
+        seen.append(sim.data[one.output][-1])
     np.testing.assert_allclose(seen[1], seen[0], rtol=1e-6)
     assert report.after.rank == 8
 
 
 def test_demo_and_figures_commands(tmp_path, coarse):
-    demo = CliRunner().invoke(paper.main, ["demo", "--output", str(tmp_path / "demo")])
+    demo = CliRunner().invoke(commands.main, ["demo", "--output", str(tmp_path / "demo")])
     assert demo.exit_code == 0, demo.output
     page = (tmp_path / "demo" / "index.html").read_text()
     assert "<th>single<td>37<td>164<td>164<td>198" in page
     assert "percentile 99" in page
-    done = CliRunner().invoke(paper.main, ["figures", "--output", str(tmp_path / "new")])
+    done = CliRunner().invoke(commands.main, ["figures", "--output", str(tmp_path / "new")])
     assert done.exit_code == 0, done.output
     made = sorted(path.name for path in (tmp_path / "new").iterdir())
     assert made == sorted(path.name for path in (tmp_path / "demo").glob("*.png"))

@@ -1,0 +1,36 @@
+"""What Nengo GUI opens: both networks, side by side."""
+
+from __future__ import annotations
+
+import nengo
+
+from nengo_phasor.models.factorized.network import CLAIMED, TAU, VARIANTS, deepened, network
+
+GUI_WEIGHT = 0.25
+"""What the weights to the output neuron are multiplied with in Nengo GUI."""
+
+
+def gui_model(seed: int = 0) -> nengo.Network:
+    """Return both networks side by side, with their outputs in one node.
+
+    The weights to Y are smaller than the paper's: it would spike more often than once in 1 ms,
+    which is Nengo GUI's step.
+    """
+    variant = VARIANTS["subtract"]
+    with nengo.Network(label="factorised depth") as model:
+        single = network(seed, variant)
+        to_y = single.connections[-1]
+        to_y.transform = GUI_WEIGHT * to_y.transform.init
+        deep = deepened(single, variant, CLAIMED)[0]
+        deep.label = "deep"
+        model.add(deep)
+        model.outputs = nengo.Node(size_in=2, label="outputs: rates of Y (Hz)")
+        for k, net in enumerate((single, deep)):
+            net.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+            y = net.ensembles[-1]
+            nengo.Connection(y.neurons, model.outputs[k], synapse=nengo.Alpha(TAU))
+    model.single, model.deep = single, deep
+    model.signal, model.hidden = single.signal, deep.networks[0].ensembles[0]
+    model.single_a, model.deep_a = single.ensembles[1], deep.ensembles[1]
+    model.single_a.label, model.deep_a.label = "A of the single layer", "A of the deep"
+    return model

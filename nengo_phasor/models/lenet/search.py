@@ -1,0 +1,147 @@
+"""The search for what a spike should cost: many runs, in many processes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from nengo_phasor import compat
+from nengo_phasor.models.lenet.data import Parts, load
+from nengo_phasor.models.lenet.training import BASELINE, Run, finished, name_of, work
+from nengo_phasor.models.shared.run_folder import open_run
+
+SETS = ("cifar10", "fashion_mnist")
+SIGMAS = {
+    "cifar10": {
+        "constant": (4e-4,),
+        "linear": (1e-3,),
+        "quadratic": (6e-5,),
+        "alternating": (1e-3,),
+        "alternating linear": (1.5e-3,),
+    },
+    "fashion_mnist": {
+        "constant": (2e-4,),
+        "linear": (8e-4,),
+        "quadratic": (5e-5,),
+        "alternating": (5e-4,),
+        "alternating linear": (1e-3,),
+    },
+}
+"""Of each data set and schedule, the sigma_0 that are tried."""
+
+REPEATED = ("constant", "linear")
+"""The schedules that are searched with every seed; the others, with the first one only."""
+
+
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+"""For processes that share a machine: two of one thread do more than one of two."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is searched, where, and by whom: the options of the command ``results``.
+
+    ``images`` of the training sets are used, and ``test_images`` of the test sets, all if it is
+    None. Each of the ``schedules`` is tried with each sigma_0 of `SIGMAS` times each of the
+    ``factors``, with the first seed; with the others, the baseline and the schedules of ``repeat``
+    are. ``data`` is the data sets' folder, ``runs`` the runs'. Runs are shared out among so many
+    ``workers`` of this machine, or those of the dask scheduler whose address is ``cluster``.
+    """
+
+    images: int
+    steps: int
+    epochs: int
+    seeds: Sequence[int]
+    schedules: Sequence[str]
+    repeat: Sequence[str]
+    factors: Sequence[float]
+    runs: Path
+    resume: bool = False
+    data: str | None = None
+    test_images: int | None = None
+    cluster: str | None = None
+    workers: int = 2
+
+    def baseline(self, name: str) -> Run:
+        """Return the run of a data set, with the first seed, in which spikes cost nothing."""
+        return Run(name, self.images, self.steps, self.epochs, seed=self.seeds[0])
+
+    def tried(self, name: str) -> dict[int, list[Run]]:
+        """Return the runs of a data set, by seed."""
+        first = grid(self.baseline(name), self.schedules, self.factors)
+        again = [run for run in first if name_of(run) in {BASELINE, *self.repeat}]
+        others = {seed: [replace(run, seed=seed) for run in again] for seed in self.seeds[1:]}
+        return {self.seeds[0]: first, **others}
+
+    def parts(self, name: str) -> Parts:
+        """Return a data set's images, of the test set those that are shown."""
+        parts, n = load(name, self.data, self.images), self.test_images
+        return parts._replace(x_test=parts.x_test[:n], y_test=parts.y_test[:n])
+
+
+def grid(base: Run, schedules: Sequence[str], factors: Sequence[float]) -> list[Run]:
+    """Return the baseline and the runs that are tried of each schedule, of one seed."""
+    return [base] + [
+        replace(base, schedule=schedule, sigma_0=float(f"{sigma_0 * factor:.3g}"))
+        for schedule in schedules
+        for sigma_0 in SIGMAS[base.data][schedule]
+        for factor in factors
+    ]
+
+
+def search(study: Study, name: str) -> dict[int, dict[Run, list[dict]]]:
+    """Do all runs of a data set in dask's processes; return their histories, by seed.
+
+    Runs that the folder has finished are not done again, and others go on from their last epoch:
+    kill the search at any time.
+    """
+    tried = study.tried(name)
+    runs = [run for same_seed in tried.values() for run in same_seed]
+    for run in runs:
+        open_run(study.runs / run.name, asdict(run), study.resume)
+    todo = [run for run in runs if finished(study.runs / run.name) is None]
+    if todo:
+        distribute(study, todo)
+    return {
+        seed: {run: finished(study.runs / run.name) for run in same_seed}
+        for seed, same_seed in tried.items()
+    }
+
+
+def distribute(study: Study, runs: Sequence[Run]) -> None:
+    """Do the runs in dask's processes, as many at a time as there are; show how many are done."""
+    dask = compat.require("dask.distributed")
+    tqdm = compat.require("tqdm").tqdm
+    folder = str(study.runs.resolve())
+    with cluster(study, dask) as address, dask.Client(address) as client:
+        futures = [client.submit(work, run, folder, study.data, pure=False) for run in runs]
+        for future in tqdm(dask.as_completed(futures), total=len(runs), desc="runs", unit="run"):
+            future.result()
+
+
+def cluster(study: Study, dask: ModuleType) -> AbstractContextManager:
+    """Return the scheduler that the study names, or one of this machine that ends with its use."""
+    if study.cluster:
+        return nullcontext(study.cluster)
+    return dask.LocalCluster(
+        n_workers=study.workers,
+        threads_per_worker=1,
+        dashboard_address=None,
+        memory_limit=0,
+        env=ONE_THREAD,
+        silence_logs=logging.CRITICAL,  # what a run raises is raised here, and need not be logged
+    )
+
+
+def points(histories: Mapping[Run, list[dict]]) -> list[dict[str, Any]]:
+    """Return every epoch of every run: what the search chooses from."""
+    return [
+        {"run": run, "epoch": k + 1, **epoch}
+        for run, history in histories.items()
+        for k, epoch in enumerate(history)
+    ]

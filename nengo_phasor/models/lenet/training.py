@@ -1,0 +1,220 @@
+"""One training run of the spiking LeNet: cross-entropy plus what spikes cost, through time.
+
+A run is told by its `Run`, keeps all it makes in a folder, and goes on from there after a kill.
+Importing this module does not import TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import nengo
+import numpy as np
+
+from nengo_phasor import datasets, results, schedules
+from nengo_phasor.models.lenet.data import Parts, load
+from nengo_phasor.models.lenet.network import CLASSES, DT, initial_weights, lenet, measure
+from nengo_phasor.models.lenet.start import MATCHED, rate_matched
+from nengo_phasor.models.shared import checkpoint, run_folder
+
+SCHEDULES = {
+    "constant": schedules.Constant,
+    "linear": schedules.Linear,
+    "quadratic": schedules.Quadratic,
+    "alternating": schedules.Alternating,
+    "alternating linear": schedules.AlternatingLinear,
+}
+"""The losses of the paper's tables by name; the baseline is constant, of weight 0."""
+
+BASELINE = "baseline"
+HISTORY = "history.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run depends on: data, training and sparsity.
+
+    ``images`` of the training set are used, a fifth of them for validation. An image is shown for
+    ``steps`` time steps. ``schedule`` is a name in `SCHEDULES`, ``sigma_0`` its scale, for a spike
+    of an image. ``rate`` is the mean number of spikes of a neuron in a step that training starts
+    with, in every layer. Weights are a running average of those that Adam passes through, which
+    keeps ``averaging`` of itself in a step.
+    """
+
+    data: str
+    images: int
+    steps: int
+    epochs: int
+    schedule: str = "constant"
+    sigma_0: float = 0.0
+    seed: int = 0
+    rate: float = 0.2
+    batch_size: int = 50
+    learning_rate: float = 4e-3
+    averaging: float = 0.99
+
+    @property
+    def name(self) -> str:
+        """The name of the run's folder."""
+        return f"{self.data}-{self.schedule.replace(' ', '-')}-{self.sigma_0:g}-{self.seed}"
+
+
+def name_of(run: Run) -> str:
+    """Return the name of a run's loss in the tables."""
+    return run.schedule if run.sigma_0 else BASELINE
+
+
+def compiled(run: Run, net: nengo.Network):
+    """Return NengoDL's simulator of a LeNet, compiled for training, and its costs of spikes.
+
+    The targets of the logits are one-hot, (n, 1, 10); those of spikes don't matter.
+    """
+    import nengo_dl
+    import tensorflow as tf
+
+    from nengo_phasor.dl import losses
+
+    def crossentropy(y_true, y_pred):
+        logits = tf.reduce_mean(y_pred, axis=1)
+        return tf.nn.softmax_cross_entropy_with_logits(y_true[:, 0], logits)
+
+    tf.keras.utils.set_random_seed(run.seed)
+    with net:
+        nengo_dl.configure_settings(stateful=False, keep_history=True, trainable=None)
+        net.config[nengo.Ensemble].trainable = False
+        for connection in net.connections:
+            net.config[connection].trainable = connection in net.links.values()
+    costs = {probe: losses.SpikeCount(probe, DT) for probe in net.spikes.values()}
+    sim = nengo_dl.Simulator(
+        net, dt=DT, minibatch_size=run.batch_size, seed=run.seed, progress_bar=False
+    )
+    optimizer = tf.keras.optimizers.Adam(
+        run.learning_rate, use_ema=True, ema_momentum=run.averaging
+    )
+    sim.compile(
+        optimizer,
+        loss={net.logits: crossentropy, **costs},
+        metrics={probe: cost.spikes for probe, cost in costs.items()},
+    )
+    optimizer.build(sim.keras_model.trainable_variables)
+    return sim, costs
+
+
+def train(run: Run, parts: Parts, folder: Path) -> Iterator[dict]:
+    """Train; yield, after each epoch, the loss's parts and the validation's `.network.measure`.
+
+    Its weights and a checkpoint are written to the folder. What is there already is not done again,
+    but yielded first.
+
+    Raises
+    ------
+    click.ClickException, nengo_phasor.datasets.DatasetError
+        If what is there is damaged.
+    """
+    if (done := finished(folder)) is not None:
+        yield from done
+        return
+    shape, start = parts.x_train.shape[1:], starting_weights(run, parts, folder)
+    net = lenet(shape, start)
+    simulator, costs = compiled(run, net)
+    with simulator as sim:
+        model = sim.keras_model
+        state = checkpoint.Checkpoint(
+            folder, [*model.trainable_variables, *model.optimizer.variables]
+        )
+        history = state.restored(history=[])["history"]
+        yield from history
+        for epoch in range(len(history), run.epochs):
+            loss = fitted(run, parts, epoch, sim, net, costs)
+            weights = {
+                name: saved_form(sim.data[link].weights, start[name])
+                for name, link in net.links.items()
+            }
+            datasets.save_params(folder / f"weights-{epoch + 1}.npz", **weights)
+            seen = measure(shape, weights, parts.x_validation, parts.y_validation, run.steps)
+            history.append({**loss, **seen})
+            state.save(history=history)
+            yield history[-1]
+    results.write(folder / HISTORY, {"epochs": history})
+
+
+def starting_weights(run: Run, parts: Parts, folder: Path) -> dict[str, np.ndarray]:
+    """Return a run's first weights; where a checkpoint has later ones, they need not match."""
+    weights = initial_weights(parts.x_train.shape[1:], run.seed)
+    if (folder / checkpoint.FILE).exists():
+        return weights
+    return rate_matched(weights, parts.x_train[:MATCHED], run.steps, run.rate)
+
+
+def fitted(
+    run: Run, parts: Parts, epoch: int, sim, net: nengo.Network, costs: Mapping
+) -> dict[str, float]:
+    """Train for an epoch, the first being 0; return the loss and its parts.
+
+    ``sim`` and ``costs`` are what `compiled` makes of ``net``.
+    """
+    from nengo_phasor.dl import callbacks
+
+    schedule = SCHEDULES[run.schedule](run.sigma_0, run.epochs)
+    names = [sim.get_name(probe) for probe in (net.logits, *costs)]
+    seen = sim.fit(
+        batches(run, parts, epoch, sim.get_name(net.image), names),
+        callbacks=[callbacks.SparsitySchedule(schedule, *costs.values())],
+        initial_epoch=epoch,
+        epochs=epoch + 1,
+        shuffle=False,
+        verbose=0,
+    ).history
+    return {
+        "loss": seen["loss"][0],
+        "crossentropy": seen[f"{names[0]}_loss"][0],
+        "sigma": seen["sigma"][0],
+    }
+
+
+def finished(folder: Path) -> list[dict] | None:
+    """Return the history of a run if it has come to its end."""
+    note = folder / HISTORY
+    return run_folder.read(note, "epochs")["epochs"] if note.exists() else None
+
+
+def work(run: Run, folder: str, data: str | None) -> None:
+    """Do a run, in whatever process, unless it is finished."""
+    place = Path(folder) / run.name
+    if finished(place) is None:
+        for _ in train(run, load(run.data, data, run.images), place):
+            pass
+
+
+def saved_form(values: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Return a connection's weights, dense ones transposed, in the form of `initial_weights`."""
+    return values.T if like.ndim == 2 else values.reshape(like.shape)
+
+
+def batches(run: Run, parts: Parts, epoch: int, image: str, probes: list[str]):
+    """Return an epoch's batches for Keras: the same for the same seed and epoch.
+
+    ``image`` and ``probes`` are NengoDL's names of the input and of the probes, the logits first.
+    Images are repeated for all steps batch by batch, so that all of them need not fit into memory.
+    """
+    import tensorflow as tf
+
+    order = np.random.RandomState((run.seed, epoch)).permutation(len(parts.x_train))
+    targets = np.eye(CLASSES, dtype=np.float32)[parts.y_train]
+    n_steps = np.full((run.batch_size, 1), run.steps, np.int32)
+    nothing = np.zeros((run.batch_size, 1, 1), np.float32)
+
+    class Batches(tf.keras.utils.Sequence):
+        def __len__(self):
+            return len(order) // run.batch_size
+
+        def __getitem__(self, index):
+            chosen = order[index * run.batch_size : (index + 1) * run.batch_size]
+            currents = parts.x_train[chosen].reshape(run.batch_size, 1, -1)
+            wanted = dict.fromkeys(probes, nothing)
+            wanted[probes[0]] = targets[chosen][:, None]
+            return {image: currents.repeat(run.steps, axis=1), "n_steps": n_steps}, wanted
+
+    return Batches()
