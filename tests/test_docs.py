@@ -26,7 +26,11 @@ WITH_EXAMPLES = [page for page in sorted(DOCS.glob("*.md")) if pages.examples(pa
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.stem)
 def test_examples(page, tmp_path, monkeypatch):
     text = pages.examples(page)
-    for module, sign in {"nengo_dl": "nengo_dl", "numba": "layerwise"}.items():
+    for module, sign in {
+        "nengo_dl": "nengo_dl",
+        "nengo_loihi": "nengo_loihi",
+        "numba": "layerwise",
+    }.items():
         if sign in text:
             pytest.importorskip(module)
     monkeypatch.chdir(tmp_path)
@@ -38,6 +42,18 @@ def test_examples(page, tmp_path, monkeypatch):
     for picture in re.findall(r'savefig\("([^"]+)"\)', text):
         assert (tmp_path / picture).stat().st_size
         assert f"(generated/{picture})" in page.read_text(), "the page doesn't show what it draws"
+
+
+def test_own_types_are_shown_on_every_substrate():
+    """For a neuron and for a synapse, compared with nengo.Simulator by `test_examples`."""
+    text = pages.examples(DOCS / "howto_neuron.md")
+    parts = text.split("class EveryNth(SpikeSynapse)")
+    assert len(parts) == 2
+    for part in parts:
+        for simulator in ("nengo", "nph.layerwise", "nengo_dl", "nengo_loihi"):
+            assert f"with {simulator}.Simulator(net" in part
+    for call in ("nph.layerwise.register(", "nph.dl.register(", "nph.loihi.register("):
+        assert call in text
 
 
 def test_the_start_page_shows_a_picture():
