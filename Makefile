@@ -53,6 +53,7 @@ lint: $(VENV)/installed
 	@echo "== Format and lint"
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 	$(BIN)/lint-imports pyproject.toml --no-logo --no-cache
 
 format: $(VENV)/installed

@@ -205,7 +205,7 @@ class Arousal(FrozenObject):
             margins = unfitted.margin(outputs, dt)
             fitted = self._with(wait, _smallest_threshold(margins[rescued], fraction))
             candidates[fitted] = metrics.selectivity(margins <= fitted.threshold)
-        return min(candidates, key=candidates.get)
+        return min(candidates, key=lambda fitted: candidates[fitted])
 
 
 class Aroused(NamedTuple):

@@ -194,7 +194,7 @@ def check_chosen(connection: nengo.Connection, neurons: Neurons) -> None:
         )
 
 
-def check_rhythm(connection: nengo.Connection, neurons: Neurons, kind: type) -> None:
+def check_rhythm(connection: nengo.Connection, neurons: Neurons, kind: type[Any]) -> None:
     """Warn if a synapse of this kind makes or takes these neurons' phases for another rhythm's."""
     frequency = neurons.ensemble.neuron_type.frequency
     if isinstance(connection.synapse, kind) and connection.synapse.frequency != frequency:

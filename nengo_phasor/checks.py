@@ -7,14 +7,24 @@ boolean is no number, and neither is infinity.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.params import IntParam, NumberParam, ShapeParam
 
 
-class Number(NumberParam):
+class Typed:
+    """Tells type checkers what Nengo, which has no types, doesn't: a parameter takes any value."""
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: Any, owner: Any = None) -> Any: ...
+
+        def __set__(self, instance: Any, value: Any) -> None: ...
+
+
+class Number(Typed, NumberParam):
     """A `nengo.params.NumberParam` that refuses NaN, infinity and booleans."""
 
     def coerce(self, instance, num):
@@ -26,7 +36,7 @@ class Number(NumberParam):
         return super().coerce(instance, num)
 
 
-class Integer(IntParam):
+class Integer(Typed, IntParam):
     """A `nengo.params.IntParam` that refuses booleans."""
 
     def coerce(self, instance, num):
@@ -36,7 +46,7 @@ class Integer(IntParam):
         return super().coerce(instance, num)
 
 
-class Shape(ShapeParam):
+class Shape(Typed, ShapeParam):
     """A `nengo.params.ShapeParam` that refuses booleans."""
 
     def coerce(self, instance, shape):

@@ -22,6 +22,7 @@ from functools import partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def install_command(extra: str, python: Version = sys.version_info[:2]) -> str:
     return f'pip install "nengo-phasor[{extra}]"'
 
 
-def require(name: str) -> ModuleType:
+def require(name: str) -> Any:
     """Import an optional module.
 
     Parameters
@@ -148,17 +149,19 @@ def _redirect_keras(tensorflow: ModuleType) -> None:
             "first use of tf.keras), or set TF_USE_LEGACY_KERAS=1 in the environment.",
             name="nengo_dl",
         )
-    keras_2 = str(Path(importlib.util.find_spec("tf_keras").origin).with_name("api") / "_v2")
+    spec = importlib.util.find_spec("tf_keras")
+    assert spec is not None
+    keras_2 = str(Path(str(spec.origin)).with_name("api") / "_v2")
     if keras_2 not in tensorflow.__path__:  # where ``import tensorflow.keras`` looks
         tensorflow.__path__.insert(0, keras_2)
 
 
 def _is_keras_3(module: ModuleType | None) -> bool:
     # until its first use the attribute is a subclass of ModuleType, a lazy loader
-    return type(module) is ModuleType and "_tf_keras" in Path(module.__file__).parts
+    return type(module) is ModuleType and "_tf_keras" in Path(str(module.__file__)).parts
 
 
-def _import_from_tf_keras(compat: ModuleType) -> None:
+def _import_from_tf_keras(compat: Any) -> None:
     """Have the import statements of one module, not yet executed, find `KERAS_2_MODULES`."""
 
     def import_(name, *args, **kwargs):
@@ -198,7 +201,7 @@ def _copy_if_needed(nengo_loihi: ModuleType) -> None:
     def array(*args, copy=True, **kwargs):
         return np.array(*args, copy=copy or None, **kwargs)
 
-    numpy_1 = ModuleType("numpy")
+    numpy_1: Any = ModuleType("numpy")
     numpy_1.__getattr__ = partial(getattr, np)
     numpy_1.array = array
     nengo_loihi.block.np = nengo_loihi.neurons.np = numpy_1
@@ -310,7 +313,7 @@ def install() -> None:
             patch.after(sys.modules[patch.module])
 
 
-def on_import(name: str, callback: Callable[[ModuleType], None]) -> None:
+def on_import(name: str, callback: Callable[[ModuleType], Any]) -> None:
     """Call back with a module once it is imported: now, if it is already.
 
     Parameters

@@ -212,9 +212,10 @@ def _find(source: Source, root: Path, looked: list[str]) -> tuple[Callable, list
         for names, read in source.layouts:
             either = [[folder / name, folder / f"{name}.gz"] for name in names]
             paths = [next(filter(Path.is_file, pair), None) for pair in either]
-            if all(paths):
-                return read, paths
-            if any(paths):
+            found = [path for path in paths if path]
+            if len(found) == len(paths):
+                return read, found
+            if found:
                 lacks = [name for name, path in zip(names, paths, strict=True) if path is None]
                 partly.append(f"{folder}: lacks {', '.join(lacks)}")
     looked.extend(partly or [f"{root}: {'nothing of it' if root.is_dir() else 'no such folder'}"])
@@ -295,7 +296,8 @@ def load(name: str, folder: PathLike | None = None) -> Dataset:
                 raise DatasetError(f"{paths[0].parent} holds {other.title}, not {source.title}")
     except DatasetError as error:
         raise DatasetError(f"{error}\nDelete or replace it. {source.remedy()}") from error
-    return Dataset(name, *arrays, classes=source.classes)
+    x_train, y_train, x_test, y_test = arrays
+    return Dataset(name, x_train, y_train, x_test, y_test, source.classes)
 
 
 def fashion_mnist(folder: PathLike | None = None) -> Dataset:

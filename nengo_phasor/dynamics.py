@@ -43,7 +43,9 @@ def rotation(frequency: Array, tau: Array, dt: float) -> Rotation:
     return Rotation(factor.real, factor.imag)
 
 
-def resonate(J: Array, voltage: Array, current: Array, step: Rotation, dt: float):
+def resonate(
+    J: Array, voltage: Array, current: Array, step: Rotation, dt: float
+) -> tuple[Array, Array]:
     """Advance a damped oscillator: z <- exp((-1/tau + 2 pi i f) dt) z + J dt.
 
     This integrates dz/dt = (-1/tau + 2 pi i f) z + J exactly for an input that arrives at the end
@@ -321,7 +323,7 @@ def field_constants(window: float, frequency: float, memory: float, dt: float) -
     A window of 1 is the whole period: it silences even before there is a rhythm. One of 0 is
     empty, even when the rhythm has faded so far that its squares are no longer exact.
     """
-    bar = {0: np.inf, 1: -1.0}.get(window, 0.0)
+    bar = {0.0: np.inf, 1.0: -1.0}.get(window, 0.0)
     border = np.cos(np.pi * window) - FIELD_TOLERANCE
     return FieldConstants(rotation(frequency, memory, dt), dt, border, bar)
 

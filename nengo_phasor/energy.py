@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nengo
 import numpy as np
@@ -135,7 +135,7 @@ def fan_out(network: nengo.Network, senders: Iterable[nengo.Node] = ()) -> dict:
         If a connection decodes or encodes values, has a function or a transform that can't be
         counted, or relays are connected in a loop.
     """
-    outgoing = {obj: [] for obj in (*network.all_ensembles, *network.all_nodes)}
+    outgoing: dict[Any, list] = {obj: [] for obj in (*network.all_ensembles, *network.all_nodes)}
     for connection in network.all_connections:
         _check_connection(connection)
         outgoing[_vertex(connection.pre_obj)].append(connection)
@@ -204,7 +204,7 @@ def synaptic_operations(network: nengo.Network, counts: Mapping[Hashable, ArrayL
                 f"of {obj} need shape (n_items, {len(costs[obj])}), got {np.shape(count)}", "counts"
             )
         total = total + np.asarray(count, float) @ costs[obj]
-    return total
+    return np.asarray(total)
 
 
 def neuron_updates(network: nengo.Network, n_steps: int) -> int:

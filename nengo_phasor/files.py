@@ -168,7 +168,7 @@ def save_params(path: PathLike, /, **arrays: np.ndarray) -> None:
         if np.asarray(array).dtype.hasobject:
             raise ValidationError("holds objects; only numbers and text are saved", attr=name)
     with atomic.replacing(path) as place, open(place, "wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def load_params(path: PathLike, names: Sequence[str] = ()) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ For its energy see `nengo_phasor.energy`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
 import numpy as np
 from nengo.exceptions import ValidationError
@@ -210,7 +210,7 @@ def firing_rate(n_spikes: ArrayLike, n_neurons: int, window: float) -> float:
     """
     for name, value in (("n_neurons", n_neurons), ("window", window)):
         check_positive(value, name)
-    return float(np.mean(n_spikes) / (n_neurons * window))
+    return float(np.mean(np.asarray(n_spikes)) / (n_neurons * window))
 
 
 def selectivity(highlighted: ArrayLike) -> float:
@@ -234,7 +234,7 @@ def selectivity(highlighted: ArrayLike) -> float:
     return float(np.mean(highlighted))
 
 
-def fraction_removed(sent: ArrayLike, all_spikes: ArrayLike) -> float:
+def fraction_removed(sent: Iterable[ArrayLike], all_spikes: Iterable[ArrayLike]) -> float:
     """Return the fraction of spikes that are missing from ``sent``, nonzero values being spikes.
 
     Parameters

@@ -272,7 +272,8 @@ def to_raster(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> N
     """
     if np.ndim(phase) < 1:
         raise ValidationError(
-            f"needs shape (..., n), got the single number {phase}: give a list of one", attr="phase"
+            f"needs shape (..., n), got the single number {np.asarray(phase)}: give a list of one",
+            attr="phase",
         )
     steps = np.moveaxis(to_steps(phase, frequency, n_cycles, dt), -1, -2)
     n_steps = int(np.ceil(n_cycles * steps_per_cycle(frequency, dt) - STEP_TOLERANCE))

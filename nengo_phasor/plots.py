@@ -8,7 +8,7 @@ marker and in lightness, not in hue alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from nengo.exceptions import ValidationError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Figure = compat.require("matplotlib.figure").Figure
 StepPatch = compat.require("matplotlib.patches").StepPatch
 
-STYLES = (
+STYLES: tuple[dict[str, Any], ...] = (
     {"color": "black", "linestyle": "-", "marker": "o"},
     {"color": "#0072b2", "linestyle": "--", "marker": "s"},
     {"color": "#d55e00", "linestyle": "-.", "marker": "^"},
@@ -34,8 +34,8 @@ STYLES = (
 BARS = (("0.35", ""), ("#56b4e9", "//"), ("white", ".."))
 """Colour and hatch of one part of a bar after the other: as many as kinds of operations."""
 
-CYCLE = {"color": "0.5", "linestyle": "-", "linewidth": 1.0}
-REFERENCE = {"color": "0.5", "linestyle": ":", "linewidth": 1.0}
+CYCLE: dict[str, Any] = {"color": "0.5", "linestyle": "-", "linewidth": 1.0}
+REFERENCE: dict[str, Any] = {"color": "0.5", "linestyle": ":", "linewidth": 1.0}
 
 PHASE = "phase (units of π)"
 PHASE_TICKS = (-1, -0.5, 0, 0.5, 1)
@@ -186,7 +186,7 @@ def phase_raster(phases_per_cycle: ArrayLike, ax: Axes | None = None) -> Axes:
     )
     ax.figure.colorbar(image, ax=ax, label=PHASE, ticks=PHASE_TICKS)
     ax.set(xlabel="cycle", ylabel="neuron")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
     return ax
 
 
@@ -249,8 +249,8 @@ def energy_bars(parts: Mapping[str, Mapping[str, float]], ax: Axes | None = None
     kinds = dict.fromkeys(kind for case in parts.values() for kind in case)
     for kind, (color, hatch) in zip(kinds, BARS, strict=False):
         width = 1e6 * np.array([case.get(kind, 0.0) for case in parts.values()], dtype=float)
-        look = {"facecolor": color, "edgecolor": "black", "hatch": hatch, "linewidth": 0.8}
-        ax.barh(places, width, left=start, label=kind, **look)
+        look: dict[str, Any] = {"edgecolor": "black", "hatch": hatch, "linewidth": 0.8}
+        ax.barh(places, width, left=start, label=kind, facecolor=color, **look)
         start += width
     ax.set_yticks(places, parts)
     ax.invert_yaxis()
@@ -270,9 +270,9 @@ def accuracy_over_cycles(curves: Mapping[str, ArrayLike], ax: Axes | None = None
         Where to draw; by default on new axes.
     """
     ax = ax or _new_axes()
-    _accuracies({name: (np.arange(1, len(y) + 1), y) for name, y in curves.items()}, ax)
+    _accuracies({name: (np.arange(1, np.size(y) + 1), y) for name, y in curves.items()}, ax)
     ax.set(ylim=(0, 100), xlabel="cycle", ylabel="accuracy (%)")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
     ax.legend(frameon=False, loc="lower right")
     return ax
 
@@ -374,7 +374,7 @@ def adaptive_neuron(
     half = 0.5 * np.asarray(threshold)
     times = dt * np.arange(1, len(half) + 1)
     fired = np.flatnonzero(spikes)
-    series = {
+    series: dict[str, tuple[Any, dict[str, Any]]] = {
         "refraction Ŝ": (refraction, {"color": "#56b4e9", "linewidth": 1.0}),
         "activation S": (activation, {"color": "black", "linewidth": 1.5}),
         "threshold θ/2": (half, {"color": "#d55e00", "linestyle": "--", "linewidth": 1.2}),
@@ -385,8 +385,7 @@ def adaptive_neuron(
         ax.plot(times, values, label=label, **look)
     lowest = min(0.0, np.min(activation))
     below = np.full(len(fired), lowest - 2 * np.mean(half))
-    look = {"color": "black", "linestyle": "none", "marker": "|", "markersize": 9}
-    ax.plot(times[fired], below, label="spike", **look)
+    ax.plot(times[fired], below, "|", color="black", markersize=9, label="spike")
     ax.set(xlim=(0, times[-1]), xlabel="time (s)", ylabel="state (no unit)")
     ax.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     return ax

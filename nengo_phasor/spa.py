@@ -53,7 +53,7 @@ class FhrrAlgebra(AbstractAlgebra):
     There is only one instance, since NengoSPA compares algebras by identity.
     """
 
-    @staticmethod
+    @staticmethod  # type: ignore[misc]
     @functools.cache
     def __new__(cls):
         return object.__new__(cls)
@@ -210,7 +210,7 @@ class FhrrAlgebra(AbstractAlgebra):
         if not np.allclose(z.imag, 0):
             return FhrrSign(None)
         signs = {(True, True): 0, (True, False): 1, (False, True): -1, (False, False): None}
-        return FhrrSign(signs[np.all(z.real > -1e-8), np.all(z.real < 1e-8)])
+        return FhrrSign(signs[bool(np.all(z.real > -1e-8)), bool(np.all(z.real < 1e-8))])
 
     def abs(self, v: NDArray) -> NDArray:
         """Vector of the phasors' magnitudes: positive, and of the same length."""

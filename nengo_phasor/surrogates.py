@@ -12,7 +12,7 @@ from typing import Any
 
 from nengo.params import FrozenObject, Parameter
 
-from nengo_phasor.checks import Number
+from nengo_phasor.checks import Number, Typed
 
 Array = Any
 
@@ -82,7 +82,7 @@ class Arctangent(Surrogate):
 SURROGATES = (PiecewiseLinear, FastSigmoid, Exponential, Arctangent)
 
 
-class SurrogateParam(Parameter):
+class SurrogateParam(Typed, Parameter):
     """A parameter that holds a `Surrogate`."""
 
     equatable = True

@@ -258,7 +258,7 @@ class RandomSparsifier(SpikeSynapse):
     @property
     def limit(self) -> np.ndarray:
         """The probability as `.dynamics.dropped_at_random` takes it."""
-        return np.uint32([round(self.probability * 2**31)])
+        return np.array([round(self.probability * 2**31)], np.uint32)
 
     def constants(self, dt, neurons, items):
         key = dynamics.random_key(np.uint32([self.seed or 0]), items.astype(np.uint32))

@@ -228,10 +228,11 @@ def phasor_network(
             )
         n_in = weights[1]
     with nengo.Network() as network:
-        layers = [
-            PhasorDense(*arrays[f"weights_{k}"].shape, arrays[f"weights_{k}"], arrays[f"bias_{k}"])
-            for k in range(depth)
-        ]
+        layers = []
+        for k in range(depth):
+            weights, bias = arrays[f"weights_{k}"], arrays[f"bias_{k}"]
+            n_in, n_out = weights.shape
+            layers.append(PhasorDense(n_in, n_out, weights, bias))
         network.input = nengo.Node(np.zeros(layers[0].input.size_in))
         nengo.Connection(network.input, layers[0].input, synapse=None)
         for pre, post in pairwise(layers):

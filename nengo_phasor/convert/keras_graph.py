@@ -99,7 +99,8 @@ def read(model: Any) -> Graph:
         If a layer can't be converted.
     """
     nodes = _nodes(model)
-    steps, same_as = {}, {}
+    steps: dict[Any, Any] = {}
+    same_as: dict[Any, Any] = {}
     for node in nodes:
         layer, kind = node.layer, type(node.layer).__name__
         if layer.name in steps or layer.name in same_as:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable
 from types import FunctionType
 
@@ -260,7 +261,7 @@ def _run(J, n_steps, n_neurons, states, c):
     return columns[:count].copy(), np.cumsum(starts)
 
 
-SOURCES = "".join(map(inspect.getsource, (dynamics, surrogates, inspect.getmodule(_run))))
+SOURCES = "".join(map(inspect.getsource, (dynamics, surrogates, sys.modules[__name__])))
 """Of all that our rows of neurons call: Numba's cache sees only the file that a function is in."""
 
 

@@ -113,7 +113,7 @@ class Fan:
             bases = self.bases[axons]
             used = bases >= 0
             rows, bases = rows[used], bases[used]
-        if self.dense:
+        if self.table is not None:
             brought = self.table.take(rows, axis=0)
             current[: brought.shape[1]] += np.add.reduce(brought, axis=0, dtype=current.dtype)
             return brought.size

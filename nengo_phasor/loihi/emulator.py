@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import warnings
 from itertools import groupby
+from typing import Any
 
 import nengo_loihi
 import numpy as np
@@ -92,6 +93,8 @@ class EmulatorInterface(interface.EmulatorInterface):
     seed : int, optional
         Seed of the noise and of stochastic rounding.
     """
+
+    synapses: Any
 
     def __init__(self, model, seed: int | None = None):
         super().__init__(model, seed=seed)

@@ -146,7 +146,7 @@ def resonate_and_fire_constants(
 ) -> ResonateAndFireConstants:
     """Return a neuron's constants where a voltage of 1 is held as ``scale``."""
     turn = truncated_factor([c.cos, c.sin]).reshape(2, 1, 1)
-    return ResonateAndFireConstants(turn, np.int32([int(c.threshold * scale)]))
+    return ResonateAndFireConstants(turn, np.array([int(c.threshold * scale)], np.int32))
 
 
 def adaptive_constants(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nengo
 from nengo.ensemble import Neurons
@@ -13,7 +13,6 @@ from nengo.transforms import NoTransform
 from nengo_loihi.builder import Model
 from nengo_loihi.passthrough import base_obj
 
-from nengo_phasor.loihi.compartments import NeuronCompartment
 from nengo_phasor.loihi.relays import is_plain, spike_height
 from nengo_phasor.loihi.tables import OFF_CHIP, compartments_of, is_gate
 from nengo_phasor.neurons import PhaseCoding
@@ -54,7 +53,7 @@ class Facts(NamedTuple):
     sparsified: bool
     pre_type: NeuronType | None
     post_type: NeuronType | None
-    compartments: type[NeuronCompartment] | None
+    compartments: Any
     was_plain: bool
     height: float | None
 

@@ -85,7 +85,7 @@ def build_spikes_to_chip(model, f: Facts):
     place = 0
     for name, transform in channels.items():
         size = transform.size_in
-        receiver = SpikeReceiver(
+        receiver = SpikeReceiver(  # type: ignore[call-arg]
             size, amplitude, wait(model, conn), label=f"{conn} {name}", add_to_container=False
         )
         model.builder.build(model, receiver)

@@ -114,7 +114,7 @@ def register_gate(synapse_type: type[SpikeSynapse]) -> None:
 def compartments_of(neuron_type: NeuronType | None) -> type[NeuronCompartment] | None:
     """Return the compartments that hold a type's neurons on the chip; None if we have none."""
     parent = _nearest(type(neuron_type), COMPARTMENTS)
-    if parent is None or type(neuron_type).step is not parent.step:
+    if parent is None or type(neuron_type).step is not parent.step:  # type: ignore[union-attr]
         return None
     return COMPARTMENTS[parent]
 

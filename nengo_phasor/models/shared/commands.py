@@ -11,7 +11,8 @@ from nengo.exceptions import NengoException
 
 from nengo_phasor import compat
 
-click = compat.require("click")
+compat.require("click")
+import click  # noqa: E402
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""

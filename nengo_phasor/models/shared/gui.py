@@ -56,7 +56,7 @@ class Precision:
 
     def __init__(self, m_f: float):
         self.m_f = m_f
-        self.operators = []
+        self.operators: list[tuple[SimNeurons, AdaptiveSpiking]] = []
 
     def start(self, sim) -> None:
         """Take hold of a simulator's neurons: Nengo GUI's ``on_start`` of a model's file."""
@@ -92,7 +92,7 @@ class Aroused:
     def __init__(self, how: Arousal, precision: Precision, seconds: float, dt: float):
         self.how, self.precision, self.dt = how, precision, dt
         self.n_steps = round(seconds / dt)
-        self.outputs = []
+        self.outputs: list[np.ndarray] = []
 
     def __call__(self, t, x):
         step = (round(t / self.dt) - 1) % self.n_steps
