@@ -24,6 +24,7 @@ extensions = [
     "sphinx.ext.doctest",
     "sphinx.ext.mathjax",
     "sphinx-mathjax-offline",
+    "sphinx_click",
     "sphinx_copybutton",
 ]
 exclude_patterns = ["_build", "README.md"]

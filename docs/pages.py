@@ -1,7 +1,7 @@
 """Pages that are made when the documentation is built: from the library's tables and from results.
 
 A page of every neuron type and synapse, the API reference, the tables of results and of versions,
-the command line's help, and the pictures that pages' own examples draw.
+and the pictures that pages' own examples draw.
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
-import click
 import render_results
 from catalogue import PAGES, Page, check_complete, substrates
 from matplotlib.figure import Figure
 
-from nengo_phasor import compat, results
-from nengo_phasor.cli import app as cli
+from nengo_phasor import atomic, compat, results
 
 FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER.parent / "results"
@@ -202,16 +200,6 @@ def _dotted(version: Sequence[int]) -> str:
     return ".".join(map(str, version))
 
 
-def help_text() -> str:
-    """Return the help of the command line and of each command."""
-    parts, queue = [], [(cli.main, "nengo-phasor")]
-    for command, name in queue:
-        context = click.Context(command, info_name=name, color=False)
-        parts.append(f"$ {name} --help\n{command.get_help(context)}\n")
-        queue.extend((c, f"{name} {n}") for n, c in getattr(command, "commands", {}).items())
-    return "\n".join(parts)
-
-
 def more_text() -> str:
     """Return a table of contents of the pages that the start page does not list itself."""
     listed = (FOLDER / "index.md").read_text().split()
@@ -226,7 +214,6 @@ TEXTS = {
     "versions.txt": versions_text,
     "patches.txt": patches_text,
     "extras.txt": extras_text,
-    "help.txt": help_text,
 }
 """Files that pages include."""
 
@@ -282,6 +269,5 @@ def write_text(path: Path, text: str) -> None:
     """Write a file, unless it is that already: Sphinx reads again what has changed."""
     if path.exists() and path.read_text() == text:
         return
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)
+    with atomic.replacing(path) as place:
+        place.write_text(text)

@@ -41,6 +41,7 @@ EXTRAS = {
     "dask": "search",
     "matplotlib": "plot",
     "click": "cli",
+    "jinja2": "cli",
     "filelock": "cli",
     "tqdm": "cli",
 }

@@ -17,7 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nengo_phasor import atomic
+from nengo_phasor import atomic, compat
 
 PACKAGES = (
     "nengo-phasor",
@@ -106,15 +106,18 @@ def write(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
 
 
 PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{title}</title>
-<style>body {{ font: 16px/1.5 sans-serif; max-width: 46em; margin: 2em auto; padding: 0 1em }}
-img {{ max-width: 100% }} td, th {{ padding: 0 1em 0 0; text-align: left; font-weight: normal }}
+<html lang="en"><meta charset="utf-8"><title>{{ title }}</title>
+<style>body { font: 16px/1.5 sans-serif; max-width: 46em; margin: 2em auto; padding: 0 1em }
+img { max-width: 100% } td, th { padding: 0 1em 0 0; text-align: left; font-weight: normal }
 </style>
-<h1>{title}</h1>
-<p>{story}</p>
-<table>{rows}</table>
-{pictures}
-</html>
+<h1>{{ title }}</h1>
+<p>{{ story }}</p>
+<table>
+{% for name, value in fractions.items() %}<tr><th>{{ name }}<td>{{ "{:.2%}".format(value) }}
+{% endfor %}</table>
+{% for name, text in captions.items() -%}
+<figure><img src="{{ name }}" alt="{{ text }}"><figcaption>{{ text }}</figcaption></figure>
+{% endfor %}</html>
 """
 
 
@@ -129,12 +132,9 @@ def write_page(
 
     ``captions`` has the pictures' file names and what to say of each.
     """
-    page = Path(folder) / "index.html"
-    rows = "".join(f"<tr><th>{name}<td>{value:.2%}" for name, value in fractions.items())
-    pictures = "".join(
-        f'<figure><img src="{name}" alt="{text}"><figcaption>{text}</figcaption></figure>'
-        for name, text in captions.items()
-    )
-    with atomic.replacing(page) as place:
-        place.write_text(PAGE.format(title=title, story=story, rows=rows, pictures=pictures))
-    return page
+    page = compat.require("jinja2").Template(PAGE, autoescape=True)
+    text = page.render(title=title, story=story, fractions=fractions, captions=captions)
+    path = Path(folder) / "index.html"
+    with atomic.replacing(path) as place:
+        place.write_text(text, encoding="utf-8")
+    return path

@@ -1,3 +1,4 @@
+import configparser
 import doctest
 import importlib.util
 import json
@@ -7,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+import nengo_phasor
 from nengo_phasor.neurons import NEURON_TYPES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,14 +114,16 @@ def test_versions_page_has_every_version_that_results_were_made_with():
             assert f"| {package} | {version} |" in text
 
 
-def test_help_page_has_every_command():
-    text = pages.help_text()
-    for command in ("list", "run", "info", "convert", "convert adaptive", "convert phasor"):
-        assert f"$ nengo-phasor {command} --help" in text
-
-
 def test_build_has_no_warnings(tmp_path):
-    for needed in ("sphinx", "furo", "myst_nb", "numpydoc", "nengo_dl", "nengo_loihi"):
+    for needed in (
+        "sphinx",
+        "sphinx_click",
+        "furo",
+        "myst_nb",
+        "numpydoc",
+        "nengo_dl",
+        "nengo_loihi",
+    ):
         if importlib.util.find_spec(needed) is None:
             pytest.skip(f"needs {needed}")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q"]
@@ -130,6 +135,55 @@ def test_build_has_no_warnings(tmp_path):
     assert built.returncode == 0, built.stderr
     start = (tmp_path / "html" / "index.html").read_text()
     assert "first_neuron.png" in start
+    commands = (tmp_path / "html" / "command_line.html").read_text()
+    for command in ("list", "run", "info", "convert-adaptive", "convert-phasor"):
+        assert f'id="nengo-phasor-{command}"' in commands
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         page = tmp_path / "html" / "generated" / "notebooks" / f"{notebook.stem}.html"
         assert page.read_text().count("<img alt") >= 1
+
+
+def test_changes_keep_a_changelog():
+    text = (ROOT / "CHANGES.md").read_text()
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert headings[0] == "[Unreleased]"
+    for heading in headings[1:]:
+        assert re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", heading)
+    kinds = set(re.findall(r"^### (.*)$", text, re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_decisions_are_dated_records():
+    text = (DOCS / "decisions.md").read_text()
+    records = re.split(r"^### .*\n", text, flags=re.MULTILINE)[1:]
+    assert len(records) > 20
+    for record in records:
+        parts = re.findall(r"^\*(\w+):\*", record, flags=re.MULTILINE)
+        assert parts == ["Date", "Context", "Decision", "Consequence"], record
+        assert re.match(r"\*Date:\* \d{4}-\d\d-\d\d\b", record)
+
+
+def test_citation_has_what_its_format_asks_for():
+    """The required fields of the Citation File Format 1.2.0, and what must be as elsewhere."""
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["cff-version"] == "1.2.0"
+    assert str(citation["version"]) == nengo_phasor.__version__
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert citation["license"] == setup["metadata"]["license"]
+    for work in (citation, *citation["references"]):
+        assert work["title"]
+        assert all("name" in person or "family-names" in person for person in work["authors"])
+    assert all(work["type"] in ("article", "conference-paper") for work in citation["references"])
+
+
+def test_hooks_run_what_lint_runs():
+    """All are local: a commit fetches nothing."""
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"
+    entries = [hook["entry"] for hook in repository["hooks"]]
+    assert all(hook["language"] == "system" for hook in repository["hooks"])
+    lint = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0]
+    for tool, command in re.findall(r"\$\(BIN\)/([\w-]+)( \w+)?", lint):
+        assert any(entry.startswith(f"{tool}{command}".strip()) for entry in entries), tool

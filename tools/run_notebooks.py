@@ -6,12 +6,13 @@ python tools/run_notebooks.py notebooks/X.ipynb  one of them
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 import nbformat
 from nbclient import NotebookClient
+
+from nengo_phasor import atomic
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 TIMEOUT = 300
@@ -48,9 +49,8 @@ def main(paths):
     for path in paths or sorted(NOTEBOOKS.glob("*.ipynb")):
         click.echo(path.name)
         notebook = execute(path.resolve())
-        unfinished = path.with_suffix(".tmp")
-        nbformat.write(notebook, unfinished)
-        os.replace(unfinished, path)
+        with atomic.replacing(path) as place:
+            nbformat.write(notebook, place)
 
 
 if __name__ == "__main__":

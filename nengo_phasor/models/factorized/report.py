@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from nengo_phasor import atomic, plots, results
@@ -156,6 +157,6 @@ def write(folder: Path, seed: int) -> Path:
         for name, size in measure.sizes(seed).items()
     )
     title = VARIANTS["subtract"].title
-    story = STORY.format(n=N, title=title, claimed=CLAIMED, rows=rows)
+    story = Markup(STORY.format(n=N, title=title, claimed=CLAIMED, rows=rows))
     fractions = {name: value / 100 for name, value in numbers.items()}
     return results.write_page(folder, TITLE, story, fractions, CAPTIONS)
