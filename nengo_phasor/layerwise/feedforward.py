@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nengo
 import numpy as np
@@ -45,7 +45,7 @@ def incoming(network: nengo.Network) -> dict:
         _check_connection(connection)
     for probe in network.all_probes:
         _check_probe(probe)
-    found = {obj: [] for obj in (*network.all_nodes, *network.all_ensembles)}
+    found: dict[Any, list] = {obj: [] for obj in (*network.all_nodes, *network.all_ensembles)}
     for connection in network.all_connections:
         found[vertex(connection.post_obj)].append(connection)
     return found
@@ -164,7 +164,8 @@ def is_pool(process) -> bool:
 
 def _stages(model, ensemble, stage_of: dict):
     """Return the operators that an ensemble's input current goes through to its output."""
-    signals, stages = model.sig[ensemble.neurons], []
+    signals = model.sig[ensemble.neurons]
+    stages: list[Any] = []
     signal = signals["in"]
     while not stages or signal is not signals["out"]:
         _refuse(signal not in stage_of, ensemble, f"{ensemble.neuron_type}")

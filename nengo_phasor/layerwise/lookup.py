@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -22,7 +23,7 @@ def rewritten(obj: Any, cls: type) -> set[str]:
     }
 
 
-def nearest(table: dict[type, Any], obj: Any) -> Any:
+def nearest(table: Mapping[Any, Any], obj: Any) -> Any:
     """Return the entry of the nearest of an object's classes, or None if there is none.
 
     Nor is there one where the object's class has any method of that class anew: what is known of

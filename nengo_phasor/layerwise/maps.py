@@ -7,7 +7,7 @@ Each adds the image of a signal to an array of shape (n_steps, n_items, n_out), 
 from __future__ import annotations
 
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nengo
 import numpy as np
@@ -69,7 +69,7 @@ class Dense(NamedTuple):
 class Sparse(NamedTuple):
     """A sparse matrix of shape (n_in, n_out)."""
 
-    weights: sparse.csr_matrix
+    weights: Any
 
     @property
     def size_out(self) -> int:
@@ -83,7 +83,7 @@ class Sparse(NamedTuple):
     def add(self, result: np.ndarray, x: Signal) -> None:
         """Add the signal's image."""
         if x.is_sparse:
-            Identity(self.size_out).add(result, self.image(x))
+            Identity(self.size_out).add(result, Signal(x.values @ self.weights, x.n_items))
         else:
             flat = _flat(result)
             flat += _flat(x.values) @ self.weights

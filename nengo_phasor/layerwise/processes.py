@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from nengo.base import Process
@@ -32,7 +32,7 @@ def by_own_step(built: BuiltProcess, x: Signal | None, size_out: int, span: Span
     Without an input all items are alike.
     """
     n_items = 1 if x is None else x.n_items
-    inputs = None if x is None else x.dense()
+    inputs: Any = None if x is None else x.dense()
     output = np.zeros((span.n_steps, n_items, size_out), span.dtype)
     due = output[1:] if built.is_late else output
     for item in range(n_items):
@@ -69,7 +69,7 @@ def of_function(node, x: Signal | None, span: Span) -> Signal:
     Without an input it is called once for all items.
     """
     n_items = 1 if x is None else x.n_items
-    inputs = None if x is None else x.dense()
+    inputs: Any = None if x is None else x.dense()
     output = np.empty((span.n_steps, n_items, node.size_out), span.dtype)
     for item in range(n_items):
         for k in range(span.n_steps):

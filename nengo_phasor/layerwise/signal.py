@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class Signal(NamedTuple):
         Size of the batch.
     """
 
-    values: np.ndarray
+    values: Any
     n_items: int
 
     @classmethod

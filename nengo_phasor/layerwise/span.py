@@ -23,7 +23,7 @@ class State(NamedTuple):
     values: dict[Any, np.ndarray]
     dt: float
 
-    def __getitem__(self, items) -> State:
+    def __getitem__(self, items) -> State:  # type: ignore[override]
         """Return the state of some of the items."""
         return self._replace(values={key: value[:, items] for key, value in self.values.items()})
 

@@ -67,15 +67,16 @@ def fastest(synapse: SpikeSynapse, x: Signal) -> Callable:
 
 def through_steps(synapse: SpikeSynapse, x: Signal, span: Span) -> Signal:
     """Return a signal after any spike synapse, step by step."""
-    x, n_items, n = x.dense(), x.n_items, x.size
+    given, n_items, n = x.dense(), x.n_items, x.size
     constants = synapse.constants(span.dt, np.arange(n), span.items[:, None])
     sizes = {"neuron": n, "all": 1}
-    states = [np.zeros((n_items, sizes[kind]), x.dtype) for kind in synapse.state_shapes.values()]
-    output = np.empty((span.n_steps, n_items, n), x.dtype)
+    shapes = [(n_items, sizes[kind]) for kind in synapse.state_shapes.values()]
+    states = [np.zeros(shape, given.dtype) for shape in shapes]
+    output = np.empty((span.n_steps, n_items, n), given.dtype)
     for k in range(span.n_steps):
         span.check()
-        tick = Tick(np.float64(k + 1), np.uint32([k + 1]))
-        output[k], *states = synapse.advance(np, tick, x[k % len(x)], constants, *states)
+        tick = Tick(np.float64(k + 1), np.array([k + 1], np.uint32))
+        output[k], *states = synapse.advance(np, tick, given[k % len(given)], constants, *states)
     return Signal.of(output).events()
 
 
@@ -98,7 +99,8 @@ def through_field(synapse: FieldSparsifier, x: Signal, span: Span) -> Signal:
     c = synapse.constants(span.dt, np.arange(x.size), span.items)
     activity = np.asarray(x.values.mean(axis=1), float).reshape(-1, x.n_items)
     activity = dynamics.field_drive(np, activity)
-    silent = dynamics.field_rises(np, *compiled.rhythm(activity, c.rotation, c.dt), c)
+    voltage, current = compiled.rhythm(activity, c.rotation, c.dt)
+    silent = dynamics.field_rises(np, voltage, current, c)
     return x.kept(~silent.ravel()[x.rows])
 
 

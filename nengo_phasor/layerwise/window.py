@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import nengo
 import numpy as np
 
@@ -51,7 +53,7 @@ class Window:
         if isinstance(node.output, np.ndarray):
             output = node.output.astype(span.dtype)
             return Signal.of(np.broadcast_to(output, (1, span.n_items, node.size_out)))
-        x = None
+        x: Any = None
         if node.size_in or node.output is None:
             x = self.total([self.term(c) for c in self.incoming[node]], np.zeros(node.size_in))
         if node.output is None:

@@ -303,7 +303,7 @@ class ResonateAndFireCompartment(NeuronCompartment):
         arrived = arrived + self.neuron_bias
         if self.is_fixed:
             return Advanced(*fixed_point.resonate_and_fire(arrived, states, self.constants))
-        output, *new = dynamics.resonate_and_fire(arrived, *states, self.constants, heaviside)
+        output, *new = dynamics.resonate_and_fire(arrived, *states, self.constants, heaviside)  # type: ignore[call-arg]
         return Advanced(output > 0, np.array(new, states.dtype))
 
 
@@ -361,11 +361,11 @@ class AdaptiveCompartment(NeuronCompartment):
     def advance(self, arrived: np.ndarray, states: np.ndarray) -> Advanced:
         """Return the next step."""
         if self.is_fixed:
-            spiked, *new, outside = fixed_point.adaptive_spike(arrived, *states, self.constants)
+            spiked, *new, outside = fixed_point.adaptive_spike(arrived, *states, self.constants)  # type: ignore[call-arg]
             return Advanced(spiked, np.array(new), outside)
         synapse = (1 - self.decay_u) * states[0] + self.decay_u * arrived
         J = synapse + self.neuron_bias
-        output, *new = dynamics.adaptive_spike(J, *states[1:], self.constants, above)
+        output, *new = dynamics.adaptive_spike(J, *states[1:], self.constants, above)  # type: ignore[call-arg]
         return Advanced(output > 0, np.array([synapse, *new], states.dtype))
 
 
