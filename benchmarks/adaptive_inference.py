@@ -14,7 +14,6 @@ import os
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import measure
 import nengo
@@ -23,13 +22,12 @@ import numpy as np
 import nengo_phasor
 from nengo_phasor import convert, metrics
 from nengo_phasor.convert.adaptive import Converted
+from nengo_phasor.models.adaptive import digits
+from nengo_phasor.models.adaptive.data import pixels
+from nengo_phasor.models.adaptive.stack import Layout, keras_model
 from nengo_phasor.results import Claim
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "networks"))
-import adaptive_common
-import adaptive_digits
-import adaptive_training
 
 SEED = 0
 M_F = 0.3
@@ -46,20 +44,22 @@ class Problem:
 
     def converted(self) -> Converted:
         """Return the spiking network."""
-        layout = adaptive_digits.LAYOUTS["small"]
-        layout = adaptive_common.Layout(
+        layout = digits.LAYOUTS["small"]
+        layout = Layout(
             tuple(tuple(round(self.width * n) for n in group) for group in layout.convolutions),
             tuple(round(self.width * n) for n in layout.dense),
         )
-        model = adaptive_common.keras_model(layout, seed=SEED)
+        model = keras_model(layout, seed=SEED)
         if self.trained:
-            adaptive_training.load_weights(adaptive_digits.PARAMS["mnist"], model)
+            from nengo_phasor.models.adaptive import training
+
+            training.load_weights(digits.PARAMS["mnist"], model)
         return convert.to_adaptive(model, nengo_phasor.AdaptiveSpiking(M_F))
 
     def images(self) -> np.ndarray:
         """Return the committed digits, one after the other, (batch, 784)."""
-        images = nengo_phasor.datasets.load_params(adaptive_digits.PARAMS["mnist"])["images"]
-        flat = adaptive_training.pixels(images).reshape(len(images), -1)
+        images = nengo_phasor.datasets.load_params(digits.PARAMS["mnist"])["images"]
+        flat = pixels(images).reshape(len(images), -1)
         return flat[np.arange(self.batch) % len(flat)]
 
     def spikes(self) -> float:

@@ -1,14 +1,16 @@
-"""Adaptive spiking neurons read garments: the small network of `adaptive_digits`, on FashionMNIST.
+"""Adaptive spiking neurons read garments: the networks for digits, on FashionMNIST.
 
-python networks/adaptive_garments.py --help    as adaptive_digits.py: call it with --set fashion
-nengo networks/adaptive_garments.py            Nengo GUI, from committed weights
-
+python networks/adaptive_garments.py train               train a network, with checkpoints
+python networks/adaptive_garments.py evaluate --resume   turn it to spikes, measure it, draw
+python networks/adaptive_garments.py results --resume    the committed figures
+python networks/adaptive_garments.py export              make a run's weights the committed ones
+nengo networks/adaptive_garments.py                      Nengo GUI, from committed weights
 """
 
-from adaptive_digits import PARAMS, gui_model, main
+from nengo_phasor import models
 
 if __name__ == "__main__":
-    main()
-elif PARAMS["fashion"].exists():
-    model = gui_model("fashion")
+    models.main("adaptive_garments")
+else:
+    model = models.load("adaptive_garments")
     on_start = model.precision.start

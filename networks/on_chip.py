@@ -18,17 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import adaptive_digits as digits
-import adaptive_runs as runs
 import click
 import nengo
 import numpy as np
-from adaptive_common import Layout, keras_model
-from adaptive_spiking import WINDOW
 from tqdm import tqdm
 
 import nengo_phasor
 from nengo_phasor import convert, datasets, dynamics, energy, layerwise, metrics, phases, results
+from nengo_phasor.models.adaptive import digits, runs
+from nengo_phasor.models.adaptive.data import pixels
+from nengo_phasor.models.adaptive.spiking import WINDOW
+from nengo_phasor.models.adaptive.stack import Layout, keras_model
 from nengo_phasor.models.rhythms import gui
 from nengo_phasor.models.rhythms import network as rhythms
 from nengo_phasor.models.shared.commands import COUNT, SEED, Commands
@@ -118,8 +118,9 @@ def phase_classes(output: np.ndarray) -> np.ndarray:
 
 def adaptive_pair(params: Path = PARAMS) -> Pair:
     """Return the adaptive classifier; it takes pixels. What encodes these stays on the host."""
-    import adaptive_training as training
     import nengo_loihi
+
+    from nengo_phasor.models.adaptive import training
 
     model = keras_model(LAYOUT)
     training.load_weights(params, model)
@@ -280,10 +281,8 @@ def evaluate(images: int, data, folder: Path, resume: bool, sets=SETS) -> dict:
             scores = run(pair, x[:n], y[:n], folder, f"arc-{removed:g}")
             found["local rhythms"][f"{removed:g}"] = {"arc": arc, **scores}
     if "adaptive" in sets:
-        import adaptive_training as training
-
         loaded = datasets.mnist(data)
-        x = training.pixels(loaded.x_test[:images]).reshape(images, -1).astype(float)
+        x = pixels(loaded.x_test[:images]).reshape(images, -1).astype(float)
         pair = adaptive_pair()
         found["adaptive"] = {
             **run(pair, x, loaded.y_test[:images], folder, "adaptive"),
@@ -368,7 +367,7 @@ def train(folder, epochs, seed, resume, data):
         loaded,
         parts,
         lambda dropout: keras_model(LAYOUT),
-        digits.recipes(epochs)["mnist", "small"],
+        digits.recipe("mnist", "small", epochs),
         seed,
         folder,
         resume,

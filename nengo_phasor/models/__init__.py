@@ -33,7 +33,7 @@ class Model(NamedTuple):
 MODELS = {
     "adaptive_cifar": Model("adaptive.cifar_commands", "adaptive.cifar_gui"),
     "adaptive_digits": Model("adaptive.digits_commands", "adaptive.digits_gui", ("mnist",)),
-    "adaptive_garments": Model("adaptive.digits_commands", "adaptive.digits_gui", ("fashion",)),
+    "adaptive_garments": Model("adaptive.garments_commands", "adaptive.digits_gui", ("fashion",)),
     "adaptive_iris": Model("adaptive.iris_commands", "adaptive.table_gui", ("iris",)),
     "adaptive_neuron": Model("adaptive.neuron_commands", "adaptive.neuron_gui"),
     "adaptive_resnet": Model("adaptive.resnet_commands", None),

@@ -67,11 +67,10 @@ def test_fewer_spikes_reach_the_output(x, tmp_path):
 
 def test_adaptive_digits_on_the_chip(tmp_path):
     pytest.importorskip("nengo_dl")
-    import adaptive_digits
-    import adaptive_training as training
+    from nengo_phasor.models.adaptive import data, digits
 
-    images = datasets.load_params(adaptive_digits.PARAMS["mnist"])["images"][:3]
-    pixels = training.pixels(images).reshape(3, -1).astype(float)
+    images = datasets.load_params(digits.PARAMS["mnist"])["images"][:3]
+    pixels = data.pixels(images).reshape(3, -1).astype(float)
     found = on_chip.run(on_chip.adaptive_pair(), pixels, np.arange(3), tmp_path, "digits")
     assert found["accuracy"] == found["accuracy_in_floats"] == 1.0
     assert found["hidden_lost"] + found["hidden_spikes"] > 100

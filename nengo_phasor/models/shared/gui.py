@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-from pathlib import Path
 
 import nengo
 import numpy as np
@@ -12,21 +10,6 @@ from nengo.builder.neurons import SimNeurons
 
 from nengo_phasor import AdaptiveSpiking
 from nengo_phasor.arousal import Arousal
-
-RESULTS = Path(__file__).resolve().parents[3] / "results"
-
-
-def fitted_arousal(name: str, network: str) -> Arousal:
-    """Return the arousal that a network's results were measured with, from their file."""
-    measured = json.loads((RESULTS / f"{name}.json").read_text())["figures"][network]
-    how = measured["aroused"]
-    return Arousal(
-        measured["low"]["m_f"],
-        measured["precise"]["m_f"],
-        how["wait"],
-        how["duration"],
-        how["threshold"],
-    )
 
 
 def keep_on_host(network: nengo.Network, ensemble: nengo.Ensemble) -> None:

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import nengo
 import numpy as np
-from adaptive_common import WAYS
-from adaptive_spiking import BIN, DT, Spiking
 from matplotlib.figure import Figure
 
-from nengo_phasor import plots, results
+from nengo_phasor import atomic, plots, results
+from nengo_phasor.models.adaptive.measure import WAYS
+from nengo_phasor.models.adaptive.spiking import BIN, DT, Spiking
 
 STORY = """An analog network learned with the transfer function of adaptive spiking neurons, which
 then took the place of its units. The larger m_f, the coarser they code, and the fewer spikes they
@@ -157,7 +157,7 @@ def write(
     Parameters
     ----------
     found : dict
-        What `adaptive_common.measure` returns. Ways that are missing are not drawn.
+        What `measure.measure` returns. Ways that are missing are not drawn.
     spiking : `Spiking`
         The network.
     x, m_f : ndarray, float
@@ -171,7 +171,8 @@ def write(
         if all(key in shown for key in picture.needs):
             figure = Figure(figsize=(6.4, 4), layout="constrained")
             picture.draw(shown, figure)
-            figure.savefig(folder / name, dpi=120)
+            with atomic.replacing(folder / name) as place:
+                figure.savefig(place, dpi=120, format="png")
             captions[name] = picture.caption
     numbers = {"accuracy, analog": found["analog"]["accuracy"]}
     for key in _ways(found):

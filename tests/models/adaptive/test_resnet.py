@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nengo_phasor import convert, datasets, energy
+from nengo_phasor.models.adaptive import resnet
+from nengo_phasor.models.adaptive.estimate import estimate, taps
+from nengo_phasor.models.adaptive.resnet_commands import main
 
 pytest.importorskip("nengo_dl")
-NETWORKS = Path(__file__).resolve().parents[2] / "networks"
-sys.path.insert(0, str(NETWORKS))
-import adaptive_resnet as resnet  # noqa: E402
 
 SMALL, QUARTERED = ((16, 16, 3), 5, 1 / 32), ((64, 64, 1), 3, 1 / 64)
 """Image, classes, width: with the first layers as for small images, and as for ImageNet."""
@@ -47,7 +47,7 @@ def test_converted_network_computes_what_keras_does(pair):
 def test_estimate_is_what_is_built(pair):
     """Counted in the network, neuron by neuron and weight by weight."""
     model, converted = pair
-    found = resnet.estimate(model, {"some": 40.0}, window=0.25)
+    found = estimate(model, {"some": 40.0}, window=0.25)
     network = converted.network
     built = {name: layer.n_neurons for name, layer in converted.layers.items()}
     assert found["layers"] == built
@@ -75,7 +75,7 @@ def test_estimate_is_what_is_built(pair):
 
 def test_full_size_is_resnet_18():
     """Its published 11.7 million parameters and 1.8 thousand million weights in place."""
-    found = resnet.estimate(resnet.keras_model((224, 224, 3), 1000))
+    found = estimate(resnet.keras_model((224, 224, 3), 1000))
     assert found["parameters"] == pytest.approx(11.69e6, rel=2e-3)
     assert found["synapses"] == pytest.approx(1.82e9, rel=0.1)
     shapes = found["layers"]
@@ -96,7 +96,7 @@ def test_taps_are_those_inside(n_in, size, stride, padding):
     inside = sum(
         0 <= place * stride - before + k < n_in for place in range(n_out) for k in range(size)
     )
-    assert resnet.taps(n_in, n_out, size, stride, padding) == inside
+    assert taps(n_in, n_out, size, stride, padding) == inside
 
 
 def test_commands(tmp_path, monkeypatch):
@@ -109,11 +109,11 @@ def test_commands(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "load", lambda name, folder: data)
     for name, value in (("PRECISIONS", (0.1, 0.4)), ("MAPS", (64, 128)), ("BLOCKS", 1)):
         monkeypatch.setattr(resnet, name, value)
-    monkeypatch.setattr(sys, "argv", [str(NETWORKS / "adaptive_resnet.py"), "results"])
+    monkeypatch.setattr(sys, "argv", ["networks/adaptive_resnet.py", "results"])
     monkeypatch.chdir(tmp_path)
     arguments = ["results", "--set", "mnist", "--width", "0.05", "--epochs", "2", "--training"]
     arguments += ["80", "--images", "10", "--trials", "8", "--resume"]
-    done = CliRunner().invoke(resnet.main, arguments, catch_exceptions=False)
+    done = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     content = json.loads(Path("results/adaptive_resnet.json").read_text())
     found = content["figures"]["mnist"]
@@ -123,6 +123,6 @@ def test_commands(tmp_path, monkeypatch):
     assert f"Look at {page}" in done.output
     assert "neuron.png" in page.read_text()
     assert content["figures"]["imagenet_estimate"]["image"] == [224, 224, 3]
-    done = CliRunner().invoke(resnet.main, ["estimate", "--size", "32", "--width", "0.125"])
+    done = CliRunner().invoke(main, ["estimate", "--size", "32", "--width", "0.125"])
     assert "neurons" in done.output
     assert "MiB" in done.output

@@ -1,6 +1,5 @@
 import gzip
 import json
-import runpy
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +9,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nengo_phasor import datasets
+from nengo_phasor import datasets, models
+from nengo_phasor.models.adaptive import digits, digits_gui, garments_commands, measure, spiking
+from nengo_phasor.models.adaptive.digits_commands import main
+from nengo_phasor.models.adaptive.stack import Layout, keras_model
 
 pytest.importorskip("nengo_dl")
-NETWORKS = Path(__file__).resolve().parents[2] / "networks"
-sys.path.insert(0, str(NETWORKS))
-import adaptive_digits as digits  # noqa: E402
-import adaptive_report as report  # noqa: E402
-import adaptive_spiking  # noqa: E402
+from nengo_phasor.models.adaptive import report
 
 KEYS = ("analog", "precise", "sparse", "low", "aroused")
 
@@ -45,26 +43,23 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """A network with few maps, at few precisions; batches small enough to learn in 2 epochs."""
-    usual = digits.recipes
-
-    def recipes(epochs):
-        recipe = usual(epochs)["mnist", "small"]
-        return {("mnist", "small"): replace(recipe, batch_size=3, augmentation=None)}
-
-    monkeypatch.setattr(digits, "recipes", recipes)
-    monkeypatch.setitem(digits.LAYOUTS, "small", digits.Layout(((4,), (4,)), (12,)))
+    """A network with few maps, at few precisions; batches small enough to learn in 3 epochs."""
+    recipe = replace(digits.RECIPES["mnist", "small"], batch_size=3, augmentation=None)
+    monkeypatch.setitem(digits.RECIPES, ("mnist", "small"), recipe)
+    monkeypatch.setitem(digits.LAYOUTS, "small", Layout(((4,), (4,)), (12,)))
     monkeypatch.setitem(digits.PRECISIONS, "mnist", (0.1, 0.4, 1.0, 1.9))
+    # So easy that the coarsest may match: then the finest is asked for, and there is a lower one.
+    monkeypatch.setattr(measure, "MATCH", -0.001)
 
 
 def run(*arguments):
-    return CliRunner().invoke(digits.main, [str(a) for a in arguments], catch_exceptions=False)
+    return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
 
 
 @pytest.mark.parametrize("layout", digits.LAYOUTS)
 def test_layout_is_the_papers(layout):
     """Convolutions of 3 x 3 which keep the size, and a pooling by 2 after each group."""
-    model = digits.keras_model(digits.LAYOUTS[layout])
+    model = keras_model(digits.LAYOUTS[layout])
     shapes = {layer.name: layer.output_shape[1:] for layer in model.layers}
     if layout == "paper":
         assert shapes["conv1a_weights"] == (28, 28, 64)
@@ -79,8 +74,8 @@ def test_layout_is_the_papers(layout):
 def test_results_command(data, tiny, tmp_path, monkeypatch):
     """The command that makes results/adaptive_mnist.json, on a tiny setting, twice."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [str(NETWORKS / "adaptive_digits.py"), "results"])
-    arguments = ("results", "--data", data, "--epochs", 2, "--images", 30, "--trials", 50)
+    monkeypatch.setattr(sys, "argv", ["networks/adaptive_digits.py", "results"])
+    arguments = ("results", "--data", data, "--epochs", 3, "--images", 30, "--trials", 50)
     arguments += ("--resume",)
     done = run(*arguments)
     assert done.exit_code == 0, done.output
@@ -120,15 +115,13 @@ def test_results_command(data, tiny, tmp_path, monkeypatch):
     # once more: nothing is trained or run again
     for file in folder.glob("spiking/*.npz"):
         file.touch()
-    monkeypatch.setattr(adaptive_spiking.Spiking, "advance", None)
+    monkeypatch.setattr(spiking.Spiking, "advance", None)
     before = content["figures"]
     again = run(*arguments)
     assert "epoch" not in again.output
     assert json.loads(Path("results/adaptive_mnist.json").read_text())["figures"] == before
 
-    other = CliRunner().invoke(
-        digits.main, ["train", "--data", str(data), "--epochs", "3", "--resume"]
-    )
+    other = CliRunner().invoke(main, ["train", "--data", str(data), "--epochs", "4", "--resume"])
     assert other.exit_code == 1
     assert "other settings" in other.output
 
@@ -145,25 +138,57 @@ def test_training_starts_anew_without_resume(data, tiny, tmp_path):
 def test_export_command(data, tiny, tmp_path, monkeypatch):
     """Weights that are trained, written in half precision, run in Nengo GUI's model."""
     monkeypatch.setitem(digits.PARAMS, "mnist", tmp_path / "params.npz")
-    assert run("train", "--data", data, "--epochs", 2, "--runs", tmp_path).exit_code == 0
-    done = run("export", "--data", data, "--epochs", 2, "--runs", tmp_path)
+    choice = ("--data", data, "--epochs", 1, "--runs", tmp_path)
+    assert run("train", *choice).exit_code == 0
+    too_early = run("export", *choice)
+    assert too_early.exit_code == 1
+    assert "run `evaluate`" in too_early.output
+    run("evaluate", *choice, "--images", 10, "--trials", 20, "--resume")
+    done = run("export", *choice)
     assert "of the test images right" in done.output
     saved = datasets.load_params(tmp_path / "params.npz", ["images"])
     assert saved["images"].shape == (10, 28, 28)
     assert {array.dtype for name, array in saved.items() if ":" in name} == {np.dtype("float16")}
-    assert digits.gui_model().n_neurons == 784 + 14 * 14 * 4 + 7 * 7 * 4 + 12
+    measured = json.loads((tmp_path / "mnist-small-0" / "metrics.json").read_text())
+    assert same_arousal(digits.committed("mnist")[2], measured)
+    assert digits_gui.gui_model().n_neurons == 784 + 14 * 14 * 4 + 7 * 7 * 4 + 12
+
+
+def same_arousal(how, measured):
+    precisions = how.low == measured["low"]["m_f"], how.high == measured["precise"]["m_f"]
+    return all(precisions) and all(
+        getattr(how, key) == measured["aroused"][key] for key in ("wait", "duration", "threshold")
+    )
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion"])
+def test_arousal_is_the_results(name):
+    """Nengo GUI shows what the committed figures were measured with, to the last bit."""
+    results = Path(__file__).parents[3] / "results" / f"adaptive_{name}.json"
+    measured = json.loads(results.read_text())["figures"]["small"]
+    assert same_arousal(digits.committed(name)[2], measured)
+
+
+def test_garments_are_for_garments(tmp_path):
+    """The same commands, but what they choose by default."""
+    done = CliRunner().invoke(garments_commands.main, ["train", "--data", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "FashionMNIST was not found" in done.output
+    chosen = ["train", "--set", "mnist", "--data", str(tmp_path)]
+    assert " MNIST was not found" in CliRunner().invoke(garments_commands.main, chosen).output
+    assert garments_commands.main.commands == main.commands
 
 
 def test_missing_data_is_named(tmp_path):
-    done = CliRunner().invoke(digits.main, ["train", "--data", str(tmp_path)])
+    done = CliRunner().invoke(main, ["train", "--data", str(tmp_path)])
     assert done.exit_code != 0
     assert "MNIST was not found" in done.output
 
 
 @pytest.mark.skipif(not digits.PARAMS["mnist"].exists(), reason="no committed weights")
 def test_model_opens_as_nengo_gui_opens_it():
-    """As a module that is not __main__; it reads the first digit."""
-    model = runpy.run_path(str(NETWORKS / "adaptive_digits.py"), run_name="model")["model"]
+    """It reads the first digit."""
+    model = models.load("adaptive_digits")
     with model:
         output = nengo.Probe(model.readout)
     with nengo.Simulator(model, progress_bar=False) as sim:

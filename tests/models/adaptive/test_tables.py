@@ -1,5 +1,4 @@
 import json
-import runpy
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,17 +11,13 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nengo_phasor import datasets
+from nengo_phasor import datasets, models
+from nengo_phasor.models.adaptive import cross_validation, iris_commands, sonar_commands, tables
+from nengo_phasor.models.adaptive.tables import TABLES
 
 pytest.importorskip("nengo_dl")
-NETWORKS = Path(__file__).resolve().parents[2] / "networks"
-sys.path.insert(0, str(NETWORKS))
-import adaptive_iris as iris  # noqa: E402
-import adaptive_report as report  # noqa: E402
-import adaptive_sonar as sonar  # noqa: E402
-import adaptive_tables as tables  # noqa: E402
-
-TABLES = {"iris": iris.TABLE, "sonar": sonar.TABLE}
+from nengo_phasor.models.adaptive import report
+from nengo_phasor.models.adaptive.table_training import Trainer
 
 
 @settings(deadline=None)
@@ -52,7 +47,7 @@ def test_impossible_numbers_of_folds_are_refused(n_folds):
 
 @pytest.fixture(scope="module")
 def trainer():
-    return tables.Trainer(replace(TABLES["iris"], hidden=(6,), epochs=25), 4)
+    return Trainer(replace(TABLES["iris"], hidden=(6,), epochs=25), 4)
 
 
 def test_training_follows_from_the_seed(trainer):
@@ -86,9 +81,9 @@ def test_epoch_is_that_of_the_lowest_validation_loss(trainer):
 def test_results_command(name, tmp_path, monkeypatch):
     """The committed figures' command on a small setting, twice: then nothing is run again."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tables, "PRECISIONS", (0.1, 0.5, 1.0))
-    monkeypatch.setattr(sys, "argv", [str(NETWORKS / f"adaptive_{name}.py"), "results"])
-    main = {"iris": iris, "sonar": sonar}[name].main
+    monkeypatch.setattr(cross_validation, "PRECISIONS", (0.1, 0.5, 1.0))
+    monkeypatch.setattr(sys, "argv", [f"networks/adaptive_{name}.py", "results"])
+    main = {"iris": iris_commands, "sonar": sonar_commands}[name].main
     arguments = ["results", "--folds", "2", "--seeds", "4", "--epochs", "30", "--resume"]
     done = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert done.exit_code == 0
@@ -121,7 +116,7 @@ def test_results_command(name, tmp_path, monkeypatch):
         for k in range(2)
     ]
     np.testing.assert_array_equal(np.sort(np.concatenate(held_out)), np.arange(len(data.y_train)))
-    monkeypatch.setattr(tables, "measure_fold", None)
+    monkeypatch.setattr(cross_validation, "measure_fold", None)
     CliRunner().invoke(main, arguments, catch_exceptions=False)
     again = json.loads(Path(f"results/adaptive_{name}.json").read_text())
     assert again["figures"] == found
@@ -129,11 +124,11 @@ def test_results_command(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_model_opens_as_nengo_gui_opens_it(name):
-    """As a module that is not __main__; it mostly tells the classes of samples, shown in turn."""
+    """It mostly tells the classes of samples, shown in turn."""
     table = TABLES[name]
     if not table.params.exists():
         pytest.skip("no committed weights")
-    model = runpy.run_path(str(NETWORKS / f"adaptive_{name}.py"), run_name="model")["model"]
+    model = models.load(f"adaptive_{name}")
     with model:
         probes = nengo.Probe(model.readout), nengo.Probe(model.truth)
     with nengo.Simulator(model, progress_bar=False) as sim:

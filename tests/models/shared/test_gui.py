@@ -1,17 +1,10 @@
-import json
-import sys
-from pathlib import Path
-
 import nengo
 import numpy as np
 import pytest
 
 from nengo_phasor import AdaptiveSpiking
 from nengo_phasor.arousal import Arousal
-
-NETWORKS = Path(__file__).resolve().parents[2] / "networks"
-sys.path.insert(0, str(NETWORKS))
-from nengo_phasor.models.shared import gui  # noqa: E402
+from nengo_phasor.models.shared import gui
 
 DT = 0.001
 
@@ -80,13 +73,3 @@ def test_arousal_for_what_is_uncertain(margin):
     high = np.zeros(100, bool)
     high[49:] = margin < 0.5
     np.testing.assert_array_equal(sim.data[probe][:, 0], np.where(np.tile(high, 3), 0.1, 0.4))
-
-
-@pytest.mark.parametrize("name", ["mnist", "fashion"])
-def test_arousal_is_the_results(name):
-    """Those that are committed."""
-    how = gui.fitted_arousal(f"adaptive_{name}", "small")
-    file = NETWORKS.parent / "results" / f"adaptive_{name}.json"
-    found = json.loads(file.read_text())["figures"]["small"]
-    assert how.threshold == found["aroused"]["threshold"]
-    assert (how.low, how.high) == (found["low"]["m_f"], found["precise"]["m_f"])

@@ -1,6 +1,5 @@
-import sys
+import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,20 +7,21 @@ import pytest
 from nengo_phasor import datasets
 
 pytest.importorskip("nengo_dl")
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "networks"))
-import adaptive_training as training
 import tensorflow as tf
-from scipy import ndimage
 
 from nengo_phasor.dl.activations import HalfSigmoid
+from nengo_phasor.models.adaptive import training
+from nengo_phasor.models.adaptive.data import Augmentation, Parts
+from nengo_phasor.models.adaptive.layers import Dropout
+from nengo_phasor.models.adaptive.recipe import Recipe
 
-RECIPE = training.Recipe(
+RECIPE = Recipe(
     epochs=4,
     batch_size=16,
     learning_rate=0.02,
     smoothing=0.1,
     activity=0.2,
-    augmentation=training.Augmentation(shift=1, angle=10, zoom=0.1, flip=True),
+    augmentation=Augmentation(shift=1, angle=10, zoom=0.1, flip=True),
 )
 
 
@@ -31,7 +31,7 @@ def model_function(seed):
     x = layers.Conv2D(3, 3, name="conv")(image)
     x = layers.BatchNormalization(name="norm")(x)
     x = layers.Flatten(name="flatten")(HalfSigmoid(name="active")(x))
-    x = training.Dropout(0.3, seed=seed, name="dropout")(x)
+    x = Dropout(0.3, seed=seed, name="dropout")(x)
     return tf.keras.Model(image, layers.Dense(3, name="classes")(x))
 
 
@@ -41,7 +41,7 @@ def parts():
     y = np.arange(90) % 3
     x = rng.integers(0, 100, (90, 6, 6)).astype(np.uint8)
     x[np.arange(90), 2 * y] += 60
-    return training.Parts(x[:60], y[:60], x[60:], y[60:])
+    return Parts(x[:60], y[:60], x[60:], y[60:])
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", "SGD"])
@@ -58,7 +58,7 @@ def test_training_resumes_to_the_same_result(parts, tmp_path, monkeypatch, optim
     for after in (1, 3):
 
         def save_and_die(path, after=after, **arrays):
-            if len(arrays["loss"]) == after:
+            if len(json.loads(str(arrays["progress"]))["history"]["loss"]) == after:
                 if after == 1:
                     save(path, **arrays)
                 raise KeyboardInterrupt
@@ -139,46 +139,6 @@ def test_epoch_has_every_sample_once(parts):
     assert {len(batch[1]) for batch in batches} <= {6, 7}
     other = training.Batches(parts.x_train, parts.y_train, recipe, 5, 3)
     assert not np.array_equal(batches[0][1], other[0][1])
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_augmentation_is_scipys_affine_transform(channels):
-    """The images, moved one by one with the same angles, zooms and shifts."""
-    how = training.Augmentation(shift=2.0, angle=30.0, zoom=0.3)
-    images = np.random.default_rng(1).uniform(size=(5, 11, 9, channels))
-    moved = training.augment(images, how, np.random.RandomState(7))
-    rng = np.random.RandomState(7)
-    angles, zooms = np.deg2rad(rng.uniform(-30, 30, 5)), 1 + rng.uniform(-0.3, 0.3, 5)
-    shifts = rng.uniform(-2, 2, (2, 5))
-    for k in range(5):
-        cos, sin = np.cos(angles[k]) / zooms[k], np.sin(angles[k]) / zooms[k]
-        matrix = np.array([[cos, -sin], [sin, cos]])
-        middle = np.array([5.0, 4.0])
-        offset = middle + shifts[:, k] - matrix @ middle
-        for channel in range(channels):
-            padded = np.pad(images[k, :, :, channel], 20)
-            expected = ndimage.affine_transform(
-                padded, matrix, offset + 20 - matrix @ [20, 20], order=1
-            )[20:-20, 20:-20]
-            np.testing.assert_allclose(moved[k, :, :, channel], expected, atol=1e-6)
-
-
-def test_augmentation_of_nothing_and_flip():
-    images = np.random.default_rng(0).uniform(size=(40, 5, 6, 2))
-    same = training.augment(images, training.Augmentation(), np.random.RandomState(0))
-    np.testing.assert_allclose(same, images, atol=1e-12)
-    flipped = training.augment(images, training.Augmentation(flip=True), np.random.RandomState(0))
-    mirrored = [np.allclose(f, x[:, ::-1]) for f, x in zip(flipped, images, strict=True)]
-    kept = [np.allclose(f, x) for f, x in zip(flipped, images, strict=True)]
-    assert all(a != b for a, b in zip(mirrored, kept, strict=True))
-    assert 8 < sum(mirrored) < 32
-
-
-def test_pixels():
-    assert training.pixels(np.full((2, 4, 4), 255, np.uint8)).shape == (2, 4, 4, 1)
-    assert training.pixels(np.full((2, 4, 4, 3), 51, np.uint8)).max() == np.float32(0.2)
-    features = np.arange(6.0).reshape(2, 3)
-    np.testing.assert_array_equal(training.pixels(features), features)
 
 
 def test_weights_are_kept_by_name(parts, tmp_path):

@@ -1,6 +1,5 @@
 import json
 import pickle
-import runpy
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +10,12 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nengo_phasor import datasets
+from nengo_phasor import datasets, models
+from nengo_phasor.models.adaptive import cifar, cifar_gui
+from nengo_phasor.models.adaptive.cifar_commands import main
+from nengo_phasor.models.adaptive.stack import Layout
 
 pytest.importorskip("nengo_dl")
-NETWORKS = Path(__file__).resolve().parents[2] / "networks"
-sys.path.insert(0, str(NETWORKS))
-import adaptive_cifar as cifar  # noqa: E402
-from adaptive_digits import Layout  # noqa: E402
 
 
 @pytest.mark.parametrize(("name", "last"), [("cifar10", 512), ("cifar100", 1024)])
@@ -85,12 +83,12 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setattr(cifar, "recipe", lambda epochs: replace(how, epochs=epochs))
     monkeypatch.setattr(cifar, "PRECISIONS", (0.1, 0.5))
     monkeypatch.setattr(cifar, "PARAMS", tmp_path / "params.npz")
-    monkeypatch.setattr(sys, "argv", [str(NETWORKS / "adaptive_cifar.py"), "results"])
+    monkeypatch.setattr(sys, "argv", ["networks/adaptive_cifar.py", "results"])
     monkeypatch.chdir(tmp_path)
 
 
 def run(*arguments):
-    return CliRunner().invoke(cifar.main, [str(a) for a in arguments], catch_exceptions=False)
+    return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
 
 
 def test_commands(data, tiny, tmp_path):
@@ -128,17 +126,16 @@ def test_commands(data, tiny, tmp_path):
     assert "of the test images right" in run("export", *common).output
     saved = datasets.load_params(tmp_path / "params.npz", ["images", "width"])
     assert saved["images"].shape == (10, 32, 32, 3)
-    assert cifar.gui_model().n_neurons == sum(found["n_neurons"].values())
+    assert cifar_gui.gui_model().n_neurons == sum(found["n_neurons"].values())
 
 
 def test_missing_data_is_named(tmp_path):
-    done = CliRunner().invoke(cifar.main, ["train", "--data", str(tmp_path)])
+    done = CliRunner().invoke(main, ["train", "--data", str(tmp_path)])
     assert done.exit_code != 0
     assert "CIFAR-10 was not found" in done.output
 
 
 @pytest.mark.skipif(not cifar.PARAMS.exists(), reason="no committed weights")
 def test_model_opens_as_nengo_gui_opens_it():
-    """As a module that is not __main__."""
-    model = runpy.run_path(str(NETWORKS / "adaptive_cifar.py"), run_name="model")["model"]
+    model = models.load("adaptive_cifar")
     assert model.n_neurons == 25408

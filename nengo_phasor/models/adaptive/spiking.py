@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 import nengo
 import numpy as np
-from tqdm import tqdm
 
-from nengo_phasor import arousal, datasets, layerwise, metrics
+from nengo_phasor import arousal, datasets, metrics
 
 DT = 0.001
 WINDOW = 500
@@ -63,6 +62,8 @@ class Spiking:
 
     def advance(self, x: np.ndarray, n_steps: int, m_f: float, state=None):
         """Run inputs at a precision; return outputs, spikes by layer, and where it stands then."""
+        from nengo_phasor import layerwise
+
         self.converted.set_precision(m_f)
         with layerwise.Simulator(self.converted.network, dt=DT, dtype="float32") as sim:
             data = {self.converted.input: x.reshape(len(x), 1, -1)}
@@ -125,6 +126,8 @@ class Spiking:
         tuple of `Seen`
             At that precision; or at the arousal's low precision, and with arousal.
         """
+        from tqdm import tqdm
+
         run = self.aroused if isinstance(how, arousal.Arousal) else self.fixed
         chunks = []
         for start in tqdm(range(0, len(x), CHUNK), desc=name, unit=f"{CHUNK} inputs"):

@@ -1,26 +1,20 @@
 import json
 import math
-import runpy
-import sys
-from pathlib import Path
 
 import nengo
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nengo_phasor import AdaptiveSpiking
-
-NETWORKS = Path(__file__).resolve().parents[2] / "networks"
-sys.path.insert(0, str(NETWORKS))
-import adaptive_neuron  # noqa: E402
-
-DT = adaptive_neuron.DT
+from nengo_phasor import AdaptiveSpiking, models
+from nengo_phasor.models.adaptive import neuron as room
+from nengo_phasor.models.adaptive import neuron_measure
+from nengo_phasor.models.adaptive.neuron_commands import main
 
 
 def test_model_opens_as_nengo_gui_opens_it():
-    """As a module that is not __main__; the node of the states shows what the neuron's are."""
-    model = runpy.run_path(str(NETWORKS / "adaptive_neuron.py"), run_name="model")["model"]
+    """The node of the states shows what the neuron's are."""
+    model = models.load("adaptive_neuron")
     with model:
         probe = nengo.Probe(model.states)
     with nengo.Simulator(model, progress_bar=False) as sim:
@@ -36,18 +30,18 @@ def test_model_opens_as_nengo_gui_opens_it():
 
 
 def test_stimulus_steps_then_swings():
-    levels, seconds = adaptive_neuron.LEVELS, adaptive_neuron.LEVEL_SECONDS
+    levels, seconds = room.LEVELS, room.LEVEL_SECONDS
     ends = seconds * np.arange(1, len(levels) + 1)
-    assert [adaptive_neuron.stimulus(t - 0.01) for t in ends] == list(levels)
-    assert adaptive_neuron.stimulus(ends[-1]) == levels[-1]
-    assert adaptive_neuron.stimulus(1.5) == pytest.approx(2)
+    assert [room.stimulus(t - 0.01) for t in ends] == list(levels)
+    assert room.stimulus(ends[-1]) == levels[-1]
+    assert room.stimulus(1.5) == pytest.approx(2)
 
 
 def test_current_is_the_input_s_image():
     """The post-synaptic current at the end of each level is f of it, within a spike's height."""
     neuron = AdaptiveSpiking(0.05)
-    seen = adaptive_neuron.trace(neuron, 1.0)
-    for k, level in enumerate(adaptive_neuron.LEVELS):
+    seen = room.trace(neuron, 1.0)
+    for k, level in enumerate(room.LEVELS):
         last = seen["current"][200 * k + 150 : 200 * k + 199].mean()
         expected = neuron.rates([level], np.ones(1), np.zeros(1)).item()
         assert abs(last - expected) < neuron.transfer.height
@@ -65,14 +59,14 @@ def test_mean_currents_against_filters(dt):
     with nengo.Simulator(net, dt=dt, progress_bar=False) as sim:
         sim.run(4.0)
     spikes = sim.data[probe] * dt / neuron.amplitude
-    rates = adaptive_neuron.firing_rates(neuron, S, dt, 1.0, 3.0)
+    rates = neuron_measure.firing_rates(neuron, S, dt, 1.0, 3.0)
     np.testing.assert_allclose(rates, spikes[round(1 / dt) :].sum(axis=0) / 3)
     lowpass = nengo.Lowpass(neuron.tau_beta).filt(sim.data[probe], dt=dt)
     kernel, current = np.zeros_like(spikes), 0.0
     for k, spike in enumerate(spikes):
         current = math.exp(-dt / neuron.tau_beta) * current + neuron.transfer.height * spike
         kernel[k] = current
-    found = adaptive_neuron.mean_currents(neuron, rates, dt)
+    found = neuron_measure.mean_currents(neuron, rates, dt)
     for name, filtered in (("kernel", kernel), ("lowpass", lowpass)):
         measured = filtered[round(1 / dt) :].mean(axis=0)
         np.testing.assert_allclose(found[name], measured, atol=neuron.amplitude)
@@ -82,12 +76,12 @@ def test_mean_currents_against_filters(dt):
 
 def test_results_command(tmp_path, monkeypatch):
     """The command that makes results/adaptive_transfer.json, in a shorter time."""
-    monkeypatch.setattr(adaptive_neuron, "ERRORS", {0.1: {0.001: 0.017}})
-    monkeypatch.setattr(adaptive_neuron, "OTHER_TAU_BETAS", (0.08,))
-    monkeypatch.setattr(adaptive_neuron, "RATES", {0.1: 65})
-    monkeypatch.setattr(adaptive_neuron, "DURATION", 2.0)
+    monkeypatch.setattr(neuron_measure, "ERRORS", {0.1: {0.001: 0.017}})
+    monkeypatch.setattr(neuron_measure, "OTHER_TAU_BETAS", (0.08,))
+    monkeypatch.setattr(neuron_measure, "RATES", {0.1: 65})
+    monkeypatch.setattr(neuron_measure, "DURATION", 2.0)
     output = tmp_path / "results.json"
-    done = CliRunner().invoke(adaptive_neuron.main, ["results", "--output", str(output)])
+    done = CliRunner().invoke(main, ["results", "--output", str(output)])
     assert done.exit_code == 0, done.output
     content = json.loads(output.read_text())
     two_and_a_half, five, others, rates = content["claims"]
@@ -101,8 +95,8 @@ def test_results_command(tmp_path, monkeypatch):
 
 
 def test_figures_command(tmp_path, monkeypatch):
-    monkeypatch.setattr(adaptive_neuron, "DURATION", 0.5)
-    done = CliRunner().invoke(adaptive_neuron.main, ["figures", "--output", str(tmp_path / "new")])
+    monkeypatch.setattr(neuron_measure, "DURATION", 0.5)
+    done = CliRunner().invoke(main, ["figures", "--output", str(tmp_path / "new")])
     assert done.exit_code == 0, done.output
     made = sorted(path.name for path in (tmp_path / "new").iterdir())
     assert made == ["adaptive_neuron.png", "adaptive_transfer.png"]

@@ -1,0 +1,137 @@
+"""Small photographs: the paper's networks for CIFAR-10 and CIFAR-100, and how they are trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nengo_phasor import datasets, models
+from nengo_phasor.models.adaptive import measure, runs
+from nengo_phasor.models.adaptive.data import Augmentation, Parts
+from nengo_phasor.models.adaptive.recipe import Recipe
+from nengo_phasor.models.adaptive.stack import Layout, keras_model
+
+SHAPE = (32, 32, 3)
+STACKS = {
+    "cifar10": Layout(((64, 64), (128, 128), (256,) * 3, (512,) * 3), (512,)),
+    "cifar100": Layout(((64, 64), (128, 128), (256,) * 3, (1024,) * 3), (1024,)),
+}
+"""The paper's networks, at full width."""
+
+MAP_DROPOUT, DROPOUT = 0.2, 0.5
+"""Rates at full width: of convolutions without pooling, and of what the dense layer gets. The
+paper's own are lost. The narrower a network, the less it overfits: the rates go with its width."""
+
+VALIDATION = 0.1
+"""The fraction of the training set that chooses the epoch and the precision."""
+
+PRECISIONS = (0.12, 0.2, 0.4)
+"""The m_f to choose from."""
+
+BOUNDS = {
+    "difference between spikes and analog": ("<= 0.5", "0, Table 1"),
+    "firing rate": ("<= 68", "68 Hz, Table 1"),
+}
+
+PARAMS = models.PARAMS / "adaptive_cifar10.npz"
+"""Committed weights of a narrow network."""
+
+
+def layout(name: str, width: float) -> Layout:
+    """Return a data set's network at a fraction of its width, at least one map everywhere."""
+
+    def narrowed(sizes):
+        return tuple(max(1, round(width * size)) for size in sizes)
+
+    stack = STACKS[name]
+    return Layout(tuple(map(narrowed, stack.convolutions)), narrowed(stack.dense))
+
+
+def ycbcr(images: np.ndarray) -> np.ndarray:
+    """Return images of bytes as luminance and two colour differences, in [-1, 1].
+
+    Grey has no colour difference: what augmentation puts beyond the border, zeros, is mid-grey. The
+    weights are those of JPEG (ITU-R BT.601).
+    """
+    red, green, blue = np.array([0.299, 0.587, 0.114], np.float32)
+    r, g, b = np.moveaxis(images.astype(np.float32) / 255, -1, 0)
+    luminance = red * r + green * g + blue * b
+    differences = (b - luminance) / (1 - blue), (r - luminance) / (1 - red)
+    return np.stack([2 * luminance - 1, *differences], axis=-1)
+
+
+def model_of(name: str, width: float, seed: int = 0, dropout: bool = False):
+    """Return the analog network, with dropout if it is to be trained."""
+    rate = width if dropout else 0.0
+    layers = layout(name, width)
+    classes = len(datasets.DATASETS[name].classes)
+    return keras_model(layers, seed, rate * DROPOUT, rate * MAP_DROPOUT, SHAPE, classes)
+
+
+def recipe(epochs: int) -> Recipe:
+    """Return how the networks are trained."""
+    moved = Augmentation(shift=4, flip=True)
+    return Recipe(epochs, learning_rate=4e-3, activity=0.3, augmentation=moved)
+
+
+def load_parts(name: str, data: Path | None, seed: int) -> tuple[datasets.Dataset, Parts]:
+    """Return the data set, and its training set divided; in luminance and colour differences."""
+    loaded = datasets.load(name, data)
+    loaded = replace(loaded, x_train=ycbcr(loaded.x_train), x_test=ycbcr(loaded.x_test))
+    return loaded, Parts(*datasets.split(loaded.x_train, loaded.y_train, VALIDATION, seed))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which network: its data set's name and folder, width, seed and epochs.
+
+    ``folders`` has the folders of runs.
+    """
+
+    name: str
+    width: float
+    seed: int
+    epochs: int
+    folders: Path
+    data: Path | None
+
+    @property
+    def folder(self) -> Path:
+        """The run's."""
+        return self.folders / f"{self.name}-{self.width}-{self.seed}"
+
+
+def trained(chosen: Choice, resume: bool) -> runs.Trained:
+    """Train, unless the folder has the result already."""
+    loaded, parts = load_parts(chosen.name, chosen.data, chosen.seed)
+    return runs.trained(
+        loaded,
+        parts,
+        lambda dropout: model_of(chosen.name, chosen.width, chosen.seed, dropout),
+        recipe(chosen.epochs),
+        chosen.seed,
+        chosen.folder,
+        resume,
+        set=chosen.name,
+        width=chosen.width,
+        n=len(parts.x_train),
+    )
+
+
+def evaluated(
+    chosen: Choice, images: int | None, trials: int | None, resume: bool
+) -> dict[str, Any]:
+    """Train, turn to spikes, measure and draw; what the folder has already is not done again."""
+    return runs.evaluated(
+        trained(chosen, resume),
+        measure.compare,
+        PRECISIONS,
+        images,
+        trials,
+        chosen.seed,
+        chosen.folder,
+        f"Adaptive spiking neurons: {chosen.name} at {chosen.width} of the paper's width",
+    )

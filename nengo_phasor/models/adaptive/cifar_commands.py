@@ -1,0 +1,105 @@
+"""Adaptive spiking neurons tell what small photographs show: the paper's networks for CIFAR.
+
+An analog network of 14 layers, at a fraction of the paper's width, is trained with the neurons'
+transfer function and turned into adaptive spiking neurons (Zambrano et al. 2017).
+
+    \b
+    python networks/adaptive_cifar.py train      train a network, with checkpoints
+    python networks/adaptive_cifar.py evaluate   turn a trained network to spikes and measure it
+    python networks/adaptive_cifar.py results    both, and the committed figures
+    python networks/adaptive_cifar.py export     make a run's weights the committed ones
+    nengo networks/adaptive_cifar.py             Nengo GUI, from committed weights
+
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import click
+import numpy as np
+
+from nengo_phasor import datasets, results
+from nengo_phasor.models.adaptive import cifar, options, runs
+from nengo_phasor.models.adaptive.claims import claims
+from nengo_phasor.models.adaptive.spiking import DT, WINDOW
+from nengo_phasor.models.shared.commands import Commands
+
+
+@click.group(cls=Commands, help=__doc__)
+def main():
+    """Run the networks for CIFAR."""
+
+
+of_runs = partial(
+    options.of_runs,
+    click.option(
+        "--width",
+        default=0.125,
+        show_default=True,
+        type=click.FloatRange(0, min_open=True),
+        help="Fraction of the paper's maps and units.",
+    ),
+    sets=cifar.STACKS,
+    runs="runs/adaptive_cifar",
+    epochs=10,
+)
+SHOWN = options.shown(None, 200)
+
+
+@main.command()
+@of_runs()
+def train(resume, **chosen):
+    """Train the analog network; a checkpoint is written after every epoch."""
+    options.echo_trained(cifar.trained(cifar.Choice(**chosen), resume))
+
+
+@main.command()
+@of_runs(*SHOWN)
+def evaluate(resume, images, trials, **chosen):
+    """Turn a network to spikes (train it first, if need be), measure it, draw figures."""
+    found = cifar.evaluated(cifar.Choice(**chosen), images, trials, resume)
+    options.echo_accuracies(found)
+
+
+@main.command("results")
+@of_runs(
+    *SHOWN,
+    click.option("--output", default="results/adaptive_cifar.json", type=Path, show_default=True),
+)
+def make_results(resume, images, trials, output, **chosen):
+    """Train and measure; write the figures that are quoted, beside what was promised."""
+    choice = cifar.Choice(**chosen)
+    found = cifar.evaluated(choice, images, trials, resume)
+    title = f"{choice.name} at {choice.width} of the paper's width"
+    promised = claims(found, title, cifar.BOUNDS)
+    settings = {
+        "recipe": asdict(cifar.recipe(choice.epochs)),
+        "layout": asdict(cifar.layout(choice.name, choice.width)),
+        "width": choice.width,
+        "test_images": found["n_test"],
+        "window": WINDOW * DT,
+        "precisions": cifar.PRECISIONS,
+        "dropout": {
+            "maps": choice.width * cifar.MAP_DROPOUT,
+            "dense": choice.width * cifar.DROPOUT,
+        },
+    }
+    results.write(output, results.report(settings, [choice.seed], found, promised))
+    options.echo_claims(promised)
+
+
+@main.command()
+@of_runs()
+def export(resume, **chosen):
+    """Make a run's weights those that are committed, with the mean image of each class."""
+    choice = cifar.Choice(**chosen)
+    if choice.name != "cifar10":
+        raise click.UsageError(f"--set {choice.name}: only a network for cifar10 is committed")
+    run = cifar.trained(choice, resume=True)
+    published = datasets.load(choice.name, choice.data)
+    means = [published.x_train[published.y_train == k].mean(axis=0) for k in range(10)]
+    images = np.stack(means).astype(np.uint8)
+    runs.export(run, cifar.PARAMS, "float16", images=images, width=choice.width)

@@ -1,0 +1,42 @@
+"""Nengo GUI's model of digits or garments: the small network in spikes, with arousal."""
+
+from __future__ import annotations
+
+import nengo
+
+from nengo_phasor import AdaptiveSpiking, convert, displays
+from nengo_phasor.models.adaptive import digits
+from nengo_phasor.models.adaptive.data import pixels
+from nengo_phasor.models.adaptive.spiking import DT, WINDOW
+from nengo_phasor.models.shared import gui
+
+
+def gui_model(name: str = "mnist") -> nengo.Network:
+    """Return the small network in spikes, from committed weights, shown a new image twice a second.
+
+    Between images nothing is forgotten but what the neurons forget: the read-out follows. With
+    arousal: each image begins at low precision, and goes on at high precision if it is uncertain
+    (in `nengo.Simulator`, once ``precision.start`` was called with it).
+    """
+    model, images, how = digits.committed(name)
+    converted = convert.to_adaptive(model, AdaptiveSpiking(how.low))
+    flat = pixels(images).reshape(len(images), -1)
+    with converted.network as network:
+        network.input.output = nengo.processes.PresentInput(flat, WINDOW * DT)
+        network.readout, network.dense = network.output.target, network.layers["dense1"]
+        network.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+        network.precision = gui.Precision(how.low)
+        network.arousal = nengo.Node(
+            gui.Aroused(how, network.precision, WINDOW * DT, DT), 10, 1, label="arousal"
+        )
+        network.image = displays.image((28, 28), label="what is shown")
+        network.decision = displays.classes(digits.CLASSES[name], 0, 5, label="class")
+        network.dial = displays.precision_dial(how.low, how.high, label="precision")
+        for pre, post in (
+            (network.input, network.image),
+            (network.readout, network.decision),
+            (network.readout, network.arousal),
+            (network.arousal, network.dial),
+        ):
+            nengo.Connection(pre, post, synapse=None)
+    return network

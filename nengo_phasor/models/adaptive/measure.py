@@ -1,0 +1,148 @@
+"""A spiking network is measured beside its analog one: accuracy, firing rate, matching time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nengo_phasor import metrics
+from nengo_phasor.models.adaptive.data import pixels
+from nengo_phasor.models.adaptive.precision import (
+    LOW_RATE,
+    MARGIN,
+    affordable,
+    coarsest,
+    finest,
+    fit_arousal,
+)
+from nengo_phasor.models.adaptive.spiking import Seen, Spiking, summary
+
+MATCH = 0.0005
+"""By how much accuracy may be lower for a spiking network to match its analog one."""
+
+WAYS = ("precise", "sparse", "low", "aroused")
+"""In which a network is run: see `measure`."""
+
+
+def analog_accuracy(spiking: Spiking, x: np.ndarray, y: np.ndarray) -> float:
+    """Return the accuracy of a spiking network's analog one."""
+    from nengo_phasor.models.adaptive.training import logits
+
+    return float(metrics.accuracy(np.argmax(logits(spiking.converted.model, x), axis=1), y))
+
+
+class Tried(NamedTuple):
+    """Validation inputs: the analog network's accuracy; runs in spikes, and their `summary`.
+
+    ``difference`` is the converted network's, with rates, from the analog one.
+    """
+
+    analog: float
+    difference: float
+    runs: dict[float, Seen]
+    points: dict[float, dict[str, Any]]
+
+
+def tried(
+    spiking: Spiking,
+    validation: tuple[np.ndarray, np.ndarray],
+    folder: Path,
+    precisions: Sequence[float],
+) -> Tried:
+    """Run validation inputs at several precisions, once the conversion is verified."""
+    x, y = pixels(validation[0]), validation[1]
+    difference = spiking.converted.verify(x[:16])
+    runs = {m_f: spiking.run(x, m_f, folder, f"validation-{m_f}")[0] for m_f in precisions}
+    points = {m_f: summary(seen, y, spiking.n_neurons) for m_f, seen in runs.items()}
+    return Tried(analog_accuracy(spiking, *validation), difference, runs, points)
+
+
+def compare(
+    spiking: Spiking,
+    validation: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    folder: Path,
+    precisions: Sequence[float],
+) -> dict[str, Any]:
+    """Compare a spiking network with its analog one at the `affordable` precision alone.
+
+    For networks that take long to run. Parameters and result are those of `measure`, without
+    "sparse", "low" and "aroused".
+    """
+    analog, difference, _, points = tried(spiking, validation, folder, precisions)
+    m_f = affordable(points)
+    (seen,) = spiking.run(pixels(test[0]), m_f, folder, f"test-{m_f}")
+    return {
+        "analog": {"accuracy": analog_accuracy(spiking, *test), "validation_accuracy": analog},
+        "rate_network_differs_by": difference,
+        "n_neurons": spiking.n_neurons,
+        "n_validation": len(validation[1]),
+        "n_test": len(test[1]),
+        "precise": {"m_f": m_f, **summary(seen, test[1], spiking.n_neurons)},
+        "validation": {str(m_f): point for m_f, point in points.items()},
+    }
+
+
+def measure(
+    spiking: Spiking,
+    validation: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    folder: Path,
+    precisions: Sequence[float],
+) -> dict[str, Any]:
+    """Measure a spiking network beside its analog one: accuracy, firing rate, matching time.
+
+    Runs at several precisions on the validation inputs choose what the test inputs are run at:
+    "precise" is the lowest precision that matches the analog network, "sparse" the highest that
+    fires at no more than `LOW_RATE`, or "precise" if that does; "aroused" begins at "low" and goes
+    on at "precise" where it has to.
+
+    Parameters
+    ----------
+    spiking : `Spiking`
+        The network.
+    validation, test : (x, y)
+        Inputs, bytes or numbers as the model was trained with, and classes.
+    folder : path
+        For what is kept of the runs; see `Spiking.run`.
+    precisions : sequence of float
+        The m_f to choose from.
+
+    Returns
+    -------
+    dict
+        "analog", "precise", "sparse", "low", "aroused" on the test inputs, "validation" by m_f.
+    """
+    neurons, y = spiking.n_neurons, validation[1]
+    analog, difference, runs, points = tried(spiking, validation, folder, precisions)
+    precise = coarsest(points, analog - MATCH)
+    slow = points[precise]["firing_rate"] <= MARGIN * LOW_RATE
+    sparse = precise if slow else finest(points, MARGIN * LOW_RATE)
+    fitted = fit_arousal(runs, precise, y, sum(neurons.values()), points[precise]["accuracy"])
+
+    x, y = pixels(test[0]), test[1]
+    how = fitted.arousal
+    name = f"test-aroused-{how.low}-{how.high}-{how.wait}-{how.duration}-{how.threshold:.6g}"
+    low, aroused = spiking.run(x, how, folder, name)
+    seen = {how.low: low}
+    for m_f in {precise, sparse} - set(seen):
+        seen[m_f] = spiking.run(x, m_f, folder, f"test-{m_f}")[0]
+    shown = {"precise": precise, "sparse": sparse, "low": how.low}
+    return {
+        "analog": {"accuracy": analog_accuracy(spiking, *test), "validation_accuracy": analog},
+        "rate_network_differs_by": difference,
+        "n_neurons": neurons,
+        "n_validation": len(validation[1]),
+        "n_test": len(y),
+        **{key: {"m_f": m_f, **summary(seen[m_f], y, neurons)} for key, m_f in shown.items()},
+        "aroused": {
+            **{key: getattr(how, key) for key in ("wait", "duration", "threshold")},
+            "foretold_firing_rate": fitted.firing_rate,
+            "foretold_accuracy": fitted.accuracy,
+            **summary(aroused, y, neurons),
+        },
+        "validation": {str(m_f): point for m_f, point in points.items()},
+    }

@@ -1,0 +1,95 @@
+"""Options that the commands share, and what they say at their end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nengo_phasor import results
+from nengo_phasor.models.adaptive.measure import WAYS
+from nengo_phasor.models.adaptive.runs import Trained
+from nengo_phasor.models.shared.commands import COUNT, SEED
+
+
+def of_runs(
+    *more: Callable, sets: Iterable[str], runs: str, epochs: int | None = None
+) -> Callable[[Callable], Callable]:
+    """Return a decorator that adds the options which commands share, and more.
+
+    ``sets`` are the data sets to choose from, the first by default; ``runs`` is where their folders
+    are, by default; ``epochs`` the usual number, None if it depends on the network.
+    """
+    names = list(sets)
+    shared = (
+        click.option("--data", type=click.Path(path_type=Path), help="Folder with the data set."),
+        click.option(
+            "--set",
+            "name",
+            default=names[0],
+            show_default=True,
+            type=click.Choice(names),
+            help="Data set.",
+        ),
+        click.option(
+            "--seed", default=0, type=SEED, show_default=True, help="Of weights and all else."
+        ),
+        click.option(
+            "--epochs", default=epochs, type=COUNT, show_default=True, help="Train for so many."
+        ),
+        click.option("--runs", "folders", default=runs, type=Path, show_default=True),
+        click.option(
+            "--resume",
+            is_flag=True,
+            help="Go on from where an earlier run stopped, or use what it made.",
+        ),
+    )
+
+    def decorate(command):
+        for option in (*more, *shared):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def shown(images: int | None, trials: int | None) -> tuple[Callable, Callable]:
+    """Return options: how many images are run in spikes, None if the network has its own number."""
+    return (
+        click.option(
+            "--images",
+            default=images,
+            type=COUNT,
+            show_default=True,
+            help="Show only so many test images, at random.",
+        ),
+        click.option(
+            "--trials",
+            default=trials,
+            type=COUNT,
+            show_default=True,
+            help="Find precision and arousal with so many validation images.",
+        ),
+    )
+
+
+def echo_trained(run: Trained) -> None:
+    """Say how good the best epoch was."""
+    click.echo(f"best validation accuracy {max(run.history['validation_accuracy']):.2%}")
+
+
+def echo_claims(claims: Iterable[results.Claim]) -> None:
+    """Say what was promised, and whether it holds."""
+    for claim in claims:
+        click.echo(claim.verdict)
+
+
+def echo_accuracies(found: dict[str, Any]) -> None:
+    """Say how accurate the analog network and the spiking ones are, and how fast they fire."""
+    for key in ("analog", *WAYS):
+        if key in found:
+            point = found[key]
+            rate = f"{point['firing_rate']:8.2f} Hz" if "firing_rate" in point else ""
+            click.echo(f"{key:10s} {point['accuracy']:.2%}{rate}")

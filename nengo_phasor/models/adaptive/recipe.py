@@ -1,0 +1,31 @@
+"""How the analog networks are trained, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nengo_phasor.models.adaptive.data import Augmentation
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    The learning rate falls to zero along a cosine. ``smoothing`` is that of the labels.
+    ``activity`` weights the mean activation of all neurons in the loss: the less active, the fewer
+    spikes. ``optimizer`` is a name in `tf.keras.optimizers`, ``options`` its further arguments.
+    """
+
+    epochs: int
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    smoothing: float = 0.0
+    activity: float = 0.0
+    augmentation: Augmentation | None = None
+    optimizer: str = "Adam"
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def n_batches(self, n: int) -> int:
+        """Return the number of batches in an epoch of ``n`` samples; they differ by one in size."""
+        return -(-n // self.batch_size)

@@ -1,0 +1,117 @@
+"""An identity-mapping ResNet-18, trained on small data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nengo_phasor import datasets
+from nengo_phasor.models.adaptive import measure, runs
+from nengo_phasor.models.adaptive.data import Parts, pixels, subset
+from nengo_phasor.models.adaptive.recipe import Recipe
+
+MAPS = (64, 128, 256, 512)
+BLOCKS = 2
+"""Of two convolutions each, for every number of maps: with the first and the last layer, 18."""
+
+LARGE = 64
+"""From this height on, the first layers quarter the image, as for ImageNet; else they keep it."""
+
+PRECISIONS = (0.05, 0.1, 0.2, 0.4)
+"""The m_f to choose from."""
+
+VALIDATION = 0.1
+"""The fraction of the training set that chooses the epoch and the precision."""
+
+SETS = ("fashion_mnist", "mnist", "cifar10", "cifar100")
+
+
+def keras_model(shape: tuple[int, int, int], classes: int, width: float = 1.0):
+    """Return the analog network: an image in, logits of its classes out.
+
+    In a block, normalisation and the transfer function come before each convolution, so that what
+    goes from block to block is a sum without any of its own (He et al. 2016, "Identity mappings in
+    deep residual networks"). Where the size changes, that sum starts anew from a 1 x 1 convolution.
+    Normalisation has no gain, and remembers about 10 batches: small data has few in all.
+    """
+    import tensorflow as tf
+
+    from nengo_phasor.dl.activations import HalfSigmoid
+
+    layers = tf.keras.layers
+    sizes = [max(1, round(width * maps)) for maps in MAPS]
+    stride = 2 if shape[0] >= LARGE else 1
+
+    def convolution(x, maps, size, strides, name):
+        return layers.Conv2D(maps, size, strides, padding="same", use_bias=False, name=name)(x)
+
+    def activate(x, name, pool=False):
+        x = layers.BatchNormalization(momentum=0.9, scale=False, name=f"{name}_norm")(x)
+        if pool:
+            x = layers.MaxPooling2D(3, 2, padding="same", name=f"{name}_pool")(x)
+        return HalfSigmoid(name=name)(x)
+
+    image = layers.Input(shape, name="image")
+    x = activate(image, "pixels")
+    x = convolution(x, sizes[0], 7 if stride == 2 else 3, stride, "stem_weights")
+    total = active = activate(x, "stem", pool=stride == 2)
+    for j, maps in enumerate(sizes):
+        for k in range(BLOCKS):
+            name = f"block{j + 1}{'abcd'[k]}"
+            shrinks = j > 0 and k == 0
+            if j + k > 0:
+                active = activate(total, f"{name}_first")
+            x = convolution(active, maps, 3, 2 if shrinks else 1, f"{name}_first_weights")
+            x = activate(x, f"{name}_second")
+            x = convolution(x, maps, 3, 1, f"{name}_second_weights")
+            if shrinks:
+                total = convolution(active, maps, 1, 2, f"{name}_shortcut")
+            total = layers.Add(name=f"{name}_sum")([total, x])
+    x = layers.GlobalAveragePooling2D(name="average")(activate(total, "last"))
+    return tf.keras.Model(image, layers.Dense(classes, name="classes")(x))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which network: its data set's name and folder, training images, width, seed and epochs.
+
+    ``folders`` has the folders of runs.
+    """
+
+    name: str
+    training: int
+    width: float
+    seed: int
+    epochs: int
+    folders: Path
+    data: Path | None
+
+    @property
+    def folder(self) -> Path:
+        """The run's."""
+        return self.folders / f"{self.name}-{self.width}-{self.seed}"
+
+
+def evaluated(chosen: Choice, images: int, trials: int, resume: bool) -> dict[str, Any]:
+    """Train, turn to spikes, measure and draw; what the folder has already is not done again."""
+    name, seed = chosen.name, chosen.seed
+    loaded = datasets.load(name, chosen.data)
+    x, y = subset(loaded.x_train, loaded.y_train, chosen.training, seed)
+    shape = pixels(x[:1]).shape[1:]
+    run = runs.trained(
+        loaded,
+        Parts(*datasets.split(x, y, VALIDATION, seed)),
+        lambda dropout: keras_model(shape, len(loaded.classes), chosen.width),
+        Recipe(chosen.epochs, learning_rate=5e-3, activity=0.3),
+        seed,
+        chosen.folder,
+        resume,
+        set=name,
+        width=chosen.width,
+        images=len(x),
+    )
+    title = f"Adaptive spiking neurons: {name}, ResNet-18 at {chosen.width} of its width"
+    return runs.evaluated(
+        run, measure.compare, PRECISIONS, images, trials, seed, chosen.folder, title
+    )

@@ -1,0 +1,59 @@
+"""Stacks of convolutions and dense layers that read images: the analog networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A network's layers: maps of 3 x 3 convolutions, with a pooling after each group; units."""
+
+    convolutions: tuple[tuple[int, ...], ...]
+    dense: tuple[int, ...]
+
+
+def keras_model(
+    layout: Layout,
+    seed: int = 0,
+    dropout: float = 0.0,
+    map_dropout: float = 0.0,
+    shape: tuple[int, int, int] = (28, 28, 1),
+    classes: int = 10,
+):
+    """Return the analog network: an image in, logits of its classes out.
+
+    Batch normalisation and the transfer function follow every layer and the pixels themselves.
+    Normalisation has no gain, so that no activation shrinks to a size for which spikes are too
+    coarse. Pooling comes before the activation, with which it commutes: that takes fewer neurons.
+    ``dropout`` is of what dense layers get, ``map_dropout`` of convolutions without pooling.
+    """
+    import tensorflow as tf
+
+    from nengo_phasor.dl.activations import HalfSigmoid
+    from nengo_phasor.models.adaptive.layers import Dropout
+
+    layers = tf.keras.layers
+
+    def activate(x, name, pool=False):
+        x = layers.BatchNormalization(scale=False, name=f"{name}_norm")(x)
+        if pool:
+            x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
+        return HalfSigmoid(name=name)(x)
+
+    image = layers.Input(shape, name="image")
+    x = activate(image, "pixels")
+    for j, group in enumerate(layout.convolutions):
+        for k, maps in enumerate(group):
+            name, pool = f"conv{j + 1}{'abc'[k]}", k == len(group) - 1
+            x = layers.Conv2D(maps, 3, padding="same", use_bias=False, name=f"{name}_weights")(x)
+            x = activate(x, name, pool)
+            if map_dropout and not pool:
+                x = Dropout(map_dropout, seed=seed + 10 * j + k, name=f"{name}_dropout")(x)
+    x = layers.Flatten(name="flatten")(x)
+    for k, units in enumerate(layout.dense):
+        if dropout:
+            x = Dropout(dropout, seed=seed + k, name=f"dropout{k + 1}")(x)
+        x = layers.Dense(units, use_bias=False, name=f"dense{k + 1}_weights")(x)
+        x = activate(x, f"dense{k + 1}")
+    return tf.keras.Model(image, layers.Dense(classes, name="classes")(x))

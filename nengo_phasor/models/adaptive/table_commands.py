@@ -1,0 +1,84 @@
+"""The commands of networks for rows of features."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+
+from nengo_phasor import datasets, results
+from nengo_phasor.models.adaptive import cross_validation, options
+from nengo_phasor.models.adaptive.claims import claims
+from nengo_phasor.models.adaptive.spiking import DT, WINDOW
+from nengo_phasor.models.adaptive.tables import TABLES, VALIDATION, Table
+from nengo_phasor.models.shared.commands import COUNT, Commands, Seeds
+
+BOUNDS = {
+    "difference between spikes and analog": ("<= 0.5", "0, Table 1"),
+    "firing rate": ("<= 68", "all between 24 and 68 Hz"),
+}
+
+
+def make_results(
+    table: Table, runs: Path, folds: int, seeds: list[int], resume: bool, output: Path
+) -> None:
+    """Cross-validate; write the figures that are quoted, beside what was promised."""
+    found = cross_validation.cross_validate(table, folds, seeds, runs, resume)
+    promised = claims(found, f"{table.name}, {folds}-fold cross-validation", BOUNDS)
+    settings = {
+        "table": asdict(table),
+        "folds": folds,
+        "validation": VALIDATION,
+        "window": WINDOW * DT,
+        "precisions": cross_validation.PRECISIONS,
+    }
+    results.write(output, results.report(settings, seeds, found, promised))
+    options.echo_accuracies(found)
+    options.echo_claims(promised)
+    click.echo(f"Look at {cross_validation.draw(table, found, runs, seeds[0])}")
+
+
+def export(table: Table, runs: Path) -> None:
+    """Make the weights of a run's first fold those that are committed."""
+    saved = datasets.load_params(runs / "seed0-fold0.npz", ["held_out"])
+    weights = {name: array for name, array in saved.items() if ":" in name}
+    datasets.save_params(table.params, **weights, held_out=saved["held_out"])
+    click.echo(f"wrote {table.params}")
+
+
+def command_line(name: str, about: str) -> click.Group:
+    """Return a network's commands."""
+    table = TABLES[name]
+    folder = click.option("--runs", default=f"runs/adaptive_{name}", type=Path, show_default=True)
+
+    @click.group(cls=Commands, help=about)
+    def main():
+        """Run the network."""
+
+    @main.command("results", help=make_results.__doc__)
+    @folder
+    @click.option(
+        "--folds",
+        default=10,
+        type=click.IntRange(2),
+        show_default=True,
+        help="Of the cross-validation.",
+    )
+    @click.option(
+        "--seeds", default="0,1,2", type=Seeds(), show_default=True, help="Of folds and weights."
+    )
+    @click.option(
+        "--epochs", default=table.epochs, type=COUNT, show_default=True, help="Train for so many."
+    )
+    @click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped.")
+    @click.option("--output", default=f"results/adaptive_{name}.json", type=Path, show_default=True)
+    def _(epochs, **chosen):
+        make_results(replace(table, epochs=epochs), **chosen)
+
+    @main.command("export", help=export.__doc__)
+    @folder
+    def _(runs):
+        export(table, runs)
+
+    return main

@@ -1,0 +1,43 @@
+"""Nengo GUI's model of rows of features: the network in spikes."""
+
+from __future__ import annotations
+
+import nengo
+import numpy as np
+
+from nengo_phasor import AdaptiveSpiking, convert, datasets, displays
+from nengo_phasor.models.adaptive.spiking import DT, WINDOW
+from nengo_phasor.models.adaptive.tables import TABLES, keras_model
+from nengo_phasor.models.shared.gui import keep_on_host
+
+
+def gui_model(name: str, m_f: float = 0.1) -> nengo.Network:
+    """Return the network in spikes, from committed weights, shown a new sample twice a second.
+
+    The samples are those that were held out when it was trained, the classes in turn.
+    """
+    from nengo_phasor.models.adaptive.training import load_weights
+
+    table = TABLES[name]
+    data = datasets.load(table.name)
+    model = keras_model(table, data.x_train.shape[1])
+    held_out = load_weights(table.params, model)["held_out"]
+    in_turn = held_out[np.argsort(_places_in_class(data.y_train[held_out]), kind="stable")]
+    converted = convert.to_adaptive(model, AdaptiveSpiking(m_f))
+    with converted.network as network:
+        network.input.output = nengo.processes.PresentInput(data.x_train[in_turn], WINDOW * DT)
+        network.readout, network.dense = network.output.target, network.layers["dense1"]
+        network.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+        keep_on_host(network, network.layers["features"])
+        right = np.eye(table.classes)[data.y_train[in_turn]]
+        network.truth = nengo.Node(nengo.processes.PresentInput(right, WINDOW * DT), label="label")
+        network.right = displays.classes(data.classes, label="the right class")
+        network.decision = displays.classes(data.classes, -5, 5, label="the network's class")
+        nengo.Connection(network.truth, network.right, synapse=None)
+        nengo.Connection(network.readout, network.decision, synapse=None)
+    return network
+
+
+def _places_in_class(labels):
+    """Return of each sample how many of its class come before it."""
+    return [np.sum(labels[:k] == label) for k, label in enumerate(labels)]
