@@ -1,4 +1,4 @@
-"""The figures of `on_chip`: rasters in floats and in fixed point, accuracy and energy."""
+"""The figures: rasters in floats and in fixed point, accuracy and energy."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import on_chip
 from matplotlib.figure import Figure
 
-from nengo_phasor import datasets, plots, results
+from nengo_phasor import datasets, layerwise, plots, results
+from nengo_phasor.loihi import emulator, readout
+from nengo_phasor.models.chip.pairs import DT, rhythm_pair
 from nengo_phasor.models.rhythms import network as rhythms
 
 TITLE = "Trained networks on the nengo-loihi emulator"
@@ -28,17 +29,14 @@ CAPTIONS = {
 
 def rasters(figure: Figure, n_cycles: int = 3, n_neurons: int = 40) -> None:
     """Draw a garment's hidden spikes on both substrates."""
-    from nengo_phasor import layerwise
-    from nengo_phasor.loihi import emulator, readout
-
     params = datasets.load_params(rhythms.PARAMS)
     x = rhythms.encode(params["images"][:1], int(params["seed"]), float(params["spread"]))
-    pair = on_chip.rhythm_pair(params)
-    n_steps = round(n_cycles / (rhythms.FREQUENCY * on_chip.DT))
-    with layerwise.Simulator(pair.network, dt=on_chip.DT) as sim:
+    pair = rhythm_pair(params)
+    n_steps = round(n_cycles / (rhythms.FREQUENCY * DT))
+    with layerwise.Simulator(pair.network, dt=DT) as sim:
         expected = sim.predict({pair.source: x[:, None]}, n_steps)[pair.hidden][0]
     pair.source.output = x[0]
-    with emulator.Simulator(pair.network, dt=on_chip.DT, target="sim") as sim:
+    with emulator.Simulator(pair.network, dt=DT, target="sim") as sim:
         sim.run_steps(n_steps + readout.latency(sim, pair.hidden))
     found = readout.in_time(sim, pair.hidden)
     for ax, title, raster in zip(
@@ -47,7 +45,7 @@ def rasters(figure: Figure, n_cycles: int = 3, n_neurons: int = 40) -> None:
         (expected, found),
         strict=True,
     ):
-        plots.spike_raster(raster[:, :n_neurons], on_chip.DT, rhythms.FREQUENCY, ax=ax)
+        plots.spike_raster(raster[:, :n_neurons], DT, rhythms.FREQUENCY, ax=ax)
         ax.set_title(title)
 
 

@@ -8,27 +8,28 @@ import pytest
 from click.testing import CliRunner
 
 from nengo_phasor import datasets, phases
-from nengo_phasor.models.rhythms import network as local_rhythms
-from tests.models.conftest import garments  # noqa: F401
-
-NETWORKS = Path(__file__).resolve().parents[2] / "networks"
+from nengo_phasor.models.adaptive import digits
+from nengo_phasor.models.adaptive.data import pixels
+from nengo_phasor.models.chip import commands
+from nengo_phasor.models.chip.pairs import DT, adaptive_pair, rhythm_pair
+from nengo_phasor.models.rhythms import network
 
 pytest.importorskip("nengo_loihi")
-sys.path.insert(0, str(NETWORKS))
-import on_chip  # noqa: E402
-import on_chip_report  # noqa: E402
+pytest.importorskip("numba")
 
-PARAMS = datasets.load_params(local_rhythms.PARAMS)
+from nengo_phasor.models.chip import measure, report, runs
+
+PARAMS = datasets.load_params(network.PARAMS)
 
 
 @pytest.fixture(scope="module")
 def x():
     """Input phases of two committed garments."""
-    return local_rhythms.encode(PARAMS["images"][:2], int(PARAMS["seed"]), float(PARAMS["spread"]))
+    return network.encode(PARAMS["images"][:2], int(PARAMS["seed"]), float(PARAMS["spread"]))
 
 
 def test_arcs_leave_out_fractions(x):
-    arcs = on_chip.arcs(PARAMS, x, (0.3, 0.6, 0.9))
+    arcs = measure.arcs(PARAMS, x, (0.3, 0.6, 0.9))
     assert list(arcs) == [0.3, 0.6, 0.9]
     assert 0 < arcs[0.3] < arcs[0.6] < arcs[0.9] < 1
 
@@ -36,8 +37,8 @@ def test_arcs_leave_out_fractions(x):
 @pytest.mark.parametrize("arc", [0.0, 0.1])
 def test_rhythms_on_the_chip(x, arc, tmp_path):
     """As promised of many images: hidden spikes within a step, the same classes."""
-    pair = on_chip.rhythm_pair(PARAMS, arc)
-    found = on_chip.run(pair, x, np.arange(2), tmp_path, "two")
+    pair = rhythm_pair(PARAMS, arc)
+    found = measure.run(pair, x, np.arange(2), tmp_path, "two")
     assert found["hidden_matched"] >= 0.99
     assert found["phase_error"] <= 0.02
     assert found["same_class"] == 1.0
@@ -47,46 +48,42 @@ def test_rhythms_on_the_chip(x, arc, tmp_path):
     with nengo.Simulator(pair.network, progress_bar=False) as sim:
         sim.run_steps(pair.n_steps)
     spikes = sim.data[pair.hidden]
-    inside = np.count_nonzero(
-        np.abs(phases.from_raster(spikes, local_rhythms.FREQUENCY, on_chip.DT)) < arc
-    )
-    assert on_chip.left_out(spikes, pair) == pytest.approx(inside, rel=0.05)
+    inside = np.count_nonzero(np.abs(phases.from_raster(spikes, network.FREQUENCY, DT)) < arc)
+    assert measure.left_out(spikes, pair) == pytest.approx(inside, rel=0.05)
 
 
 def test_fewer_spikes_reach_the_output(x, tmp_path):
     """One for all that are assumed, and twice those that are heard."""
     reached = {}
     for arc in (0.0, 0.5):
-        found = on_chip.run(on_chip.rhythm_pair(PARAMS, arc), x, np.arange(2), tmp_path, f"{arc}")
+        found = measure.run(rhythm_pair(PARAMS, arc), x, np.arange(2), tmp_path, f"{arc}")
         reached[arc] = found["operations"]["synapse_of_output"]
         heard = found["hidden_spikes"] * (1 - found["hidden_removed"])
-    cycles = local_rhythms.CYCLES
+    cycles = network.CYCLES
     assert reached[0.0] == pytest.approx(10 * (128 + 1) * cycles, rel=0.05)
     assert reached[0.5] == pytest.approx(10 * (2 * heard + 2 * cycles), rel=0.1)
 
 
 def test_adaptive_digits_on_the_chip(tmp_path):
     pytest.importorskip("nengo_dl")
-    from nengo_phasor.models.adaptive import data, digits
-
     images = datasets.load_params(digits.PARAMS["mnist"])["images"][:3]
-    pixels = data.pixels(images).reshape(3, -1).astype(float)
-    found = on_chip.run(on_chip.adaptive_pair(), pixels, np.arange(3), tmp_path, "digits")
+    x = pixels(images).reshape(3, -1).astype(float)
+    found = measure.run(adaptive_pair(), x, np.arange(3), tmp_path, "digits")
     assert found["accuracy"] == found["accuracy_in_floats"] == 1.0
     assert found["hidden_lost"] + found["hidden_spikes"] > 100
     expected, extra, lost = (found[key] for key in ("hidden_spikes", "hidden_extra", "hidden_lost"))
     assert abs(extra - lost) < 0.01 * expected
 
 
-def test_results_command(garments, tmp_path, monkeypatch):  # noqa: F811
+def test_results_command(garments, tmp_path, monkeypatch):
     """The command that makes results/on_chip.json, on a tiny setting, twice."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(on_chip, "HELD", 20)
-    monkeypatch.setattr(on_chip, "REMOVED", {0.6: 1, 0.9: 2})
-    monkeypatch.setattr(sys, "argv", [str(NETWORKS / "on_chip.py"), "results"])
+    monkeypatch.setattr(runs, "HELD", 20)
+    monkeypatch.setattr(runs, "REMOVED", {0.6: 1, 0.9: 2})
+    monkeypatch.setattr(sys, "argv", ["networks/on_chip.py", "results"])
     arguments = ["results", "--data", str(garments), "--images", "4", "--only", "rhythms"]
     arguments += ["--output", "results.json", "--resume"]
-    done = CliRunner().invoke(on_chip.main, arguments, catch_exceptions=False)
+    done = CliRunner().invoke(commands.main, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     content = json.loads(Path("results.json").read_text())
     curve = content["figures"]["local rhythms"]
@@ -104,13 +101,13 @@ def test_results_command(garments, tmp_path, monkeypatch):  # noqa: F811
         assert point["energy"]["synapse"] == pytest.approx(
             23.6e-12 * point["operations"]["synapse"]
         )
-    for name in on_chip_report.CAPTIONS:
+    for name in report.CAPTIONS:
         assert Path("runs", "on_chip", name).stat().st_size > 1000
 
     def show(*args):
         raise AssertionError("what the folder has is done again")
 
-    monkeypatch.setattr(on_chip, "show", show)
-    again = CliRunner().invoke(on_chip.main, arguments, catch_exceptions=False)
+    monkeypatch.setattr(measure, "show", show)
+    again = CliRunner().invoke(commands.main, arguments, catch_exceptions=False)
     assert again.exit_code == 0
     assert json.loads(Path("results.json").read_text()) == content
