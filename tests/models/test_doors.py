@@ -19,12 +19,6 @@ NETWORKS = ROOT / "networks"
 PLACES = ("nengo_phasor", "networks", "tests", "benchmarks", "docs", "tools")
 
 ROOMS = ROOT / "nengo_phasor" / "models"
-DOORS = {
-    name: model
-    for name, model in models.MODELS.items()
-    if (ROOMS / f"{model.commands.replace('.', '/')}.py").exists()
-}
-"""Of the systems that have moved into a room."""
 
 HEAVY = """
 import importlib, json, sys, nengo
@@ -36,7 +30,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - b
 
 
 def commands_file(name):
-    return ROOMS / f"{DOORS[name].commands.replace('.', '/')}.py"
+    return ROOMS / f"{models.MODELS[name].commands.replace('.', '/')}.py"
 
 
 def docstring(path):
@@ -63,11 +57,10 @@ def cells(notebook):
     return re.sub(r"^%.*$", "", text, flags=re.MULTILINE)
 
 
-each = pytest.mark.parametrize("name", DOORS)
-shown = pytest.mark.parametrize("name", [n for n, m in DOORS.items() if m.network])
+each = pytest.mark.parametrize("name", models.MODELS)
+shown = pytest.mark.parametrize("name", [n for n, m in models.MODELS.items() if m.network])
 
 
-@pytest.mark.skipif(set(DOORS) != set(models.MODELS), reason="some systems have no room yet")
 def test_every_file_of_networks_is_a_door():
     assert {path.stem for path in NETWORKS.glob("*.py")} == set(models.MODELS)
 
@@ -119,7 +112,7 @@ def test_layout_s_objects_are_in_the_network(name):
 
 
 def test_commands_import_nothing_heavy():
-    commands = [model.commands for model in DOORS.values()]
+    commands = [model.commands for model in models.MODELS.values()]
     done = subprocess.run([sys.executable, "-c", HEAVY, *commands], capture_output=True, text=True)
     assert not done.returncode, done.stderr
     loaded = set(json.loads(done.stdout))
@@ -134,5 +127,5 @@ def test_nobody_imports_a_door():
     sources = {path: path.read_text() for place in PLACES for path in (ROOT / place).rglob("*.py")}
     sources |= {path: cells(path) for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert len(sources) > 100
-    found = {path for path, text in sources.items() if set(imports(text)) & set(DOORS)}
+    found = {path for path, text in sources.items() if set(imports(text)) & set(models.MODELS)}
     assert not found
