@@ -240,6 +240,38 @@ PATCHES = (
 )
 
 
+INTERNALS = {
+    "nengo_dl": (
+        "builder.Builder.builders",
+        "builder.OpBuilder.mergeable",
+        "neuron_builders.GenericNeuronBuilder",
+        "neuron_builders.SimNeuronsBuilder.TF_NEURON_IMPL",
+        "neuron_builders.SimNeuronsBuilder.mergeable",
+        "neuron_builders.TFNeuronBuilder.build_step",
+        "process_builders.GenericProcessBuilder",
+        "process_builders.LinearFilterBuilder.build_pre",
+        "process_builders.SimProcessBuilder.TF_PROCESS_IMPL",
+        "process_builders.SimProcessBuilder.mergeable",
+    ),
+}
+"""What we take from the inside of a backend, where another release may have it otherwise."""
+
+
+def check_internals(module: ModuleType) -> None:
+    """Raise an ImportError if an imported backend lacks any of its `INTERNALS`."""
+    for path in INTERNALS[module.__name__]:
+        submodule, *names = path.split(".")
+        found = importlib.import_module(f"{module.__name__}.{submodule}")
+        for name in names:
+            found = getattr(found, name, None)
+        if found is None:
+            raise ImportError(
+                f"{module.__name__} {getattr(module, '__version__', '')} has no {path}, which "
+                "nengo_phasor relies on: docs/versions.md has the releases that it was tested with",
+                name=module.__name__,
+            )
+
+
 def needed_patches(versions: Mapping[str, Version]) -> tuple[Patch, ...]:
     """The rows of `PATCHES` that a set of installed versions needs."""
     return tuple(

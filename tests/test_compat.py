@@ -3,6 +3,7 @@
 The order of imports matters here, so most scenarios run in interpreters of their own.
 """
 
+import ast
 import configparser
 import importlib.metadata
 import importlib.util
@@ -17,6 +18,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+import nengo_phasor
 from nengo_phasor import compat
 
 
@@ -176,6 +178,7 @@ def phasor_first():
         + LOIHI_RATES
         + """
 import sys
+import nengo_phasor
 import nengo_phasor
 from nengo_phasor import compat
 
@@ -573,3 +576,35 @@ def test_installing_mends_what_was_imported_before(backend, monkeypatch):
     monkeypatch.setattr(compat, "_FINDER", compat._Finder())
     compat.install()
     assert backend == ["after"]
+
+
+def test_all_that_is_taken_from_nengo_dl_is_in_the_table():
+    """By reading our imports of it."""
+    taken = set()
+    for path in Path(nengo_phasor.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            module = getattr(node, "module", None) or ""
+            if isinstance(node, ast.ImportFrom) and module.startswith("nengo_dl."):
+                taken |= {f"{module.partition('.')[2]}.{name.name}" for name in node.names}
+    listed = {".".join(path.split(".")[:2]) for path in compat.INTERNALS["nengo_dl"]}
+    assert taken
+    assert taken <= listed
+
+
+def test_what_is_taken_from_nengo_dl_is_there():
+    """And means what it did: the attributes that NengoDL's dispatchers keep builders as."""
+    nengo_dl = pytest.importorskip("nengo_dl")
+    compat.check_internals(nengo_dl)
+    from nengo_phasor.dl import tables
+
+    for table in (tables.NEURONS, tables.PROCESSES):
+        for method in (table.dispatcher.build_pre, table.dispatcher.build_step):
+            assert table.built in method.__code__.co_names
+
+
+@pytest.mark.parametrize("name", ["builder.Builder.makers", "builder.Maker.makers"])
+def test_a_backend_that_is_otherwise_inside(name, monkeypatch):
+    nengo_dl = pytest.importorskip("nengo_dl")
+    monkeypatch.setitem(compat.INTERNALS, "nengo_dl", ("builder.Builder.builders", name))
+    with pytest.raises(ImportError, match=rf"nengo_dl [0-9.]+ has no {name}.*tested"):
+        compat.check_internals(nengo_dl)

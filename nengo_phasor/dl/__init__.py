@@ -2,7 +2,7 @@
 
 from nengo_phasor import compat
 
-compat.require("nengo_dl")
+compat.check_internals(compat.require("nengo_dl"))
 
 from nengo_phasor.dl import activations, builders, callbacks, losses  # noqa: E402
 from nengo_phasor.dl.tables import register  # noqa: E402
