@@ -346,10 +346,7 @@ def rhythm_silences(xp, activity: Array, voltage: Array, current: Array, c: Fiel
 
 
 def field_drive(xp, activity: Array):
-    """Return what drives the field: the activity, where it is finite. Else no phase would be left.
-
-    So a spike of infinite size, or of none, passes or is left out, and later ones are as before.
-    """
+    """Return what drives the field: the activity where it is finite; else no phase were left."""
     return xp.where(xp.abs(activity) < np.inf, activity, xp.zeros_like(activity))
 
 
@@ -377,10 +374,8 @@ def assume_reference(xp, spikes: Array, heard: Array, at_reference: Array):
 
 
 def mixed(x: Array):
-    """Return a hash of unsigned 32-bit integers, one to one.
-
-    This is 'lowbias32' (C. Wellons, public domain), its right shifts written as divisions.
-    """
+    """Return a one-to-one hash of unsigned 32-bit integers."""
+    # 'lowbias32' (C. Wellons, public domain), its right shifts written as divisions
     x = (x ^ (x // 2**16)) * 0x7FEB352D
     x = (x ^ (x // 2**15)) * 0x846CA68B
     return x ^ (x // 2**16)
@@ -389,8 +384,7 @@ def mixed(x: Array):
 def random_key(seed: Array, item: Array):
     """Return the key of `dropped_at_random` for a seed and an item of the batch.
 
-    The seed is mixed before the item joins it: a sum of the two would give item 1 of one seed the
-    choices of item 0 of the next. Both are unsigned 32-bit arrays.
+    Both are unsigned 32-bit arrays. Their sum would repeat item 1 of a seed as item 0 of the next.
     """
     return mixed(mixed(seed) ^ item)
 
