@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from operator import itemgetter
 
 import numpy as np
 from nengo_loihi.block import Axon, Synapse
 from nengo_loihi.emulator import interface
 
+from nengo_phasor.loihi.links import Link, joined, links
 from nengo_phasor.loihi.relays import late_tick
 
 
@@ -197,8 +198,12 @@ class SynapseState(interface.SynapseState):
     ----------
     block_info : nengo_loihi.emulator.interface.BlockInfo
         The blocks of the model.
-    axons : iterable of nengo_loihi.block.Axon
-        All axons of blocks and inputs.
+    inputs : list of nengo_loihi.inputs.SpikeInput
+        Where spikes come from outside.
+    axons : dict of {nengo_loihi.block.Axon: slice}
+        All axons of blocks, and where their blocks' neurons are.
+    ways : dict of {nengo_loihi.block.Axon: Way}
+        The axons on which something happens to spikes.
     pes_error_scale : float
         Scale of the errors of PES learning rules.
     strict : bool
@@ -210,18 +215,21 @@ class SynapseState(interface.SynapseState):
         The synapses that get spikes as arrays. For nengo-loihi's code, no spike reaches them.
     arrived : list of (int, Synapse, ndarray, ndarray or None)
         This step's spikes for the synapses of ``fans``: place among them, synapse, axons, atoms.
-    ways : dict of {Axon: Way}
-        The axons on which something happens to spikes.
-    operations : dict of {Synapse: int}
-        How many weights spikes have passed, for the synapses of ``fans``.
+    from_inputs : list of (SpikeInput, list of Link, list of Axon)
+        How the spikes of each input come: through links, or else through axons.
+    from_blocks, from_axons : list of (slice, list of Link), dict of {Axon: slice}
+        How the spikes of blocks come.
+    fired : list of (Link, ndarray)
+        This step's spikes for links.
     received : int
         How many spikes have come from inputs.
     """
 
-    def __init__(self, block_info, axons, pes_error_scale=1.0, strict=True):
+    def __init__(self, block_info, inputs, axons, ways, pes_error_scale=1.0, strict=True):
         super().__init__(block_info, pes_error_scale=pes_error_scale, strict=strict)
+        self.ways = ways
         leading = {synapse: [] for synapse in self.slices}
-        for axon in axons:
+        for axon in (*axons, *(axon for i in inputs for axon in i.axons)):
             leading[axon.target].append(axon)
         # Whole blocks: in floats it matters which of a block's synapses comes first.
         self.fans = {
@@ -231,42 +239,89 @@ class SynapseState(interface.SynapseState):
             for synapse in block.synapses
         }
         self.places = {synapse: k for k, synapse in enumerate(self.fans)}
-        self.arrived = []
-        self.ways = {}
-        self.reset()
+        self.arrived, self.fired = [], []
         self._some_slow = len(self.fans) < len(self.slices)
         self._some_unused = {
             axon: axon.compartment_map is not None and bool(np.any(axon.compartment_map < 0))
-            for axons in leading.values()
-            for axon in axons
+            for leading_here in leading.values()
+            for axon in leading_here
         }
+        self.from_inputs = [
+            (
+                spike_input,
+                self._links(spike_input.axons, spike_input.n_neurons),
+                [axon for axon in spike_input.axons if not self._is_linked(axon)],
+            )
+            for spike_input in inputs
+        ]
+        sources = (
+            (block_info.slices[block], self._links(block.axons, block.n_neurons))
+            for block in block_info.blocks
+        )
+        self.from_blocks = joined((where, own) for where, own in sources if own)
+        self.from_axons = {a: where for a, where in axons.items() if not self._is_linked(a)}
+        self.reset()
+
+    def _is_linked(self, axon: Axon) -> bool:
+        fan = self.fans.get(axon.target)
+        is_plain = axon not in self.ways and not self._some_unused[axon]
+        return fan is not None and fan.dense and is_plain and axon.target not in self.traces
+
+    def _links(self, axons: Iterable[Axon], n_neurons: int) -> list[Link]:
+        return links(filter(self._is_linked, axons), self.fans, self.slices, n_neurons)
+
+    @property
+    def operations(self) -> dict[Synapse, int]:
+        """How many weights spikes have passed, for the synapses of ``fans``."""
+        counts = dict(self.added)
+        for link in self._every_link():
+            for synapse in link.synapses:
+                counts[synapse] += link.n_spikes * self.fans[synapse].table.shape[1]
+        return counts
+
+    def _every_link(self) -> Iterator[Link]:
+        for _, own, _ in self.from_inputs:
+            yield from own
+        for _, own in self.from_blocks:
+            yield from own
 
     def reset(self) -> None:
         """Forget all spikes that are on their way, and the counts."""
-        for queue in (*self.spikes_in.values(), self.arrived):
+        for queue in (*self.spikes_in.values(), self.arrived, self.fired):
             queue.clear()
         for way in self.ways.values():
             way.reset()
-        self.operations = dict.fromkeys(self.fans, 0)
+        for link in self._every_link():
+            link.n_spikes = 0
+        self.added = dict.fromkeys(self.fans, 0)
         self.received = 0
 
     def inject_current(self, t, spike_inputs, all_axons, spiked):
         """Pass the spikes of inputs and axons to synapses, in nengo-loihi's order."""
         self.arrived.clear()
+        self.fired.clear()
         if self._some_slow:
             for queue in self.spikes_in.values():
                 queue.clear()
         if t >= 2:  # spikes of inputs take a step to arrive
-            for spike_input in spike_inputs:
+            for spike_input, own, axons in self.from_inputs:
                 compartments = np.asarray(spike_input.spike_idxs(t - 1), dtype=np.intp)
                 self.received += len(compartments)
-                for axon in spike_input.axons:
+                self._fire(own, compartments)
+                for axon in axons:
                     self._pass_on(axon, compartments)
-        for axon, where in all_axons.items():
+        for where, own in self.from_blocks:
+            self._fire(own, spiked[where].nonzero()[0])
+        for axon, where in self.from_axons.items():
             if axon in self.ways:
                 self._pass_on(axon, self.ways[axon].passed(t, spiked[where]))
             else:
                 self._pass_on(axon, spiked[where].nonzero()[0])
+
+    def _fire(self, own: list[Link], compartments: np.ndarray) -> None:
+        if compartments.size:
+            for link in own:
+                self.fired.append((link, compartments))
 
     def _pass_on(self, axon: Axon, compartments: np.ndarray) -> None:
         if not compartments.size:
@@ -286,11 +341,13 @@ class SynapseState(interface.SynapseState):
 
     def update_input(self, input):
         """Add what the spikes bring to the compartments' input."""
-        self.arrived.sort(key=itemgetter(0))
         now = input[0]
+        for link, fired in self.fired:
+            link.add(now, fired)
+        self.arrived.sort(key=itemgetter(0))
         for _, synapse, axons, atoms in self.arrived:
             current = now[self.slices[synapse]]
-            self.operations[synapse] += self.fans[synapse].add(current, axons, atoms)
+            self.added[synapse] += self.fans[synapse].add(current, axons, atoms)
         if self._some_slow:
             super().update_input(input)
 

@@ -99,19 +99,20 @@ class EmulatorInterface(interface.EmulatorInterface):
     def __init__(self, model, seed: int | None = None):
         super().__init__(model, seed=seed)
         self._model = model
-        sources = [*self.axons.slices, *(axon for i in self.inputs for axon in i.axons)]
-        self.synapses = SynapseState(
-            self.block_info,
-            sources,
-            pes_error_scale=self.synapses.pes_error_scale,
-            strict=self.strict,
-        )
-        self.synapses.ways = {
+        ways = {
             axon: Way(axon.route, model.block_comp_map.get(block), block, model.dt)
             for block in self.block_info.blocks
             for axon in block.axons
             if getattr(axon, "route", None)
         }
+        self.synapses = SynapseState(
+            self.block_info,
+            self.inputs,
+            self.axons.slices,
+            ways,
+            pes_error_scale=self.synapses.pes_error_scale,
+            strict=self.strict,
+        )
         self._start(self.seed)
 
     def reset(self, seed: int | None = None) -> None:

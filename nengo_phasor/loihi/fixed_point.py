@@ -38,8 +38,8 @@ def truncated_factor(x: Array) -> Array:
 
 def times(state: Array, factor: Array) -> Array:
     """Return the product of a state and a factor, rounded towards zero."""
-    # exact: the product has 37 bits at most, and a double holds 53
-    return np.trunc(state * factor).astype(np.int32)
+    # exact: the product has 37 bits at most, and a double holds 53; the conversion truncates
+    return (state * factor).astype(np.int32)
 
 
 def clip(state: Array) -> tuple[Array, Array]:

@@ -145,11 +145,27 @@ def split():
     return net, probes
 
 
+def cores():
+    """Neurons to a layer in three cores, and from there on."""
+    rng = np.random.RandomState(0)
+    with nengo.Network(seed=6) as net:
+        nengo_loihi.add_params(net)
+        a = nengo.Ensemble(40, 1, gain=np.ones(40), bias=rng.uniform(1, 3, 40))
+        b = nengo.Ensemble(30, 1, gain=np.ones(30), bias=np.zeros(30))
+        c = nengo.Ensemble(8, 1, gain=np.ones(8), bias=np.zeros(8))
+        net.config[b].block_shape = nengo_loihi.BlockShape((10,), (30,))
+        for pre, post in ((a, b), (b, c)):
+            weights = rng.normal(0.01, 0.02, (post.n_neurons, pre.n_neurons))
+            nengo.Connection(pre.neurons, post.neurons, transform=weights, synapse=0.005)
+        probes = [nengo.Probe(b.neurons), nengo.Probe(c.neurons, "voltage")]
+    return net, probes
+
+
 def convolution_32():
     return convolution(pop_type=32)
 
 
-NETWORKS = (chain, dense, sparse, convolution, convolution_32, learning, split)
+NETWORKS = (chain, dense, sparse, convolution, convolution_32, learning, split, cores)
 
 
 def run(simulator, make, steps, **kwargs):
@@ -196,6 +212,36 @@ def compare(make, **kwargs):
     assert stock[-1][COMPARTMENT_STATES.index("spike_count")].sum() > 100
     if make is learning:
         assert any(a.tobytes() != b.tobytes() for a, b in zip(stock[0], stock[-1], strict=True))
+
+
+def test_cores_are_one_table_where_a_source_reaches_them_alike():
+    net, _ = cores()
+    with overflow_allowed(), emulator.Simulator(net, target="sim") as sim:
+        synapses = sim.sims["emulator"].synapses
+        assert not synapses.from_axons
+        (_, (to_b,)), (where, (to_c,)) = synapses.from_blocks
+        assert (to_b.table.shape, to_c.table.shape) == ((40, 30), (30, 8))
+        assert where == to_b.where == slice(40, 70)
+        sim.run_steps(100)
+        counts = sim.sims["emulator"].compartment.spike_count
+        before = np.count_nonzero(sim.sims["emulator"].compartment.spiked[:70])
+        n_operations = sum(synapses.operations.values())
+        assert before > 0  # sent in the next step
+        spiked = sim.sims["emulator"].compartment.spiked
+        sent = counts - spiked
+        assert n_operations == sent[:40].sum() * 30 + sent[40:70].sum() * 8
+
+
+@pytest.mark.parametrize("make", [learning, convolution])
+def test_what_is_no_plain_table_takes_its_axons(make):
+    """Learned weights, and shared kernels."""
+    net, _ = make()
+    with overflow_allowed(), emulator.Simulator(net, target="sim") as sim:
+        synapses = sim.sims["emulator"].synapses
+        linked = {s for link in synapses._every_link() for s in link.synapses}
+        assert set(synapses.traces).isdisjoint(linked)
+        assert all(synapses.fans[synapse].dense for synapse in linked)
+        assert synapses.from_axons or any(axons for *_, axons in synapses.from_inputs)
 
 
 # -------------------------------------------------------------------------- networks of blocks
