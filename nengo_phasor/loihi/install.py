@@ -10,20 +10,16 @@ from functools import partial, wraps
 
 import nengo
 import nengo_loihi
-from nengo.ensemble import Neurons
 from nengo.exceptions import BuildError
 from nengo.neurons import NeuronType
 from nengo_loihi import passthrough, simulator, splitter
 from nengo_loihi.builder import Builder, connection, discretize, split_blocks
 from nengo_loihi.emulator import interface
 from nengo_loihi.hardware import HAS_NXSDK
-from nengo_loihi.passthrough import base_obj
 
-from nengo_phasor.loihi import builders, emulator
+from nengo_phasor.loihi import builders, emulator, placement
 from nengo_phasor.loihi.compartments import STATE_KEY, NeuronCompartment
-from nengo_phasor.loihi.relays import is_plain
-from nengo_phasor.loihi.tables import STOCK, compartments_of, is_gate, is_on_host
-from nengo_phasor.synapses import SpikeSynapse
+from nengo_phasor.loihi.tables import STOCK, compartments_of
 
 
 def split_block(stock, block, *args, **kwargs):
@@ -62,43 +58,6 @@ def discretize_probe(stock, probe, i, v_scale):
         stock(probe, i, v_scale)
 
 
-def place_ensembles(stock, split, network):
-    """Place ensembles; those that the tables put on the host are there, unless one says else."""
-    stock(split, network)
-    for ensemble in network.all_ensembles:
-        unsaid = network.config[ensemble].on_chip is None
-        if ensemble in split.chip_objs and unsaid and is_on_host(ensemble.neuron_type):
-            split.chip_objs.remove(ensemble)
-            split.host_objs.add(ensemble)
-
-
-def split_cluster(stock, split, cluster):
-    """Remove a cluster of relays; but leave on the host what no neuron can apply by itself."""
-    connections = cluster.conns_in | cluster.conns_mid | cluster.conns_out
-    sparsified = any(isinstance(c.synapse, SpikeSynapse) for c in connections)
-    if sparsified and not _neurons_can(split, cluster):
-        split._already_split.add(cluster)
-    else:
-        stock(split, cluster)
-
-
-def _neurons_can(split, cluster):
-    gated = all(
-        isinstance(c.pre, Neurons)
-        and split.hostchip.on_chip(base_obj(c.pre))
-        and is_plain(c)
-        and (c.synapse is None or is_gate(c.synapse))
-        for c in cluster.conns_in
-    )
-    weighted = all(
-        isinstance(c.post, Neurons)
-        and split.hostchip.on_chip(base_obj(c.post))
-        and c.synapse is None
-        for c in cluster.conns_out
-    )
-    return gated and weighted and not cluster.conns_mid
-
-
 def make_emulator(stock, model, **kwargs):
     """Return the emulator that a model needs."""
     ours = any(isinstance(block.compartment, NeuronCompartment) for block in model.blocks)
@@ -131,8 +90,10 @@ REPLACED = (
     (split_blocks, "split_axon", split_axon),
     (discretize, "discretize_block", discretize_block),
     (discretize, "discretize_probe", discretize_probe),
-    (splitter.HostChipSplit, "_place_ensembles", place_ensembles),
-    (passthrough.PassthroughSplit, "_split_cluster", split_cluster),
+    (splitter.HostChipSplit, "_place_ensembles", placement.place_ensembles),
+    (passthrough.PassthroughSplit, "_split_cluster", placement.split_cluster),
+    (passthrough.Cluster, "generate_conns", placement.generate_conns),
+    (passthrough.Cluster, "merge_transforms", placement.merge_transforms),
     (simulator, "EmulatorInterface", make_emulator),
     (simulator.Simulator, "__init__", start_simulator),
 )

@@ -175,6 +175,18 @@ OBSTACLES = (
     ),
     Obstacle(
         lambda f: (
+            f.post_on_chip
+            and f.compartments is not None
+            and not f.as_spikes
+            and not isinstance(f.conn.transform, (NoTransform, nengo.Dense))
+        ),
+        lambda f: (
+            f"a {_name(f.conn.transform)} can't bring a node's values to neurons on the chip: "
+            f"{OFF_CHIP}, where they turn them to spikes"
+        ),
+    ),
+    Obstacle(
+        lambda f: (
             f.to_ours and isinstance(f.conn.post_obj, Neurons) and f.conn.post_slice != slice(None)
         ),
         lambda f: (

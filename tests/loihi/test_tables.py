@@ -283,6 +283,8 @@ def test_own_compartments_without_a_filter_take_no_encoded_values(to_neurons):
         ensemble = nengo.Ensemble(2, 2, neuron_type=Leaky(), gain=np.ones(2), bias=np.zeros(2))
         node = nengo.Node([0.3, 0.5])
         nengo.Connection(node, ensemble.neurons if to_neurons else ensemble)
+    nengo_loihi.add_params(net)
+    net.config[ensemble].on_chip = True
     with pytest.raises(BuildError, match=r"Leaky neurons have no filter.*ensemble\.neurons"):
         loihi(net, 1)
 
