@@ -7,11 +7,13 @@ boolean is no number, and neither is infinity.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.params import IntParam, NumberParam, ShapeParam
+from numpy.typing import NDArray
 
 
 class Typed:
@@ -56,22 +58,219 @@ class Shape(Typed, ShapeParam):
         return super().coerce(instance, shape)
 
 
+def check_number(
+    value: Any,
+    attr: str,
+    obj: Any = None,
+    *,
+    low: float = -np.inf,
+    high: float = np.inf,
+    low_open: bool = False,
+) -> None:
+    """Refuse what is not one finite real number from ``low`` to ``high``, ``low`` itself if open.
+
+    Parameters
+    ----------
+    value : object
+        What was given.
+    attr : str
+        The argument's name.
+    obj : object, optional
+        Whose it is.
+    low, high : float
+        The range.
+    low_open : bool
+        Whether it is without ``low``.
+    """
+    is_real = _kind(value) in _REAL and np.isfinite(value)
+    if not is_real or not low <= value <= high or (low_open and value == low):
+        raise ValidationError(f"{_range(low, high, low_open)}, got {_shown(value)}", attr, obj)
+
+
 def check_positive(value: Any, attr: str, obj: Any = None) -> None:
-    """Raise a `nengo.exceptions.ValidationError` unless it is one finite number above 0."""
-    is_real = np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf"
-    if not is_real or not 0 < value < np.inf:
-        raise ValidationError(f"must be positive and finite, got {_shown(value)}", attr, obj)
+    """Refuse what is not one finite number above 0."""
+    check_number(value, attr, obj, low=0, low_open=True)
+
+
+def check_integer(
+    value: Any, attr: str, obj: Any = None, *, low: int = 1, high: float = np.inf
+) -> None:
+    """Refuse what is not one whole number from ``low`` to ``high``, and small enough for NumPy."""
+    if _kind(value) not in _WHOLE or not low <= value <= high:
+        only = (
+            f"an integer of {low} or more" if high == np.inf else f"an integer in [{low}, {high}]"
+        )
+        wanted = "a positive integer" if (low, high) == (1, np.inf) else only
+        raise ValidationError(f"must be {wanted}, got {_shown(value)}", attr, obj)
 
 
 def check_positive_integer(value: Any, attr: str, obj: Any = None) -> None:
-    """Raise a `nengo.exceptions.ValidationError` unless it is a whole number of 1 or more."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValidationError(f"must be a positive integer, got {_shown(value)}", attr, obj)
+    """Refuse what is not one whole number of 1 or more."""
+    check_integer(value, attr, obj)
+
+
+def check_array(
+    value: Any,
+    attr: str,
+    shape: str = "(...)",
+    obj: Any = None,
+    *,
+    kinds: str = "iuf",
+    low: float = -np.inf,
+    missing: bool = False,
+    remedy: str = "",
+) -> NDArray:
+    """Return an array; refuse one of another shape, of no numbers, or of none that are finite.
+
+    Parameters
+    ----------
+    value : array_like
+        What was given.
+    attr : str
+        The argument's name.
+    shape : str
+        As docstrings have it: a name or a number for each axis, after ``...`` if there may be any
+        others before them. An axis ``n_items`` has a place at least, ``2n`` an even number.
+    obj : object, optional
+        Whose it is.
+    kinds : str
+        NumPy's letters for the kinds of values allowed.
+    low : float
+        The least value allowed.
+    missing : bool
+        Whether NaN is allowed: a missing spike.
+    remedy : str
+        What to do about a wrong shape.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValidationError(
+            "must be one array, got rows that differ in shape", attr, obj
+        ) from None
+    if array.dtype.kind not in kinds and array.size:
+        raise ValidationError(f"must be {_kinds(kinds)}, got {array.dtype}", attr, obj)
+    if not _fits(array.shape, shape):
+        raise ValidationError(
+            f"needs shape {shape}, got {array.shape}{remedy and ': '}{remedy}", attr, obj
+        )
+    if array.dtype.kind in "fc":
+        wrong = np.isinf(array) if missing else ~np.isfinite(array)
+        if wrong.any():
+            raise ValidationError(
+                f"must be finite{', or NaN where a spike is missing' if missing else ''}, got "
+                f"{array[wrong][0]}: look where it comes from, such as a network that diverged",
+                attr,
+                obj,
+            )
+    if low > -np.inf and array.size and array.min() < low:
+        raise ValidationError(f"must be {low} or more, got {array.min()}", attr, obj)
+    return array
+
+
+def check_spikes(value: Any, attr: str, obj: Any = None) -> NDArray:
+    """Return spikes, (..., n_steps, n), which may be booleans; refuse NaN, which is no spike."""
+    remedy = "give a single neuron's as (n_steps, 1)"
+    return check_array(value, attr, "(..., n_steps, n)", obj, kinds="biuf", remedy=remedy)
+
+
+def check_classes(
+    value: Any, attr: str, n_items: int, n_classes: int | None = None, obj: Any = None
+) -> NDArray[np.int_]:
+    """Return the numbers of items' classes as one row; refuse others than one for each item."""
+    classes = np.asarray(value)
+    if classes.size != n_items or classes.shape[:1] != (n_items,):
+        raise ValidationError(
+            f"need a class (its number, no vector of zeros and a one) for each of {n_items} items, "
+            f"got shape {classes.shape}",
+            attr,
+            obj,
+        )
+    check_array(classes, attr, obj=obj, kinds="iu", low=0)
+    if n_classes is not None and classes.size and classes.max() >= n_classes:
+        raise ValidationError(
+            f"must be less than {n_classes}, the number of classes, got {classes.max()}", attr, obj
+        )
+    return classes.ravel()
+
+
+def check_together(attr: str, *arrays: NDArray) -> None:
+    """Refuse the last of the arrays where its shape doesn't broadcast with the others'."""
+    try:
+        np.broadcast_shapes(*(array.shape for array in arrays))
+    except ValueError:
+        *others, shape = (array.shape for array in arrays)
+        raise ValidationError(
+            f"of shape {shape} doesn't broadcast with {', '.join(map(str, others))}", attr
+        ) from None
+
+
+def check_is(value: Any, attr: str, kind: type | tuple[type, ...], obj: Any = None) -> None:
+    """Refuse what is no instance of the type, or of one of the types."""
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if not isinstance(value, kinds):
+        names = " or ".join(k.__name__ for k in kinds)
+        raise ValidationError(f"must be a {names}, got {_shown(value)}", attr, obj)
+
+
+def check_memory(n_values: int, attr: str, obj: Any = None) -> None:
+    """Refuse an array of more values, of 8 bytes each, than this machine's memory holds."""
+    needed, there = 8 * n_values / 2**30, _memory() / 2**30
+    if needed > there:
+        raise ValidationError(
+            f"makes an array of {needed:.3g} GB, and this machine has {there:.3g} GB of memory: "
+            "make it smaller, or go part by part",
+            attr,
+            obj,
+        )
+
+
+_WHOLE, _REAL = ("i", "u"), ("i", "u", "f")
+
+
+def _memory() -> int:
+    """Return the bytes of memory of this machine; where it does not say, more than most have."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return 2**42
+
+
+def _fits(shape: tuple[int, ...], wanted: str) -> bool:
+    names = [name for name in wanted.strip("()").replace(" ", "").split(",") if name]
+    if names[:1] == ["..."]:
+        names = names[1:]
+        shape = shape[max(0, len(shape) - len(names)) :]
+    return len(shape) == len(names) and all(map(_fits_axis, shape, names))
+
+
+def _fits_axis(size: int, name: str) -> bool:
+    if name.isdigit():
+        return size == int(name)
+    return size % 2 == 0 if name.startswith("2") else size > 0 or not name.startswith("n_")
+
+
+def _kinds(letters: str) -> str:
+    words = {"b": "booleans", "iu": "integers", "f": "real numbers", "c": "complex numbers"}
+    return " or ".join(words[k] for k in words if k in letters)
+
+
+def _range(low: float, high: float, low_open: bool) -> str:
+    if low == 0 and low_open and high == np.inf:
+        return "must be positive and finite"
+    if high < np.inf:
+        return f"must be in {'(' if low_open else '['}{low}, {high}]"
+    bounds = f", {'greater than ' if low_open else ''}{low}{'' if low_open else ' or more'}"
+    return f"must be a finite number{bounds if low > -np.inf else ''}"
 
 
 def _kind(value):
     """Return NumPy's letter for a single value's kind; none for several values."""
-    return np.asarray(value).dtype.kind if np.ndim(value) == 0 else ""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows that differ in shape
+        return ""
+    return array.dtype.kind if array.ndim == 0 else ""
 
 
 def _shown(value):

@@ -1,5 +1,8 @@
 """What is measured of a network: classes, accuracy, time, spikes.
 
+What is not finite is refused with a `nengo.exceptions.ValidationError`: a network that diverged has
+no class, no accuracy and no spikes.
+
 For its energy see `nengo_phasor.energy`.
 """
 
@@ -12,7 +15,16 @@ from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike, NDArray
 
 from nengo_phasor import phases
-from nengo_phasor.checks import check_positive
+from nengo_phasor.checks import (
+    check_array,
+    check_classes,
+    check_integer,
+    check_is,
+    check_number,
+    check_positive,
+    check_positive_integer,
+    check_spikes,
+)
 
 
 def phase_class(phase: ArrayLike) -> NDArray[np.int_]:
@@ -29,7 +41,13 @@ def phase_class(phase: ArrayLike) -> NDArray[np.int_]:
     (...) ndarray of int
         ``argmax_k sin(pi p_k)``, the class that phase-shift keying of 90 degrees codes
         (Olin-Ammentorp 2023, section 2.1).
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If a phase is no number or infinite, or there are none.
     """
+    phase = check_array(phase, "phase", "(..., n_classes)", missing=True)
     return np.argmax(phases.to_complex(phase).imag, axis=-1)
 
 
@@ -46,15 +64,12 @@ def accuracy(predicted: ArrayLike, labels: ArrayLike) -> NDArray:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there is not one label for each prediction.
+        If there is not one label for each prediction, or something is no number of a class.
     """
-    predicted, labels = np.asarray(predicted), np.asarray(labels)
-    if not predicted.size or labels.size != len(predicted):
-        raise ValidationError(
-            f"have shape {labels.shape}, predictions {predicted.shape}: give one class (its "
-            "number, no vector of zeros and a one) for each of one or more items",
-            attr="labels",
-        )
+    predicted = check_array(predicted, "predicted", kinds="iu", low=0)
+    if not predicted.size:
+        raise ValidationError("has no items to be right about", "predicted")
+    labels = check_classes(labels, "labels", len(predicted))
     return np.mean(predicted == labels.reshape(-1, *(1,) * (predicted.ndim - 1)), axis=0)
 
 
@@ -73,7 +88,14 @@ def accuracy_over_time(outputs: ArrayLike, labels: ArrayLike) -> NDArray:
     -------
     (n_steps,) ndarray
         Fractions of the items. To put parts of a data set together, weight them by their sizes.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an output is not finite, or there is not one label of a class for each item.
     """
+    outputs = check_array(outputs, "outputs", "(n_items, n_steps, n_classes)")
+    labels = check_classes(labels, "labels", len(outputs), outputs.shape[-1])
     return accuracy(np.argmax(outputs, axis=-1), labels)
 
 
@@ -97,13 +119,15 @@ def matching_time(accuracy: ArrayLike, dt: float = 0.001, fraction: float = 0.99
     Raises
     ------
     nengo.exceptions.ValidationError
-        If fraction is not in (0, 1], or accuracy isn't one number a step or is never above 0.
+        If dt is not positive, fraction not in (0, 1], or accuracy isn't one finite number a step,
+        of 0 or more, or is never above 0.
 
     References
     ----------
     Zambrano et al. (2017), Efficient Computation in Adaptive Artificial Spiking Neural Networks,
     "AdSNN evaluation".
     """
+    check_positive(dt, "dt")
     return dt * (_matching_step(accuracy, fraction) + 1)
 
 
@@ -116,11 +140,8 @@ def stability(accuracy: ArrayLike, fraction: float = 0.99) -> float:
 
 
 def _matching_step(accuracy, fraction):
-    accuracy = np.asarray(accuracy)
-    if not 0 < fraction <= 1:
-        raise ValidationError(f"must be in (0, 1], got {fraction}", "fraction")
-    if accuracy.ndim != 1 or not accuracy.size:
-        raise ValidationError(f"needs shape (n_steps,), got {accuracy.shape}", "accuracy")
+    check_number(fraction, "fraction", low=0, low_open=True, high=1)
+    accuracy = check_array(accuracy, "accuracy", "(n_steps,)", low=0)
     if not np.max(accuracy) > 0:
         raise ValidationError(
             f"has no maximum to reach: {np.max(accuracy)}; run longer, or compare with the right "
@@ -151,17 +172,12 @@ def spike_counts(output: ArrayLike, dt: float = 0.001, amplitude: float = 1.0) -
     Raises
     ------
     nengo.exceptions.ValidationError
-        If output has fewer than two dimensions, or dt or amplitude is not greater than 0.
+        If output has fewer than two dimensions or is not finite, or dt or amplitude is not greater
+        than 0.
     """
     check_positive(dt, "dt")
     check_positive(amplitude, "amplitude")
-    if np.ndim(output) < 2:
-        raise ValidationError(
-            f"needs shape (..., n_steps, n), got {np.shape(output)}: give a single neuron's as "
-            "(n_steps, 1)",
-            attr="output",
-        )
-    return np.sum(output, axis=-2, dtype=float) * dt / amplitude
+    return np.sum(check_spikes(output, "output"), axis=-2, dtype=float) * dt / amplitude
 
 
 def spikes_per_inference(counts: Mapping[Hashable, ArrayLike]) -> NDArray:
@@ -179,11 +195,16 @@ def spikes_per_inference(counts: Mapping[Hashable, ArrayLike]) -> NDArray:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there is no layer.
+        If there is no layer, they differ in their number of items, or counts are not finite or
+        negative.
     """
+    check_is(counts, "counts", Mapping)
     if not counts:
         raise ValidationError("has no layers to count the spikes of", "counts")
-    return sum(np.sum(layer, axis=-1) for layer in counts.values())
+    layers = [check_array(x, "counts", "(n_items, n)", low=0) for x in counts.values()]
+    if len(sizes := {len(layer) for layer in layers}) > 1:
+        raise ValidationError(f"of layers are of {sorted(sizes)} items: count the same", "counts")
+    return sum(np.sum(layer, axis=-1) for layer in layers)
 
 
 def firing_rate(n_spikes: ArrayLike, n_neurons: int, window: float) -> float:
@@ -201,16 +222,18 @@ def firing_rate(n_spikes: ArrayLike, n_neurons: int, window: float) -> float:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If n_neurons or window is not one finite number greater than 0.
+        If n_spikes is negative or not finite, n_neurons not a positive integer, or window not one
+        finite number greater than 0.
 
     References
     ----------
     Zambrano et al. (2017), Efficient Computation in Adaptive Artificial Spiking Neural Networks,
     "AdSNN evaluation".
     """
-    for name, value in (("n_neurons", n_neurons), ("window", window)):
-        check_positive(value, name)
-    return float(np.mean(np.asarray(n_spikes)) / (n_neurons * window))
+    check_positive_integer(n_neurons, "n_neurons")
+    check_positive(window, "window")
+    n_spikes = check_array(np.atleast_1d(n_spikes), "n_spikes", "(n_items,)", low=0)
+    return float(np.mean(n_spikes) / (n_neurons * window))
 
 
 def selectivity(highlighted: ArrayLike) -> float:
@@ -245,12 +268,18 @@ def fraction_removed(sent: Iterable[ArrayLike], all_spikes: Iterable[ArrayLike])
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there are no spikes to remove.
+        If there are no spikes to remove, or something is not finite.
     """
-    left, total = (sum(map(np.count_nonzero, x)) for x in (sent, all_spikes))
+    left, total = _n_spikes(sent, "sent"), _n_spikes(all_spikes, "all_spikes")
     if not total:
         raise ValidationError("has no spikes: lower the thresholds or run longer", "all_spikes")
     return 1.0 - left / total
+
+
+def _n_spikes(layers, attr):
+    if not np.iterable(layers):
+        raise ValidationError(f"must be spikes of layers, got {layers!r}", attr)
+    return sum(np.count_nonzero(check_array(layer, attr, kinds="biuf")) for layer in layers)
 
 
 def spike_agreement(a: ArrayLike, b: ArrayLike, within: int = 0) -> float:
@@ -272,9 +301,10 @@ def spike_agreement(a: ArrayLike, b: ArrayLike, within: int = 0) -> float:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the runs differ in shape.
+        If the runs differ in shape, something is not finite, or within is no integer of 0 or more.
     """
-    a, b = np.asarray(a) != 0, np.asarray(b) != 0
+    check_integer(within, "within", low=0)
+    a, b = check_spikes(a, "a") != 0, check_spikes(b, "b") != 0
     if a.shape != b.shape:
         raise ValidationError(
             f"has shape {b.shape}, a has {a.shape}: give two runs of the same steps and neurons",
@@ -283,7 +313,7 @@ def spike_agreement(a: ArrayLike, b: ArrayLike, within: int = 0) -> float:
 
     def widened(x):
         wide = x.copy()
-        for shift in range(1, within + 1):
+        for shift in range(1, min(within + 1, x.shape[-2])):
             wide[..., shift:, :] |= x[..., :-shift, :]
             wide[..., :-shift, :] |= x[..., shift:, :]
         return wide

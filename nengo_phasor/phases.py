@@ -5,7 +5,9 @@ a cycle of period T that begins at t0 it is a spike at ``t0 + T (phase + 1) / 2`
 reference, is mid-cycle.
 
 A missing spike is phase NaN and the complex value 0. Functions act elementwise and carry any
-leading (batch) dimensions along.
+leading (batch) dimensions along. Phases that are no numbers, or infinite, are refused with a
+`nengo.exceptions.ValidationError`, as are complex numbers that are NaN: a network that diverged
+has no missing spikes.
 
 Notes
 -----
@@ -27,7 +29,16 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike, NDArray
 
-from nengo_phasor.checks import check_positive, check_positive_integer
+from nengo_phasor.checks import (
+    check_array,
+    check_integer,
+    check_memory,
+    check_number,
+    check_positive,
+    check_positive_integer,
+    check_spikes,
+    check_together,
+)
 
 MIN_STEPS_PER_CYCLE = 4
 
@@ -49,32 +60,37 @@ def wrap(phase: ArrayLike) -> NDArray:
     ndarray
         The angle of the same direction in [-1, 1), exact: one in range stays as it is.
     """
-    phase = np.asarray(phase)
+    return _wrapped(check_array(phase, "phase", missing=True))
+
+
+def _wrapped(phase):
     nearest = phase - 2 * np.rint(phase / 2)  # in [-1, 1]
     return np.where(nearest == 1, -1, nearest)[()]
 
 
 def difference(a: ArrayLike, b: ArrayLike) -> NDArray:
     """Signed distance from phase b to phase a around the circle, in [-1, 1)."""
-    return wrap(np.subtract(a, b))
+    a, b = check_array(a, "a", missing=True), check_array(b, "b", missing=True)
+    check_together("b", a, b)
+    return _wrapped(a - b)
 
 
 def to_complex(phase: ArrayLike) -> NDArray:
     """Phasor of each phase: ``exp(i pi phase)``, or 0 where the spike is missing (NaN)."""
-    phase = np.asarray(phase)
+    phase = check_array(phase, "phase", missing=True)
     missing = np.isnan(phase)
     return np.where(missing, 0, np.exp(1j * np.pi * np.where(missing, 0, phase)))[()]
 
 
 def from_complex(z: ArrayLike) -> NDArray:
     """Phase of each complex number, in [-1, 1): ``angle(z) / pi``; 0 has none and gives NaN."""
-    z = np.asarray(z)
-    return np.where(z == 0, np.nan, wrap(np.angle(z) / np.pi))[()]
+    z = check_array(z, "z", kinds="iufc")
+    return np.where(z == 0, np.nan, _wrapped(np.angle(z) / np.pi))[()]
 
 
 def to_rows(phase: ArrayLike) -> NDArray:
     """Phasors of phases as real numbers, (..., n) to (..., 2n): real parts, imaginary parts."""
-    z = to_complex(phase)
+    z = to_complex(check_array(phase, "phase", "(..., n)", missing=True))
     return np.concatenate([z.real, z.imag], axis=-1)
 
 
@@ -84,16 +100,10 @@ def from_rows(rows: ArrayLike) -> NDArray:
     Raises
     ------
     ValidationError
-        If the last dimension is odd.
+        If the last dimension is odd, or something no finite number.
     """
-    rows = np.asarray(rows)
-    if rows.ndim < 1 or rows.shape[-1] % 2:
-        raise ValidationError(
-            f"of shape {rows.shape} can't be read as n real and n imaginary parts: make the last "
-            "dimension 2n, as to_rows does",
-            attr="rows",
-        )
-    real, imag = np.split(rows, 2, axis=-1)
+    remedy = "give n real and then n imaginary parts, as to_rows does"
+    real, imag = np.split(check_array(rows, "rows", "(..., 2n)", remedy=remedy), 2, axis=-1)
     return real + 1j * imag
 
 
@@ -118,10 +128,19 @@ def circular_mean(
     ndarray
         ``angle(sum_k w_k exp(i pi p_k)) / pi``; NaN where all spikes are missing, and where the
         phasors cancel out (opposite phases have no mean).
+
+    Raises
+    ------
+    ValidationError
+        If there is no such axis, or the weights are not finite or don't broadcast.
     """
-    phasors = to_complex(phases)
+    phasors = to_complex(check_array(phases, "phases", missing=True))
     if weights is not None:
-        phasors = phasors * np.asarray(weights)
+        weights = check_array(weights, "weights")
+        check_together("weights", phasors, weights)
+        phasors = phasors * weights
+    for one in () if axis is None else np.atleast_1d(axis):
+        check_integer(one, "axis", low=-phasors.ndim, high=phasors.ndim - 1)
     total = phasors.sum(axis=axis)
     rounding = 4 * np.finfo(total.dtype).eps * np.abs(phasors).sum(axis=axis)
     return from_complex(np.where(np.abs(total) > rounding, total, 0))
@@ -179,11 +198,21 @@ def to_times(phase: ArrayLike, frequency: float, n_cycles: int, t0: float = 0.0)
     Raises
     ------
     ValidationError
-        If frequency is not positive, or n_cycles not a positive integer.
+        If frequency is not positive, n_cycles not a positive integer, or so great that the times
+        don't fit into memory.
     """
     check_positive(frequency, "frequency")
+    check_number(t0, "t0")
+    phase = _repeated(phase, n_cycles)
+    return t0 + (np.arange(n_cycles) + (_wrapped(phase)[..., None] + 1) / 2) / frequency
+
+
+def _repeated(phase, n_cycles):
+    """Return phases, once there are known to be few enough to be repeated so often."""
+    phase = check_array(phase, "phase", missing=True)
     check_positive_integer(n_cycles, "n_cycles")
-    return t0 + (np.arange(n_cycles) + (wrap(phase)[..., None] + 1) / 2) / frequency
+    check_memory(phase.size * int(n_cycles), "n_cycles")
+    return phase
 
 
 def from_times(times: ArrayLike, frequency: float, t0: float = 0.0) -> NDArray:
@@ -209,7 +238,8 @@ def from_times(times: ArrayLike, frequency: float, t0: float = 0.0) -> NDArray:
         If frequency is not positive.
     """
     check_positive(frequency, "frequency")
-    return wrap(2 * frequency * (np.asarray(times) - t0) - 1)
+    check_number(t0, "t0")
+    return _wrapped(2 * frequency * (check_array(times, "times", missing=True) - t0) - 1)
 
 
 def to_steps(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> NDArray[np.int_]:
@@ -236,11 +266,11 @@ def to_steps(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> ND
     ------
     ValidationError
         If frequency or dt is not positive, if a cycle has fewer than 4 steps, or if n_cycles is not
-        a positive integer.
+        a positive integer, or so great that the steps don't fit into memory.
     """
-    check_positive_integer(n_cycles, "n_cycles")
+    phase = _repeated(phase, n_cycles)
     period = steps_per_cycle(frequency, dt)
-    late = wrap(np.asarray(phase) + 2 * STEP_TOLERANCE / period)
+    late = _wrapped(phase + 2 * STEP_TOLERANCE / period)
     steps = np.floor((np.arange(n_cycles) + (late[..., None] + 1) / 2) * period)
     return np.where(np.isnan(steps), -1, steps).astype(int)
 
@@ -270,13 +300,12 @@ def to_raster(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> N
     ValidationError
         As `to_steps`, or if phase is a single number.
     """
-    if np.ndim(phase) < 1:
-        raise ValidationError(
-            f"needs shape (..., n), got the single number {np.asarray(phase)}: give a list of one",
-            attr="phase",
-        )
-    steps = np.moveaxis(to_steps(phase, frequency, n_cycles, dt), -1, -2)
+    remedy = "give a single number as a list of one"
+    phase = check_array(phase, "phase", "(..., n)", missing=True, remedy=remedy)
+    check_positive_integer(n_cycles, "n_cycles")
     n_steps = int(np.ceil(n_cycles * steps_per_cycle(frequency, dt) - STEP_TOLERANCE))
+    check_memory(phase.size * n_steps // 8, "n_cycles")
+    steps = np.moveaxis(to_steps(phase, frequency, n_cycles, dt), -1, -2)
     raster = np.zeros((*steps.shape[:-2], n_steps, steps.shape[-1]), dtype=bool)
     np.put_along_axis(raster, np.clip(steps, 0, n_steps - 1), steps >= 0, axis=-2)
     return raster
@@ -319,18 +348,13 @@ def from_raster(
     ------
     ValidationError
         If frequency or dt is not positive, if a cycle has fewer than 4 steps, if n_cycles is not a
-        positive integer, if t0 is negative, if the raster has fewer than two dimensions or ends
-        before its last cycle, or if it is of no spikes: other than 0 all through a cycle.
+        positive integer, if t0 is negative, if missing is no number, if the raster has fewer than
+        two dimensions or ends before its last cycle, or if it is of no spikes: NaN, or other than 0
+        all through a cycle.
     """
-    if not t0 >= 0:
-        raise ValidationError(f"must not be negative, got {t0}: give a later cycle", attr="t0")
-    raster = np.asarray(raster)
-    if raster.ndim < 2:
-        raise ValidationError(
-            f"needs shape (..., n_steps, n), got {raster.shape}: give a single neuron's as (n_steps"
-            ", 1)",
-            attr="raster",
-        )
+    check_number(t0, "t0", low=0)
+    check_array(missing, "missing", "()", missing=True)
+    raster = check_spikes(raster, "raster")
     n_steps, n = raster.shape[-2:]
     period = steps_per_cycle(frequency, dt)
     start = t0 / dt
@@ -357,6 +381,6 @@ def from_raster(
             )
         first = spikes.argmax(axis=-2)
         found = np.take_along_axis(spikes, first[..., None, :], axis=-2)[..., 0, :]
-        step_phases = wrap(2 * ((np.arange(begin, end) + 0.5 - start) / period - cycle) - 1)
+        step_phases = _wrapped(2 * ((np.arange(begin, end) + 0.5 - start) / period - cycle) - 1)
         phases[..., cycle, :] = np.where(found, step_phases[first], missing)
     return phases

@@ -3,7 +3,8 @@
 A symbol is a vector of n phases (see :mod:`nengo_phasor.phases`), so of n phasors. Binding rotates
 phasor by phasor, bundling adds phasors, and similarity is the mean cosine of the phases'
 differences (Plate, "Holographic Reduced Representation", CSLI 2003, chapter 4). All functions act
-on the last axis or elementwise, and broadcast. A missing spike (NaN) is the phasor 0.
+on the last axis or elementwise, and broadcast. A missing spike (NaN) is the phasor 0. What is no
+phase, or of another shape, is refused with a `nengo.exceptions.ValidationError`.
 
 :mod:`nengo_phasor.spa` has the same algebra for NengoSPA.
 """
@@ -11,10 +12,23 @@ on the last axis or elementwise, and broadcast. A missing spike (NaN) is the pha
 from __future__ import annotations
 
 import numpy as np
-from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike, NDArray
 
-from nengo_phasor.phases import circular_mean, difference, from_complex, to_complex, wrap
+from nengo_phasor.checks import (
+    check_array,
+    check_integer,
+    check_memory,
+    check_positive_integer,
+    check_together,
+)
+from nengo_phasor.phases import (
+    circular_mean,
+    difference,
+    from_complex,
+    from_rows,
+    to_rows,
+    wrap,
+)
 
 
 def random(n: int, dimensions: int, seed: int | np.random.Generator | None = None) -> NDArray:
@@ -34,27 +48,42 @@ def random(n: int, dimensions: int, seed: int | np.random.Generator | None = Non
     Returns
     -------
     (n, dimensions) ndarray
+
+    Raises
+    ------
+    ValidationError
+        If n or dimensions is not a positive integer, or they don't fit into memory, or seed is
+        none.
     """
+    check_positive_integer(n, "n")
+    check_positive_integer(dimensions, "dimensions")
+    check_memory(int(n) * int(dimensions), "dimensions")
+    if seed is not None and not isinstance(seed, np.random.Generator):
+        check_integer(seed, "seed", low=0)
     return np.random.default_rng(seed).uniform(-1, 1, size=(n, dimensions))
 
 
 def identity(dimensions: int) -> NDArray:
     """Symbol that leaves what it is bound to unchanged: phase 0 throughout."""
+    check_positive_integer(dimensions, "dimensions")
+    check_memory(int(dimensions), "dimensions")
     return np.zeros(dimensions)
 
 
 def inverse(a: ArrayLike) -> NDArray:
     """Symbol that bound to ``a`` gives the identity."""
-    return wrap(np.negative(a))
+    return wrap(-check_array(a, "a", missing=True))
 
 
 def bind(a: ArrayLike, b: ArrayLike) -> NDArray:
     """Bind two symbols: phases add up, phasors multiply. The result resembles neither."""
-    return wrap(np.add(a, b))
+    a, b = _both(a, b)
+    return wrap(a + b)
 
 
 def unbind(c: ArrayLike, a: ArrayLike) -> NDArray:
     """Recover b from ``c = bind(a, b)``."""
+    c, a = _both(c, a, ("c", "a"))
     return difference(c, a)
 
 
@@ -63,7 +92,9 @@ def power(a: ArrayLike, exponent: ArrayLike) -> NDArray:
 
     A fractional power takes the phase in [-1, 1): it undoes a whole-numbered one only up to turns.
     """
-    return wrap(np.multiply(a, exponent))
+    a, exponent = check_array(a, "a", missing=True), check_array(exponent, "exponent")
+    check_together("exponent", a, exponent)
+    return wrap(a * exponent)
 
 
 def bundle(symbols: ArrayLike, axis: int = 0, weights: ArrayLike | None = None) -> NDArray:
@@ -92,7 +123,8 @@ def similarity(a: ArrayLike, b: ArrayLike) -> NDArray:
     A missing spike adds nothing to the sum: half the spikes of ``a`` have a similarity of 0.5 to
     ``a``.
     """
-    cosines = np.cos(np.pi * np.subtract(a, b))
+    a, b = _both(a, b, shape="(..., n)")
+    cosines = np.cos(np.pi * (a - b))
     return np.where(np.isnan(cosines), 0, cosines).mean(axis=-1)
 
 
@@ -109,8 +141,8 @@ def to_vector(phase: ArrayLike) -> NDArray:
     (..., 2 n) ndarray
         All real parts of the phasors, then all imaginary parts, over sqrt(n).
     """
-    z = to_complex(phase)
-    return np.concatenate([z.real, z.imag], axis=-1) / np.sqrt(z.shape[-1])
+    rows = to_rows(check_array(phase, "phase", "(..., n_phases)", missing=True))
+    return rows / np.sqrt(rows.shape[-1] // 2)
 
 
 def from_vector(vector: ArrayLike) -> NDArray:
@@ -131,12 +163,14 @@ def from_vector(vector: ArrayLike) -> NDArray:
     ValidationError
         If the number of dimensions is odd.
     """
-    vector = np.asarray(vector)
-    if vector.shape[-1] % 2:
-        raise ValidationError(
-            f"must have real and imaginary parts, so an even number of dimensions, not "
-            f"{vector.shape[-1]}",
-            attr="vector",
-        )
-    real, imag = np.split(vector, 2, axis=-1)
-    return from_complex(real + 1j * imag)
+    remedy = "give n real and then n imaginary parts, as to_vector does"
+    return from_complex(from_rows(check_array(vector, "vector", "(..., 2n)", remedy=remedy)))
+
+
+def _both(a, b, names=("a", "b"), shape="(...)"):
+    """Return two symbols, once they are known to be phases and to broadcast."""
+    a, b = (
+        check_array(x, name, shape, missing=True) for x, name in zip((a, b), names, strict=True)
+    )
+    check_together(names[1], a, b)
+    return a, b

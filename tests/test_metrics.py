@@ -41,14 +41,13 @@ def test_accuracy():
 @pytest.mark.parametrize(
     ("predicted", "labels", "shape"),
     [
-        ([1, 2, 0], [1, 2], r"\(2,\), predictions \(3,\)"),
+        ([1, 2, 0], [1, 2], r"\(2,\)"),
         ([1, 2, 0], [1], r"\(1,\)"),  # which would be compared with each
-        ([1, 2, 0], np.eye(3), r"\(3, 3\).*no vector of zeros and a one"),
-        ([], [], r"\(0,\)"),
+        ([1, 2, 0], np.eye(3), r"\(3, 3\)"),
     ],
 )
 def test_accuracy_needs_a_label_for_each(predicted, labels, shape):
-    with pytest.raises(ValidationError, match=f"labels: have shape {shape}"):
+    with pytest.raises(ValidationError, match=rf"labels.*no vector.*for each of 3 items.*{shape}"):
         metrics.accuracy(predicted, labels)
 
 
@@ -107,7 +106,7 @@ def test_before_the_matching_time_accuracy_is_lower(accuracy, fraction):
         ([], {}, r"accuracy.*shape \(n_steps,\), got \(0,\)"),
         ([ACCURACY], {}, r"got \(1, 6\)"),
         ([0.0, 0.0], {}, "no maximum to reach: 0.0"),
-        ([0.5, nan], {}, "no maximum to reach: nan"),
+        ([0.5, nan], {}, "accuracy.*must be finite, got nan"),
     ],
 )
 def test_no_matching_time(measure, accuracy, settings, message):
@@ -154,7 +153,7 @@ def test_spikes_that_cannot_be_counted(arguments, message):
 def test_rate_of_nothing():
     with pytest.raises(ValidationError, match=r"counts.*no layers"):
         metrics.spikes_per_inference({})
-    with pytest.raises(ValidationError, match=r"n_neurons.*positive and finite, got 0"):
+    with pytest.raises(ValidationError, match=r"n_neurons.*a positive integer, got 0"):
         metrics.firing_rate([1, 2], 0, 0.5)
     with pytest.raises(ValidationError, match=r"window.*positive and finite, got -1"):
         metrics.firing_rate([1, 2], 5, -1)
