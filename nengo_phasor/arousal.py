@@ -16,7 +16,15 @@ from nengo.params import FrozenObject
 from numpy.typing import ArrayLike, NDArray
 
 from nengo_phasor import metrics
-from nengo_phasor.checks import Number
+from nengo_phasor.checks import (
+    Number,
+    check_array,
+    check_classes,
+    check_is,
+    check_number,
+    check_positive,
+    check_positive_integer,
+)
 
 Run = Callable[[NDArray[np.int_], int, float, Any], tuple[ArrayLike, ArrayLike, Any]]
 
@@ -83,8 +91,9 @@ class Arousal(FrozenObject):
         Raises
         ------
         nengo.exceptions.ValidationError
-            If the duration is shorter than half a step.
+            If dt is not positive, or the duration shorter than half a step.
         """
+        check_positive(dt, "dt", self)
         start, length = round(self.wait / dt), round(self.duration / dt)
         if length < 1:
             raise ValidationError(
@@ -110,9 +119,10 @@ class Arousal(FrozenObject):
         Raises
         ------
         nengo.exceptions.ValidationError
-            If there are fewer than two outputs, or fewer steps than wait and duration take.
+            If there are fewer than two outputs, or fewer steps than wait and duration take, or an
+            output is not finite.
         """
-        outputs = np.asarray(outputs)
+        outputs = check_array(outputs, "outputs", obj=self)
         start, stop = self.steps(dt)
         if outputs.ndim != 3 or outputs.shape[2] < 2 or outputs.shape[1] < stop:
             raise ValidationError(
@@ -185,19 +195,15 @@ class Arousal(FrozenObject):
         Raises
         ------
         nengo.exceptions.ValidationError
-            If the numbers of items differ, fraction is not in (0, 1], or as in `margin`.
+            If the numbers of items differ, a class is not one of the outputs', fraction is not in
+            (0, 1], a wait is negative, or as in `margin`.
         """
-        outputs, labels, precise = map(np.asarray, (outputs, labels, precise))
-        for name, values in (("labels", labels), ("precise", precise)):
-            if values.shape != outputs.shape[:1]:
-                raise ValidationError(
-                    f"need shape {outputs.shape[:1]}, a class for each item of the outputs, got "
-                    f"{values.shape}",
-                    name,
-                    self,
-                )
-        if not 0 < fraction <= 1:
-            raise ValidationError(f"must be in (0, 1], got {fraction}", "fraction", self)
+        outputs = check_array(outputs, "outputs", "(n_items, n_steps, n_classes)", self)
+        n_items, _, n_classes = outputs.shape
+        labels = check_classes(labels, "labels", n_items, n_classes, self)
+        precise = check_classes(precise, "precise", n_items, n_classes, self)
+        check_number(fraction, "fraction", self, low=0, low_open=True, high=1)
+        check_array(waits, "waits", "(n,)", self, low=0)
         rescued = (precise == labels) & (np.argmax(outputs[:, -1], axis=-1) != labels)
         candidates = {}
         for wait in sorted(waits) or (self.wait,):
@@ -247,7 +253,9 @@ def classify(arousal: Arousal, run: Run, n_items: int, n_steps: int, dt: float =
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the arousal is not fitted, or leaves none of the steps to be run on.
+        If the arousal is not fitted, or leaves none of the steps to be run on; n_items or n_steps
+        is not a positive integer, or dt not positive; or what ``run`` returns is of another shape
+        or not finite.
 
     Examples
     --------
@@ -263,6 +271,11 @@ def classify(arousal: Arousal, run: Run, n_items: int, n_steps: int, dt: float =
             sent = metrics.spike_counts(seen[count], amplitude=amplitude)[:, 0]
             return seen[converted.output], sent, state
     """
+    check_is(arousal, "arousal", Arousal)
+    if not callable(run):
+        raise ValidationError(f"must be a function, got {run!r}", "run")
+    check_positive_integer(n_items, "n_items")
+    check_positive_integer(n_steps, "n_steps")
     arousal.check_fitted()
     _, first = arousal.steps(dt)
     if n_steps <= first:
@@ -270,16 +283,22 @@ def classify(arousal: Arousal, run: Run, n_items: int, n_steps: int, dt: float =
             f"of {n_steps} leave none after wait and duration, which take {first}", "n_steps"
         )
     everything = np.arange(n_items)
-    start, sent, state = run(everything, first, arousal.low, None)
+
+    def ran(items, steps, m_f, state):
+        outputs, sent, state = run(items, steps, m_f, state)
+        shape = f"({len(items)}, {steps}, n_classes)"
+        outputs = check_array(outputs, "outputs of run", shape)
+        return outputs, check_array(sent, "spikes of run", f"({len(items)},)", low=0), state
+
+    start, sent, state = ran(everything, first, arousal.low, None)
     spikes = np.array(sent, dtype=float)
     highlighted = arousal.uncertain(start, dt)
-    start = np.asarray(start)
     outputs = np.empty((n_items, n_steps, start.shape[2]), start.dtype)
     outputs[:, :first] = start
     for m_f, chosen in ((arousal.low, ~highlighted), (arousal.high, highlighted)):
         items = everything[chosen]
         if len(items):
-            rest, sent, _ = run(items, n_steps - first, m_f, state)
+            rest, sent, _ = ran(items, n_steps - first, m_f, state)
             outputs[items, first:] = rest
             spikes[items] += sent
     return Aroused(outputs, spikes, highlighted)

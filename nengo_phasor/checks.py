@@ -129,8 +129,8 @@ def check_array(
     attr : str
         The argument's name.
     shape : str
-        As docstrings have it: a name or a number for each axis, after ``...`` if there may be any
-        others before them. An axis ``n_items`` has a place at least, ``2n`` an even number.
+        As docstrings have it: a name or a number for each axis, and ``...`` for any others. An
+        axis ``n_items`` has a place at least, ``2n`` an even number.
     obj : object, optional
         Whose it is.
     kinds : str
@@ -237,11 +237,11 @@ def _memory() -> int:
 
 
 def _fits(shape: tuple[int, ...], wanted: str) -> bool:
-    names = [name for name in wanted.strip("()").replace(" ", "").split(",") if name]
-    if names[:1] == ["..."]:
-        names = names[1:]
-        shape = shape[max(0, len(shape) - len(names)) :]
-    return len(shape) == len(names) and all(map(_fits_axis, shape, names))
+    head, dots, tail = wanted.strip("()").replace(" ", "").partition("...")
+    first, last = ([name for name in part.split(",") if name] for part in (head, tail))
+    if dots and len(shape) >= len(first) + len(last):
+        shape = shape[: len(first)] + shape[len(shape) - len(last) :]
+    return len(shape) == len(first) + len(last) and all(map(_fits_axis, shape, first + last))
 
 
 def _fits_axis(size: int, name: str) -> bool:

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from nengo_phasor.checks import check_array, check_classes, check_integer, check_is, check_number
 from nengo_phasor.files import (
     DatasetError,
     PathLike,
@@ -186,7 +187,7 @@ DATASETS = {
 
 def _source(name: str) -> Source:
     """What is known about a data set, if it is one."""
-    if name not in DATASETS:
+    if not isinstance(name, str) or name not in DATASETS:
         raise ValidationError(f"{name!r} is none of {', '.join(DATASETS)}", attr="name")
     return DATASETS[name]
 
@@ -197,6 +198,7 @@ def _keras_cache() -> Path:
 
 def _roots(source: Source, folder: PathLike | None) -> list[Path]:
     """The folders to look in, in order."""
+    check_is(folder, "folder", (str, os.PathLike, type(None)))
     if source.embedded:
         return [PACKAGE]
     if folder is not None:
@@ -354,17 +356,13 @@ def split(
     Raises
     ------
     ValidationError
-        If ``x`` and ``y`` differ in length, ``y`` is no list of numbers of classes, or a class
-        would be missing from either part.
+        If ``x`` and ``y`` differ in length, ``y`` is no list of numbers of classes, a class would
+        be missing from either part, or seed is no integer of 0 or more.
     """
-    if np.ndim(y) != 1:
-        raise ValidationError(
-            f"of shape {np.shape(y)} must be a list of classes, one number for each sample", "y"
-        )
-    if len(x) != len(y):
-        raise ValidationError(f"{len(y)} classes for {len(x)} samples", attr="y")
-    if not 0 < fraction < 1:
-        raise ValidationError(f"must be between 0 and 1, not {fraction}", attr="fraction")
+    x = check_array(x, "x", "(n_samples, ...)", kinds="biuf")
+    y = check_classes(y, "y", len(x))
+    check_number(fraction, "fraction", low=0, low_open=True, high=1)
+    check_integer(seed, "seed", low=0)
     rng = np.random.default_rng(seed)
     held = np.zeros(len(y), bool)
     for label in np.unique(y):

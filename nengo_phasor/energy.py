@@ -19,6 +19,11 @@ from nengo.exceptions import BuildError, ValidationError
 from nengo.transforms import NoTransform, SparseMatrix
 from numpy.typing import ArrayLike, NDArray
 
+from nengo_phasor.checks import check_array, check_is, check_number, check_positive_integer
+
+KINDS = ("synapse", "update", "mac")
+"""Of operations."""
+
 
 class Device(NamedTuple):
     """Energy in joules of one operation of each kind; None where none is published.
@@ -83,16 +88,16 @@ def energy(operations: Mapping[str, ArrayLike], device: str | Device) -> Energy:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there is no such device or kind of operation, or the device has a figure for none.
+        If there is no such device or kind of operation, the device has a figure for none, or a
+        number of operations, or an own device's figure, is negative or not finite.
     """
     name = device
-    if not isinstance(device, Device):
-        if device not in DEVICES:
-            raise ValidationError(f"{device!r} is none of {', '.join(DEVICES)}", "device")
-        device = DEVICES[device]
-    kinds = ("synapse", "update", "mac")
-    if unknown := set(operations) - set(kinds):
-        raise ValidationError(f"{sorted(unknown)} are none of {', '.join(kinds)}", "operations")
+    check_is(operations, "operations", Mapping)
+    device = _device(device)
+    if unknown := set(operations) - set(KINDS):
+        raise ValidationError(
+            f"{sorted(map(str, unknown))} are none of {', '.join(KINDS)}", "operations"
+        )
     prices = {kind: getattr(device, kind) for kind in operations}
     unpriced = tuple(kind for kind, price in prices.items() if price is None)
     if len(unpriced) == len(prices):
@@ -101,11 +106,23 @@ def energy(operations: Mapping[str, ArrayLike], device: str | Device) -> Energy:
             "operations",
         )
     parts = {
-        kind: np.multiply(operations[kind], price)
+        kind: check_array(operations[kind], "operations", low=0) * price
         for kind, price in prices.items()
         if price is not None
     }
     return Energy(parts, unpriced)
+
+
+def _device(device: str | Device) -> Device:
+    """Return a device by its name, or figures of one's own."""
+    if not isinstance(device, Device):
+        if not isinstance(device, str) or device not in DEVICES:
+            raise ValidationError(f"{device!r} is none of {', '.join(DEVICES)}", "device")
+        return DEVICES[device]
+    for price in (device.synapse, device.update, device.mac):
+        if price is not None:
+            check_number(price, "device", low=0)
+    return device
 
 
 def fan_out(network: nengo.Network, senders: Iterable[nengo.Node] = ()) -> dict:
@@ -131,15 +148,18 @@ def fan_out(network: nengo.Network, senders: Iterable[nengo.Node] = ()) -> dict:
 
     Raises
     ------
+    nengo.exceptions.ValidationError
+        If a sender is no node of the network.
     nengo.exceptions.BuildError
         If a connection decodes or encodes values, has a function or a transform that can't be
         counted, or relays are connected in a loop.
     """
+    check_is(network, "network", nengo.Network)
     outgoing: dict[Any, list] = {obj: [] for obj in (*network.all_ensembles, *network.all_nodes)}
+    senders, found = _senders(senders, network), {}
     for connection in network.all_connections:
         _check_connection(connection)
         outgoing[_vertex(connection.pre_obj)].append(connection)
-    senders, found = set(senders), {}
 
     def arriving(obj, path):
         """What a spike costs that reaches each input of the object by way of the path."""
@@ -185,10 +205,17 @@ def synaptic_operations(network: nengo.Network, counts: Mapping[Hashable, ArrayL
     Raises
     ------
     nengo.exceptions.ValidationError
-        If an ensemble lacks, or counts are of the wrong shape or for something else.
+        If an ensemble lacks, or counts are of the wrong shape or for something else, not finite or
+        negative.
     nengo.exceptions.BuildError
         As `fan_out`.
     """
+    check_is(network, "network", nengo.Network)
+    check_is(counts, "counts", Mapping)
+    known = {*network.all_ensembles, *network.all_nodes}
+    for obj in counts:
+        if obj not in known:
+            raise ValidationError(f"have {obj}, which is no ensemble or node here", "counts")
     costs = fan_out(network, (obj for obj in counts if isinstance(obj, nengo.Node)))
     for obj in network.all_ensembles:
         if obj not in counts:
@@ -197,13 +224,12 @@ def synaptic_operations(network: nengo.Network, counts: Mapping[Hashable, ArrayL
             )
     total = 0.0
     for obj, count in counts.items():
-        if obj not in costs:
-            raise ValidationError(f"have {obj}, which is no ensemble or node here", "counts")
-        if np.ndim(count) != 2 or np.shape(count)[1] != len(costs[obj]):
+        of_layer = check_array(count, f"counts[{obj}]", f"(n_items, {len(costs[obj])})", low=0)
+        if np.ndim(total) and len(total) != len(of_layer):
             raise ValidationError(
-                f"of {obj} need shape (n_items, {len(costs[obj])}), got {np.shape(count)}", "counts"
+                f"are of {len(total)} items, those of {obj} of {len(of_layer)}", "counts"
             )
-        total = total + np.asarray(count, float) @ costs[obj]
+        total = total + of_layer.astype(float) @ costs[obj]
     return np.asarray(total)
 
 
@@ -212,7 +238,14 @@ def neuron_updates(network: nengo.Network, n_steps: int) -> int:
 
     The inputs of a node that computes on them, such as pooling, count as neurons: each holds a
     value that changes in every step.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If n_steps is not a positive integer.
     """
+    check_is(network, "network", nengo.Network)
+    check_positive_integer(n_steps, "n_steps")
     neurons = sum(ensemble.n_neurons for ensemble in network.all_ensembles)
     inputs = sum(node.size_in for node in network.all_nodes if not _is_relay(node))
     return (neurons + inputs) * n_steps
@@ -229,6 +262,7 @@ def multiply_accumulates(network: nengo.Network) -> int:
     nengo.exceptions.BuildError
         As `fan_out`.
     """
+    check_is(network, "network", nengo.Network)
     total = 0
     for connection in network.all_connections:
         _check_connection(connection)
@@ -238,6 +272,15 @@ def multiply_accumulates(network: nengo.Network) -> int:
 
 
 # ------------------------------------------------------------------------------------- connections
+
+
+def _senders(senders, network):
+    """Return the nodes that send spikes, once they are known to be the network's."""
+    check_is(senders, "senders", Iterable)
+    nodes = set(senders)
+    for stranger in nodes.difference(network.all_nodes):
+        raise ValidationError(f"have {stranger}, which is no node of {network}", "senders")
+    return nodes
 
 
 def _vertex(obj):

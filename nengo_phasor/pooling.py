@@ -6,6 +6,7 @@ Images are flattened with their channels last, as in `nengo.Convolution`.
 from __future__ import annotations
 
 from functools import reduce
+from math import prod
 
 import nengo
 import numpy as np
@@ -13,7 +14,7 @@ from nengo.exceptions import ValidationError
 from nengo.params import EnumParam
 from numpy.typing import ArrayLike, NDArray
 
-from nengo_phasor.checks import Shape
+from nengo_phasor.checks import Shape, check_array, check_memory
 
 
 class MaxPool(nengo.Process):
@@ -38,7 +39,8 @@ class MaxPool(nengo.Process):
     ------
     nengo.exceptions.ValidationError
         If a size is less than 1, the padding another, or a window larger than the image that it is
-        to stay in. When it is built: if the node is of another size.
+        to stay in, or the image doesn't fit into memory. When it is built: if the node is of
+        another size.
     """
 
     input_shape = Shape("input_shape", length=3, low=1)
@@ -58,7 +60,8 @@ class MaxPool(nengo.Process):
         self.pool_size = pool_size
         self.strides = pool_size if strides is None else strides
         self.padding = padding
-        super().__init__(int(np.prod(self.input_shape)), int(np.prod(self.output_shape)))
+        check_memory(prod(self.input_shape), "input_shape", self)
+        super().__init__(prod(self.input_shape), prod(self.output_shape))
 
     @property
     def places(self) -> list[NDArray]:
@@ -98,8 +101,16 @@ class MaxPool(nengo.Process):
         return (*(len(places) for places in self.places), self.input_shape[2])
 
     def pool(self, x: ArrayLike) -> NDArray:
-        """Return flat images pooled: (..., n_in) to (..., n_out)."""
-        x = np.asarray(x)
+        """Return flat images pooled: (..., n_in) to (..., n_out).
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If they are of another size, or not finite.
+        """
+        return self._pooled(check_array(x, "x", f"(..., {self.default_size_in})", self))
+
+    def _pooled(self, x):
         x = x.reshape(*x.shape[:-1], *self.input_shape)
         for axis, places in zip((-3, -2), self.places, strict=True):
             x = reduce(np.maximum, (np.take(x, index, axis) for index in places.T))
@@ -115,7 +126,7 @@ class MaxPool(nengo.Process):
                 attr="input_shape",
                 obj=self,
             )
-        return lambda t, x: self.pool(x)
+        return lambda t, x: self._pooled(x)
 
 
 def average_pool(
@@ -129,6 +140,7 @@ def average_pool(
     Places outside the image don't count. Parameters and errors are those of `MaxPool`.
     """
     pool = MaxPool(input_shape, pool_size, strides, padding)
+    check_memory(2 * pool.default_size_out * prod(pool.pool_size), "input_shape", pool)
     rows, columns, weights = zip(
         *map(_average, pool.unclipped_places, pool.input_shape[:2]),
         (np.arange(input_shape[2]), np.arange(input_shape[2]), np.ones(input_shape[2])),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from nengo.exceptions import ValidationError
 from nengo.params import FrozenObject
 
-from nengo_phasor.checks import Integer, Number
+from nengo_phasor.checks import Integer, Number, check_integer
 
 
 class Schedule(FrozenObject):
@@ -41,6 +41,7 @@ class Schedule(FrozenObject):
 
     def __call__(self, epoch: int) -> float:
         """Return the weight in this epoch, the first being 1."""
+        check_integer(epoch, "epoch", self, low=0)
         if not 1 <= epoch <= self.n_epochs:
             raise ValidationError(
                 f"of {self.n_epochs} has no epoch {epoch}: make a schedule that is as long as the "
@@ -82,7 +83,14 @@ def included(epoch: int, n_epochs: int) -> bool:
     The portion of epochs that do grows linearly, from none at the first to all at the last: it is
     (n - 1)/(N - 1) at epoch n. Epochs are included where the sum of these portions passes a whole
     number, so that no chance is involved.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the epoch is not one of 1 to n_epochs.
     """
+    check_integer(n_epochs, "n_epochs")
+    check_integer(epoch, "epoch", high=n_epochs)
 
     def passed(n):
         return n * (n - 1) // max(1, 2 * (n_epochs - 1))

@@ -11,7 +11,16 @@ from collections.abc import Iterable
 
 import nengo
 import numpy as np
+from nengo.exceptions import ValidationError
 from numpy.typing import NDArray
+
+from nengo_phasor.checks import (
+    check_array,
+    check_is,
+    check_memory,
+    check_number,
+    check_positive_integer,
+)
 
 try:
     from nengo_spa.algebras import AbstractAlgebra, CommonProperties, ElementSidedness
@@ -60,7 +69,11 @@ class FhrrAlgebra(AbstractAlgebra):
 
     def is_valid_dimensionality(self, d: int) -> bool:
         """Any positive number of dimensions is valid; an even one has phasors only."""
-        return d > 0
+        try:
+            check_positive_integer(d, "d")
+        except ValidationError:
+            return False
+        return True
 
     def create_vector(
         self, d: int, properties: Iterable[str], *, rng: np.random.RandomState | None = None
@@ -81,8 +94,10 @@ class FhrrAlgebra(AbstractAlgebra):
         Raises
         ------
         ValueError
-            If a property is unknown.
+            If a property is unknown, d is not a positive integer, or rng is none.
         """
+        _check_dimensions(d)
+        check_is(rng, "rng", (np.random.RandomState, type(None)))
         properties = set(properties)
         makers = {
             CommonProperties.UNITARY: self.make_unitary,
@@ -106,13 +121,15 @@ class FhrrAlgebra(AbstractAlgebra):
 
     def make_unitary(self, v: NDArray) -> NDArray:
         """Scale every phasor to length 1; one of length 0 becomes 1."""
+        v = _vector(v, "v")
         z = _to_phasors(v)
         z[z == 0] = 1
         return _from_phasors(z / np.abs(z), len(v))
 
     def superpose(self, a: NDArray, b: NDArray) -> NDArray:
         """Add the vectors."""
-        return a + b
+        a = _vector(a, "a")
+        return a + _vector(b, "b", len(a))
 
     def bind(self, a: NDArray, b: NDArray) -> NDArray:
         """Multiply the phasors elementwise.
@@ -122,8 +139,8 @@ class FhrrAlgebra(AbstractAlgebra):
         ValueError
             If the vectors differ in length.
         """
-        if len(a) != len(b):
-            raise ValueError(f"Can't bind vectors of different lengths, {len(a)} and {len(b)}.")
+        a = _vector(a, "a")
+        b = _vector(b, "b", len(a))
         return _from_phasors(_to_phasors(a) * _to_phasors(b), len(a))
 
     def binding_power(self, v: NDArray, exponent: float) -> NDArray:
@@ -135,6 +152,8 @@ class FhrrAlgebra(AbstractAlgebra):
             If the power is fractional, the number of dimensions odd, and the last dimension
             negative: that one is a real number and has no such power.
         """
+        v = _vector(v, "v")
+        check_number(exponent, "exponent")
         if exponent != int(exponent) and len(v) % 2 and v[len(v) // 2] < 0:
             raise ValueError(
                 "A fractional power needs an even number of dimensions, or a real component "
@@ -145,21 +164,28 @@ class FhrrAlgebra(AbstractAlgebra):
 
     def invert(self, v: NDArray, sidedness: ElementSidedness = TWO_SIDED) -> NDArray:
         """Conjugate the phasors: the exact inverse of a unitary vector, else approximate."""
+        v = _vector(v, "v")
         return _conjugation(len(v)) * v
 
     def get_binding_matrix(self, v: NDArray, swap_inputs: bool = False) -> NDArray:
         """Matrix whose product with a vector is the vector bound to v."""
+        v = _vector(v, "v")
+        _check_dimensions(len(v), 2)
         left, right, out = _product_transforms(len(v))
         return out @ ((right @ v)[:, None] * left)
 
     def get_inversion_matrix(self, d: int, sidedness: ElementSidedness = TWO_SIDED) -> NDArray:
         """Matrix whose product with a vector is the vector's inverse."""
+        _check_dimensions(d, 2)
         return np.diag(_conjugation(d))
 
     def implement_superposition(
         self, n_neurons_per_d: int, d: int, n: int
     ) -> tuple[nengo.Node, tuple[nengo.Node, ...], nengo.Node]:
         """Superpose in a passthrough node, which needs no neurons."""
+        check_positive_integer(n_neurons_per_d, "n_neurons_per_d")
+        _check_dimensions(d)
+        check_positive_integer(n, "n")
         node = nengo.Node(size_in=d)
         return node, n * (node,), node
 
@@ -181,7 +207,16 @@ class FhrrAlgebra(AbstractAlgebra):
         -------
         net, (input_left, input_right), output
             The network and its nodes, which are also its attributes.
+
+        Raises
+        ------
+        ValueError
+            If a number is not a positive integer, or another argument not a boolean.
         """
+        check_positive_integer(n_neurons_per_d, "n_neurons_per_d")
+        _check_dimensions(d, 2)
+        check_is(unbind_left, "unbind_left", bool)
+        check_is(unbind_right, "unbind_right", bool)
         left, right, out = _product_transforms(d)
         if unbind_left:
             left = left * _conjugation(d)
@@ -206,7 +241,7 @@ class FhrrAlgebra(AbstractAlgebra):
 
     def sign(self, v: NDArray) -> FhrrSign:
         """Sign of the vector, as the class's notes define it."""
-        z = _to_phasors(v)
+        z = _to_phasors(_vector(v, "v"))
         if not np.allclose(z.imag, 0):
             return FhrrSign(None)
         signs = {(True, True): 0, (True, False): 1, (False, True): -1, (False, False): None}
@@ -214,6 +249,7 @@ class FhrrAlgebra(AbstractAlgebra):
 
     def abs(self, v: NDArray) -> NDArray:
         """Vector of the phasors' magnitudes: positive, and of the same length."""
+        v = _vector(v, "v")
         return _from_phasors(np.abs(_to_phasors(v)), len(v))
 
     def absorbing_element(self, d: int, sidedness: ElementSidedness = TWO_SIDED) -> NDArray:
@@ -228,6 +264,7 @@ class FhrrAlgebra(AbstractAlgebra):
 
     def identity_element(self, d: int, sidedness: ElementSidedness = TWO_SIDED) -> NDArray:
         """Vector of phasors 1, that is of phases 0."""
+        _check_dimensions(d)
         return _from_phasors(np.ones((d + 1) // 2), d)
 
     def negative_identity_element(self, d: int, sidedness: ElementSidedness = TWO_SIDED) -> NDArray:
@@ -236,6 +273,7 @@ class FhrrAlgebra(AbstractAlgebra):
 
     def zero_element(self, d: int, sidedness: ElementSidedness = TWO_SIDED) -> NDArray:
         """Vector of zeros."""
+        _check_dimensions(d)
         return np.zeros(d)
 
 
@@ -253,6 +291,16 @@ class FhrrSign(GenericSign):
         if self.is_indefinite():
             raise NotImplementedError("An indefinite sign has no vector.")
         return self.sign * FhrrAlgebra().identity_element(d)
+
+
+def _check_dimensions(d: int, power: int = 1) -> None:
+    """Refuse a number of dimensions that is none, or too great for arrays of d to this power."""
+    check_positive_integer(d, "d")
+    check_memory(int(d) ** power, "d")
+
+
+def _vector(v, attr: str, d: int | str = "n_dimensions") -> NDArray:
+    return check_array(v, attr, f"({d},)")
 
 
 def _to_phasors(v: NDArray) -> NDArray:

@@ -163,8 +163,8 @@ def test_fit_chooses_the_wait():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels": [1, 1]}, r"labels.*need shape \(3,\).*got \(2,\)"),
-        ({"precise": [[1, 1, 1]]}, r"precise.*got \(1, 3\)"),
+        ({"labels": [1, 1]}, r"labels.*for each of 3 items.*got shape \(2,\)"),
+        ({"precise": [[1, 1, 1]]}, r"precise.*got shape \(1, 3\)"),
         ({"fraction": 0}, r"fraction.*\(0, 1\], got 0"),
         ({"fraction": 1.5}, r"fraction.*got 1.5"),
         ({"waits": [0.002, 0.005]}, r"outputs.*at least 8 steps"),

@@ -662,10 +662,10 @@ def test_split_depends_on_the_seed_alone():
 @pytest.mark.parametrize(
     ("y", "fraction", "message"),
     [
-        (np.zeros(9, int), 0.5, "9 classes for 10 samples"),
-        (np.eye(10), 0.5, r"y: of shape \(10, 10\) must be a list of classes"),
-        (np.zeros(10, int), 0.0, "between 0 and 1, not 0.0"),
-        (np.zeros(10, int), 1.0, "between 0 and 1"),
+        (np.zeros(9, int), 0.5, r"y: need a class.* for each of 10 items, got shape \(9,\)"),
+        (np.eye(10), 0.5, r"y: need a class.*got shape \(10, 10\)"),
+        (np.zeros(10, int), 0.0, r"fraction: must be in \(0, 1\], got 0.0"),
+        (np.zeros(10, int), 1.0, "10 samples of class 0"),
         (np.arange(10) // 9, 0.5, "1 samples of class 1"),
         (np.zeros(10, int), 0.99, "10 samples of class 0"),
     ],

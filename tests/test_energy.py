@@ -255,7 +255,7 @@ def test_counts_must_be_complete_and_fit():
     assert_array_equal(energy.synaptic_operations(net, counts), [12, 12])
     with pytest.raises(ValidationError, match=r"counts.*lack .*Ensemble"):
         energy.synaptic_operations(net, {net.pre.ensemble: np.ones((2, 3))})
-    with pytest.raises(ValidationError, match=r"need shape \(n_items, 2\), got \(2, 5, 2\)"):
+    with pytest.raises(ValidationError, match=r"needs shape \(n_items, 2\), got \(2, 5, 2\)"):
         energy.synaptic_operations(net, {**counts, net.post.ensemble: np.ones((2, 5, 2))})
     with pytest.raises(ValidationError, match="no ensemble or node here"):
         energy.synaptic_operations(net, {**counts, nengo.Node([1], add_to_container=False): [[1]]})
