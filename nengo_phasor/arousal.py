@@ -124,7 +124,8 @@ class Arousal(FrozenObject):
         """
         outputs = check_array(outputs, "outputs", obj=self)
         start, stop = self.steps(dt)
-        if outputs.ndim != 3 or outputs.shape[2] < 2 or outputs.shape[1] < stop:
+        shape = outputs.shape
+        if len(shape) != 3 or not shape[0] or shape[1] < stop or shape[2] < 2:
             raise ValidationError(
                 f"need shape (n_items, at least {stop} steps, at least 2 classes), got "
                 f"{outputs.shape}",

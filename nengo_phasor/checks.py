@@ -150,7 +150,7 @@ def check_array(
         ) from None
     if array.dtype.kind not in kinds and array.size:
         raise ValidationError(f"must be {_kinds(kinds)}, got {array.dtype}", attr, obj)
-    if not _fits(array.shape, shape):
+    if shape != "(...)" and not _fits(array.shape, shape):
         raise ValidationError(
             f"needs shape {shape}, got {array.shape}{remedy and ': '}{remedy}", attr, obj
         )

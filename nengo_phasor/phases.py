@@ -361,17 +361,20 @@ def from_raster(
     if n_cycles is None:
         n_cycles = max(1, int((n_steps - start + STEP_TOLERANCE) / period))
     check_positive_integer(n_cycles, "n_cycles")
-    # the first step whose middle is in the cycle
-    borders = np.ceil(start + period * np.arange(n_cycles + 1) - 0.5 - STEP_TOLERANCE).astype(int)
-    if borders[-1] > n_steps:
+
+    def first_step(cycle):
+        """Return the first step whose middle is in the cycle."""
+        return np.ceil(start + period * cycle - 0.5 - STEP_TOLERANCE).astype(int)
+
+    if first_step(n_cycles) > n_steps:
         raise ValidationError(
             f"has {n_steps} steps, but {n_cycles} cycle(s) of {period:g} steps from t0 = {t0:g} s "
-            f"on end at step {borders[-1]}: run for longer, or decode fewer cycles",
+            f"on end at step {first_step(n_cycles)}: run for longer, or decode fewer cycles",
             attr="raster",
         )
 
     phases = np.empty((*raster.shape[:-2], n_cycles, n))
-    for cycle, (begin, end) in enumerate(pairwise(borders)):
+    for cycle, (begin, end) in enumerate(pairwise(first_step(np.arange(n_cycles + 1)))):
         spikes = raster[..., begin:end, :] != 0
         if spikes.all(axis=-2).any():
             raise ValidationError(

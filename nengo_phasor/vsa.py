@@ -114,6 +114,7 @@ def bundle(symbols: ArrayLike, axis: int = 0, weights: ArrayLike | None = None) 
     ndarray
         Phases; NaN where phasors cancel out or all spikes are missing.
     """
+    symbols = check_array(symbols, "symbols", missing=True)
     return circular_mean(symbols, axis=axis, weights=weights)
 
 
