@@ -1,3 +1,4 @@
+import inspect
 import subprocess
 import sys
 
@@ -82,9 +83,9 @@ def test_all_pictures_are_tested():
     functions = {
         name
         for name, value in vars(plots).items()
-        if callable(value) and getattr(value, "__module__", "") == plots.__name__
+        if inspect.isfunction(value) and value.__module__.startswith(plots.__name__)
     }
-    assert {name for name in functions if not name.startswith("_")} == set(PICTURES)
+    assert functions == set(PICTURES) == set(plots.__all__)
 
 
 def test_pyplot_stays_out():

@@ -1,0 +1,37 @@
+"""Pictures of rhythm, phases, adaptation and spikes.
+
+Every function draws on the axes it is given, or on new ones, and returns them;
+``ax.figure.savefig`` writes the picture. None touches pyplot. What is told apart differs in line or
+marker and in lightness, not in hue alone.
+"""
+
+from nengo_phasor.plots.adaptive import adaptive_neuron, transfer_function
+from nengo_phasor.plots.axes import REFERENCE as REFERENCE
+from nengo_phasor.plots.axes import STYLES as STYLES
+from nengo_phasor.plots.rhythm import (
+    oscillator,
+    phase_histogram,
+    phase_raster,
+    spike_raster,
+    unit_circle,
+)
+from nengo_phasor.plots.scores import (
+    accuracy_against_removed,
+    accuracy_against_spikes,
+    accuracy_over_cycles,
+    energy_bars,
+)
+
+__all__ = [
+    "accuracy_against_removed",
+    "accuracy_against_spikes",
+    "accuracy_over_cycles",
+    "adaptive_neuron",
+    "energy_bars",
+    "oscillator",
+    "phase_histogram",
+    "phase_raster",
+    "spike_raster",
+    "transfer_function",
+    "unit_circle",
+]
