@@ -8,6 +8,7 @@ boolean is no number, and neither is infinity.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -203,6 +204,12 @@ def check_together(attr: str, *arrays: NDArray) -> None:
         raise ValidationError(
             f"of shape {shape} doesn't broadcast with {', '.join(map(str, others))}", attr
         ) from None
+
+
+def check_items(attr: str, arrays: Iterable[NDArray]) -> None:
+    """Refuse arrays that are of different numbers of items, which is their first axis."""
+    if len(sizes := {len(array) for array in arrays}) > 1:
+        raise ValidationError(f"are of {sorted(sizes)} items: give all of the same", attr)
 
 
 def check_is(value: Any, attr: str, kind: type | tuple[type, ...], obj: Any = None) -> None:

@@ -19,7 +19,13 @@ from nengo.exceptions import BuildError, ValidationError
 from nengo.transforms import NoTransform, SparseMatrix
 from numpy.typing import ArrayLike, NDArray
 
-from nengo_phasor.checks import check_array, check_is, check_number, check_positive_integer
+from nengo_phasor.checks import (
+    check_array,
+    check_is,
+    check_items,
+    check_number,
+    check_positive_integer,
+)
 
 KINDS = ("synapse", "update", "mac")
 """Of operations."""
@@ -222,15 +228,12 @@ def synaptic_operations(network: nengo.Network, counts: Mapping[Hashable, ArrayL
             raise ValidationError(
                 f"lack {obj}: give its spikes, if there are none, zeros", "counts"
             )
-    total = 0.0
-    for obj, count in counts.items():
-        of_layer = check_array(count, f"counts[{obj}]", f"(n_items, {len(costs[obj])})", low=0)
-        if np.ndim(total) and len(total) != len(of_layer):
-            raise ValidationError(
-                f"are of {len(total)} items, those of {obj} of {len(of_layer)}", "counts"
-            )
-        total = total + of_layer.astype(float) @ costs[obj]
-    return np.asarray(total)
+    layers = {
+        obj: check_array(count, f"counts[{obj}]", f"(n_items, {len(costs[obj])})", low=0)
+        for obj, count in counts.items()
+    }
+    check_items("counts", layers.values())
+    return np.asarray(sum((layer @ costs[obj] for obj, layer in layers.items()), 0.0))
 
 
 def neuron_updates(network: nengo.Network, n_steps: int) -> int:

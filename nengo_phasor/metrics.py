@@ -20,6 +20,7 @@ from nengo_phasor.checks import (
     check_classes,
     check_integer,
     check_is,
+    check_items,
     check_number,
     check_positive,
     check_positive_integer,
@@ -202,8 +203,7 @@ def spikes_per_inference(counts: Mapping[Hashable, ArrayLike]) -> NDArray:
     if not counts:
         raise ValidationError("has no layers to count the spikes of", "counts")
     layers = [check_array(x, "counts", "(n_items, n)", low=0) for x in counts.values()]
-    if len(sizes := {len(layer) for layer in layers}) > 1:
-        raise ValidationError(f"of layers are of {sorted(sizes)} items: count the same", "counts")
+    check_items("counts", layers)
     return sum(np.sum(layer, axis=-1) for layer in layers)
 
 
