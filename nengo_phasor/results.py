@@ -67,7 +67,7 @@ def report(
 ) -> dict[str, Any]:
     """Return the content of a results file, with what this process knows of its circumstances."""
     return {
-        "command": shlex.join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]]),
+        "command": command(),
         "date": date.today().isoformat(),
         "versions": versions(),
         "machine": machine(),
@@ -76,6 +76,15 @@ def report(
         "figures": dict(figures),
         "claims": [claim._asdict() for claim in claims],
     }
+
+
+def command() -> str:
+    """Return how this process was started: a script, or what ``nengo-phasor run`` calls itself."""
+    program, *arguments = sys.argv
+    script = program.endswith(".py")
+    return " ".join(
+        [f"python {os.path.relpath(program)}" if script else program, *map(shlex.quote, arguments)]
+    )
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:

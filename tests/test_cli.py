@@ -1,7 +1,9 @@
 import ast
+import importlib.util
 import json
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -13,8 +15,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nengo_phasor import compat, datasets, phases
+from nengo_phasor import compat, datasets, models, phases
 from nengo_phasor.cli import app as cli
+from nengo_phasor.cli import info, lists
+from nengo_phasor.cli import run as cli_run
 from nengo_phasor.models.shared import commands
 from nengo_phasor.networks import RandomProjection
 
@@ -23,24 +27,54 @@ ROOT = Path(__file__).resolve().parents[1]
 TOY = '''"""A toy.
 
     \\b
-    python networks/toy.py train   count
-    python networks/toy.py test    nothing
-    nengo networks/toy.py          Nengo GUI
+    python networks/toy.py train        count
+    python networks/toy.py test         nothing
+    python networks/toy.py test --all   nothing, longer
+    nengo networks/toy.py               Nengo GUI
 """
 import json, sys, time
 from pathlib import Path
+from nengo_phasor import results
 state = Path("state.json")
-if sys.argv[1] == "train":
-    n = json.loads(state.read_text()) if "--resume" in sys.argv else 0
-    while True:
-        n += 1
-        state.with_suffix(".tmp").write_text(json.dumps(n))
-        state.with_suffix(".tmp").rename(state)
-        print("epoch", n, flush=True)
-        time.sleep(0.02)
-print(sys.argv[1:])
-sys.exit(3 if "fail" in sys.argv else 0)
+def main(prog_name):
+    if "train" in sys.argv:
+        n = json.loads(state.read_text()) if "--resume" in sys.argv else 0
+        while True:
+            n += 1
+            state.with_suffix(".tmp").write_text(json.dumps(n))
+            state.with_suffix(".tmp").rename(state)
+            print("epoch", n, flush=True)
+            time.sleep(0.02)
+    print(prog_name, sys.argv[1:], results.report({}, [], {}, [])["command"])
+    sys.exit(3 if "fail" in sys.argv else 0)
 '''
+
+SHOWN = '''"""For the eye.
+
+    nengo networks/shown.py
+"""
+def main(prog_name):
+    print("its only command")
+'''
+
+WITH_TOYS = """
+import runpy, sys
+from nengo_phasor import models
+from nengo_phasor.cli import main, run
+models.__path__.append({folder!r})
+models.MODELS = {{
+    "toy": models.Model("toys.toy_commands", "toys.toy_gui"),
+    "shown": models.Model("toys.shown_commands", None),
+}}
+run.GRACE = 0.5
+run.RUNNER = (sys.executable, {file!r}, "--system")
+if "--system" in sys.argv:
+    sys.argv.remove("--system")
+    runpy.run_module("nengo_phasor.models", run_name="__main__", alter_sys=True)
+elif __name__ == "__main__":
+    main()
+"""
+"""The command line, and the process that it starts, with toys for models."""
 
 
 def invoke(*arguments):
@@ -48,16 +82,32 @@ def invoke(*arguments):
 
 
 @pytest.fixture
-def checkout(tmp_path, monkeypatch):
-    """A repository with a model that can be run, one for Nengo GUI, and a module of theirs."""
-    (tmp_path / "setup.cfg").touch()
-    networks = tmp_path / "networks"
-    networks.mkdir()
-    (networks / "toy.py").write_text(TOY)
-    (networks / "shown.py").write_text('"""For the eye.\n\n    nengo networks/shown.py\n"""\n')
-    (networks / "helper.py").write_text('"""What `toy` needs."""\n')
-    monkeypatch.setattr(cli, "CHECKOUT", tmp_path)
+def toys(tmp_path, monkeypatch):
+    """Two systems instead of ours: one with commands, and one that has none."""
+    room = tmp_path / "toys"
+    room.mkdir()
+    (room / "__init__.py").touch()
+    (room / "toy_commands.py").write_text(TOY)
+    (room / "shown_commands.py").write_text(SHOWN)
+    file = tmp_path / "with_toys.py"
+    file.write_text(WITH_TOYS.format(folder=str(tmp_path), file=str(file)))
+    for name, value in (("GRACE", 5.0), ("RUNNER", ())):
+        monkeypatch.setattr(cli_run, name, value)
+    monkeypatch.setattr(models, "MODELS", {})
+    monkeypatch.setattr(models, "__path__", list(models.__path__))
     monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(file))
+    yield tmp_path
+    for name in [name for name in sys.modules if name.startswith("nengo_phasor.models.toys")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A repository without results."""
+    (tmp_path / "setup.cfg").touch()
+    (tmp_path / "results").mkdir()
+    monkeypatch.setattr(lists, "CHECKOUT", tmp_path)
     return tmp_path
 
 
@@ -74,13 +124,11 @@ def test_help_names_all_commands_and_each_has_examples():
         assert name == "info" or "nengo-phasor" in of_command.output
 
 
-SCRIPTS = [name for name, model in cli.models(ROOT / "networks").items() if model.commands]
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", models.MODELS)
 def test_help_of_a_model_keeps_its_usage_lines(name):
-    """As click formats the docstring, which each script gives it as its help."""
-    text = ast.get_docstring(ast.parse((ROOT / "networks" / f"{name}.py").read_text()))
+    """As click formats the docstring, which each system gives it as its help."""
+    spec = importlib.util.find_spec(f"nengo_phasor.models.{models.MODELS[name].commands}")
+    text = ast.get_docstring(ast.parse(Path(spec.origin).read_text()))
     group = click.Group(name, help=text)
     shown = [line.strip() for line in group.get_help(click.Context(group)).splitlines()]
     usage = re.findall(r"^ *((?:python|nengo) networks/.*)", text, flags=re.MULTILINE)
@@ -99,19 +147,17 @@ def test_runs_as_a_module():
 # ------------------------------------------------------------------------------------------- list
 
 
-def test_lists_every_model_of_the_repository():
+def test_lists_every_model_with_commands_and_says_what_it_is():
     shown = invoke("list", "models").output
-    for path in (ROOT / "networks").glob("*.py"):
-        is_script = '__name__ == "__main__"' in path.read_text()
-        assert bool(re.search(rf"^  {path.stem} ", shown, flags=re.MULTILINE)) >= is_script
-    assert "run_folder" not in shown
+    for name in models.MODELS:
+        assert re.search(rf"^  {name} +(\w+, )*(\w+|Nengo GUI) +\w.*\.$", shown, re.MULTILINE)
 
 
-def test_lists_what_a_model_can_do(checkout):
+def test_lists_what_a_model_can_do(toys):
     shown = invoke("list", "models").output
     assert re.search(r"toy +train, test, Nengo GUI +A toy\.", shown)
-    assert re.search(r"shown +Nengo GUI +For the eye\.", shown)
-    assert "helper" not in shown
+    assert re.search(r"shown +For the eye\.", shown)
+    assert not [name for name in sys.modules if "toy_commands" in name], "imported for its text"
 
 
 def test_lists_data_sets_without_fetching_them(tmp_path, monkeypatch):
@@ -128,7 +174,6 @@ def test_lists_data_sets_without_fetching_them(tmp_path, monkeypatch):
 
 
 def test_lists_results_with_promises_counted(checkout):
-    (checkout / "results").mkdir()
     claims = [
         {"name": "a", "value": 2.0, "unit": "", "bound": ">= 1", "paper": ""},
         {"name": "b", "value": 2.0, "unit": "", "bound": "<= 1", "paper": ""},
@@ -143,50 +188,54 @@ def test_lists_results_with_promises_counted(checkout):
 # -------------------------------------------------------------------------------------------- run
 
 
-def test_run_passes_arguments_and_exit_code_through(checkout, capfd):
+def test_run_passes_arguments_and_exit_code_through(toys, capfd):
     assert invoke("run", "toy", "test", "--images", "3", "--help").exit_code == 0
-    assert "['test', '--images', '3', '--help']" in capfd.readouterr().out
+    program, arguments, command = re.fullmatch(
+        r"(.*) (\[.*\]) (.*)\n", capfd.readouterr().out
+    ).groups()
+    assert program == "nengo-phasor run toy"
+    assert arguments == "['test', '--images', '3', '--help']"
+    assert command == "nengo-phasor run toy test --images 3 --help", "what results say of it"
     assert invoke("run", "toy", "test", "fail").exit_code == 3
 
 
-def test_run_without_a_command_says_what_the_model_can_do(checkout):
+def test_run_without_a_command_says_what_the_model_can_do(toys):
     shown = invoke("run", "toy")
     assert shown.exit_code == 0
-    assert "A toy.\n\npython networks/toy.py train   count\n" in shown.output, "no mark of click's"
+    assert (
+        "A toy.\n\n"
+        "nengo-phasor run toy train          count\n"
+        "nengo-phasor run toy test           nothing\n"
+        "nengo-phasor run toy test --all     nothing, longer\n"
+        "nengo networks/toy.py               Nengo GUI\n"
+    ) in shown.output, "columns stay; no mark of click's"
     assert "nengo-phasor run toy train --help" in shown.output
+    assert 'model = nengo_phasor.models.load("toy")' in shown.output, "for Nengo GUI"
 
 
-def test_run_says_what_can_be_run(checkout):
+def test_run_says_what_can_be_run(toys, capfd):
     wrong = invoke("run", "tpy")
     assert wrong.exit_code == 2
-    assert "'tpy' is none of shown, toy" in wrong.output
-    assert "For the eye" in invoke("run", "shown").output
-    for_gui = invoke("run", "shown", "demo")
-    assert for_gui.exit_code == 1
-    assert f"nengo {checkout / 'networks' / 'shown.py'}" in for_gui.output
+    assert "'tpy' is none of toy, shown" in wrong.output
+    assert invoke("run", "shown").exit_code == 0
+    assert capfd.readouterr().out == "its only command\n"
 
 
-@pytest.mark.parametrize("arguments", [("run", "local_rhythms"), ("list", "results")])
-def test_an_installed_package_says_that_models_are_in_the_repository(
-    arguments, tmp_path, monkeypatch
-):
-    (tmp_path / "networks").mkdir()  # some other package's
-    monkeypatch.setattr(cli, "CHECKOUT", tmp_path)
-    shown = invoke(*arguments)
-    assert shown.exit_code == 1
-    assert "Clone it" in shown.output
+def test_an_installed_package_says_that_results_are_in_the_repository(tmp_path, monkeypatch):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "x.json").touch()  # some other package's
+    monkeypatch.setattr(lists, "CHECKOUT", tmp_path)
+    shown = invoke("list")
+    assert shown.exit_code == 0
+    assert "none here: they come with the project's repository" in shown.output
+    assert "local_rhythms" in shown.output
 
 
 @pytest.mark.parametrize("to_all", [True, False], ids=["as a terminal", "only to us"])
-def test_ctrl_c_stops_the_model_and_leaves_its_state(checkout, to_all):
-    code = (
-        "import pathlib, nengo_phasor.cli.app as cli; cli.GRACE = 0.5; "
-        f"cli.CHECKOUT = pathlib.Path({str(checkout)!r}); cli.main()"
-    )
-
+def test_ctrl_c_stops_the_model_and_leaves_its_state(toys, to_all):
     def interrupted(*arguments):
         process = subprocess.Popen(
-            [sys.executable, "-c", code, "run", "toy", "train", *arguments],
+            [sys.executable, "with_toys.py", "run", "toy", "train", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -200,12 +249,12 @@ def test_ctrl_c_stops_the_model_and_leaves_its_state(checkout, to_all):
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 130
         assert "--resume goes on from here" in errors
-        return first, json.loads((checkout / "state.json").read_text())
+        return first, json.loads((toys / "state.json").read_text())
 
     first, reached = interrupted()
     assert first == "epoch 1\n"
     time.sleep(0.1)
-    assert json.loads((checkout / "state.json").read_text()) == reached, "still running"
+    assert json.loads((toys / "state.json").read_text()) == reached, "still running"
     first, _ = interrupted("--resume")
     assert first == f"epoch {reached + 1}\n"
 
@@ -225,8 +274,8 @@ def test_info_imports_no_backend():
 
 
 def test_info_tries_backends(monkeypatch):
-    backends = {"nengo": cli.BACKENDS["nengo"], "broken": cli.Backend("nengo_broken", None)}
-    monkeypatch.setattr(cli, "BACKENDS", backends)
+    backends = {"nengo": info.BACKENDS["nengo"], "broken": info.Backend("nengo_broken", None)}
+    monkeypatch.setattr(info, "BACKENDS", backends)
     assert invoke("info").exit_code == 0
     shown = invoke("info", "--check")
     assert shown.exit_code == 1
@@ -236,7 +285,7 @@ def test_info_tries_backends(monkeypatch):
 
 def test_info_says_how_to_get_a_backend(monkeypatch):
     monkeypatch.setattr(compat, "EXTRAS", {"nengo_absent": "dl"})
-    monkeypatch.setattr(cli, "BACKENDS", {"nengo_dl": cli.BACKENDS["nengo_dl"]})
+    monkeypatch.setattr(info, "BACKENDS", {"nengo_dl": info.BACKENDS["nengo_dl"]})
     shown = invoke("info", "--check")
     assert shown.exit_code == 0, "what is not installed has not failed"
     assert re.search(

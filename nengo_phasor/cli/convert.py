@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 import nengo_phasor
 from nengo_phasor import compat, datasets, energy, metrics, phases, results
+from nengo_phasor.cli.console import echo_table
 from nengo_phasor.convert import to_adaptive, to_spiking
 from nengo_phasor.networks import PhasorDense, RandomProjection
 
@@ -272,12 +273,3 @@ def report(found: Mapping[str, Any], settings: Mapping[str, Any], output: Path |
     if output:
         results.write(output, results.report(settings, [], found, []))
         click.echo(f"wrote {output}")
-
-
-def echo_table(rows: Iterable[tuple[str, ...]]) -> None:
-    """Print rows in columns, the last one as long as it likes."""
-    rows = list(rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
-    for *cells, last in rows:
-        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
-        click.echo("  " + "  ".join([*padded, last]))

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -68,5 +69,5 @@ def load(name: str) -> nengo.Network:
 
 
 def main(name: str) -> None:
-    """Run a system's commands with the arguments of this process."""
-    import_module(f"{__name__}.{MODELS[name].commands}").main()
+    """Run a system's commands with the arguments of this process, which are said to be its own."""
+    import_module(f"{__name__}.{MODELS[name].commands}").main(prog_name=sys.argv[0])
