@@ -4,10 +4,16 @@ import importlib.util
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import nengo_phasor
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import help_times  # noqa: E402
 
 HEAVY = ("tensorflow", "keras", "tf_keras", "nengo_dl", "nengo_loihi", "matplotlib", "nengo_gui")
 OPTIONAL = {"dl": "nengo_dl", "plots": "matplotlib", "layerwise": "scipy", "spa": "nengo_spa"}
@@ -62,3 +68,14 @@ def test_modules_come_when_they_are_used():
     )
     if importlib.util.find_spec("scipy"):
         assert python(code) == "False True"
+
+
+@pytest.fixture(scope="module")
+def cost_of_nengo():
+    return help_times.seconds(help_times.NENGO, 3)
+
+
+@pytest.mark.parametrize("name", help_times.COMMANDS)
+def test_help_comes_soon(name, cost_of_nengo):
+    """Processor time over that of ``import nengo``, in this run, promised below 1.5 s."""
+    assert help_times.seconds(help_times.COMMANDS[name], 2) < cost_of_nengo + 1.5

@@ -26,8 +26,10 @@ def systems() -> dict[str, System]:
 
 def _system(name: str, model: models.Model) -> System:
     spec = importlib.util.find_spec(f"{models.__name__}.{model.commands}")
+    if spec is None or spec.origin is None:
+        raise ImportError(f"{name} is not in this installation: install nengo-phasor again")
     source = Path(spec.origin).read_text(encoding="utf-8")
-    text = re.sub(" *\b\n", "", ast.get_docstring(ast.parse(source)))  # click's mark
+    text = re.sub(" *\b\n", "", ast.get_docstring(ast.parse(source)) or "")  # click's mark
     commands = re.findall(rf"python networks/{name}\.py (\w+)", text)
     # Columns stay: what comes in place is two letters shorter.
     run = re.sub(rf"python networks/{name}\.py((?: \S+)*)", rf"nengo-phasor run {name}\1  ", text)
