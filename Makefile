@@ -7,7 +7,7 @@ WORKERS ?= 2
 export NENGO_PHASOR_DATA ?= .data
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help data demo test notebooks docs lint format results benchmarks backend-tests clean
+.PHONY: help data demo test notebooks docs lint format results benchmarks install-tests backend-tests clean
 
 help:
 	@echo "make demo           train on FashionMNIST, turn to spikes, sparsify; opens nothing, prints where"
@@ -17,6 +17,7 @@ help:
 	@echo "make results        make results/*.json of the papers' systems again (hours); MNIST and"
 	@echo "                    CIFAR-10 are wanted in the folder NENGO_PHASOR_DATA"
 	@echo "make benchmarks     make results/benchmark_*.json again"
+	@echo "make install-tests  install a wheel into new environments of Python 3.10 and 3.13"
 	@echo "make backend-tests  run NengoDL's and nengo-loihi's own tests on our compat layer, and"
 	@echo "                    Nengo's on our neurons"
 	@echo "make clean          remove the virtual environment and all that was made"
@@ -84,6 +85,9 @@ benchmarks: data
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/emulator.py
 	$(BIN)/python benchmarks/start.py
+
+install-tests: $(VENV)/installed
+	$(BIN)/python -m pytest -m install tests/models/test_wheel.py
 
 backend-tests: $(VENV)/installed
 	$(BIN)/python tools/backend_tests.py
