@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from nengo_phasor import datasets, models
-from nengo_phasor.models.adaptive import measure, runs
 from nengo_phasor.models.adaptive.data import Augmentation, Parts
 from nengo_phasor.models.adaptive.recipe import Recipe
 from nengo_phasor.models.adaptive.stack import Layout, keras_model
@@ -82,56 +80,3 @@ def load_parts(name: str, data: Path | None, seed: int) -> tuple[datasets.Datase
     loaded = datasets.load(name, data)
     loaded = replace(loaded, x_train=ycbcr(loaded.x_train), x_test=ycbcr(loaded.x_test))
     return loaded, Parts(*datasets.split(loaded.x_train, loaded.y_train, VALIDATION, seed))
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which network: its data set's name and folder, width, seed and epochs.
-
-    ``folders`` has the folders of runs.
-    """
-
-    name: str
-    width: float
-    seed: int
-    epochs: int
-    folders: Path
-    data: Path | None
-
-    @property
-    def folder(self) -> Path:
-        """The run's."""
-        return self.folders / f"{self.name}-{self.width}-{self.seed}"
-
-
-def trained(chosen: Choice, resume: bool) -> runs.Trained:
-    """Train, unless the folder has the result already."""
-    loaded, parts = load_parts(chosen.name, chosen.data, chosen.seed)
-    return runs.trained(
-        loaded,
-        parts,
-        lambda dropout: model_of(chosen.name, chosen.width, chosen.seed, dropout),
-        recipe(chosen.epochs),
-        chosen.seed,
-        chosen.folder,
-        resume,
-        set=chosen.name,
-        width=chosen.width,
-        n=len(parts.x_train),
-    )
-
-
-def evaluated(
-    chosen: Choice, images: int | None, trials: int | None, resume: bool
-) -> dict[str, Any]:
-    """Train, turn to spikes, measure and draw; what the folder has already is not done again."""
-    return runs.evaluated(
-        trained(chosen, resume),
-        measure.compare,
-        PRECISIONS,
-        images,
-        trials,
-        chosen.seed,
-        chosen.folder,
-        f"Adaptive spiking neurons: {chosen.name} at {chosen.width} of the paper's width",
-    )

@@ -22,7 +22,7 @@ import click
 import numpy as np
 
 from nengo_phasor import datasets, results
-from nengo_phasor.models.adaptive import cifar, options, runs
+from nengo_phasor.models.adaptive import cifar, cifar_runs, options, runs
 from nengo_phasor.models.adaptive.claims import claims
 from nengo_phasor.models.adaptive.spiking import DT, WINDOW
 from nengo_phasor.models.shared.commands import Commands
@@ -53,14 +53,14 @@ SHOWN = options.shown(None, 200)
 @of_runs()
 def train(resume, **chosen):
     """Train the analog network; a checkpoint is written after every epoch."""
-    options.echo_trained(cifar.trained(cifar.Choice(**chosen), resume))
+    options.echo_trained(cifar_runs.trained(cifar_runs.Choice(**chosen), resume))
 
 
 @main.command()
 @of_runs(*SHOWN)
 def evaluate(resume, images, trials, **chosen):
     """Turn a network to spikes (train it first, if need be), measure it, draw figures."""
-    found = cifar.evaluated(cifar.Choice(**chosen), images, trials, resume)
+    found = cifar_runs.evaluated(cifar_runs.Choice(**chosen), images, trials, resume)
     options.echo_accuracies(found)
 
 
@@ -71,8 +71,8 @@ def evaluate(resume, images, trials, **chosen):
 )
 def make_results(resume, images, trials, output, **chosen):
     """Train and measure; write the figures that are quoted, beside what was promised."""
-    choice = cifar.Choice(**chosen)
-    found = cifar.evaluated(choice, images, trials, resume)
+    choice = cifar_runs.Choice(**chosen)
+    found = cifar_runs.evaluated(choice, images, trials, resume)
     title = f"{choice.name} at {choice.width} of the paper's width"
     promised = claims(found, title, cifar.BOUNDS)
     settings = {
@@ -95,10 +95,10 @@ def make_results(resume, images, trials, output, **chosen):
 @of_runs()
 def export(resume, **chosen):
     """Make a run's weights those that are committed, with the mean image of each class."""
-    choice = cifar.Choice(**chosen)
+    choice = cifar_runs.Choice(**chosen)
     if choice.name != "cifar10":
         raise click.UsageError(f"--set {choice.name}: only a network for cifar10 is committed")
-    run = cifar.trained(choice, resume=True)
+    run = cifar_runs.trained(choice, resume=True)
     published = datasets.load(choice.name, choice.data)
     means = [published.x_train[published.y_train == k].mean(axis=0) for k in range(10)]
     images = np.stack(means).astype(np.uint8)

@@ -146,7 +146,8 @@ def trained_folds(
     for seed, fold in tqdm(todo, desc=table.name, unit="fold"):
         file = folder / f"seed{seed}-fold{fold}.npz"
         if not file.exists():
-            held_out = folds(y, n_folds, seed) == fold
+            held_out = np.zeros(len(y), bool)
+            held_out[folds(y, n_folds, seed)[fold]] = True
             own_seed = int(np.random.SeedSequence((seed, fold)).generate_state(1)[0])
             history = trainer.train(x[~held_out], y[~held_out], own_seed)
             measured = measure_fold(trainer.model, x, y, held_out)

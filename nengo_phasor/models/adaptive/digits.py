@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 
 from nengo_phasor import datasets, models
 from nengo_phasor.arousal import Arousal
-from nengo_phasor.models.adaptive import measure, runs
 from nengo_phasor.models.adaptive.data import Augmentation, Parts
 from nengo_phasor.models.adaptive.recipe import Recipe
 from nengo_phasor.models.adaptive.stack import Layout, keras_model
@@ -87,56 +86,6 @@ def load_parts(name: str, data: Path | None, seed: int) -> tuple[datasets.Datase
     """Return the data set, and its training set divided."""
     loaded = DATA_SETS[name](data)
     return loaded, Parts(*datasets.split(loaded.x_train, loaded.y_train, VALIDATION, seed))
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which network: its data set's name and folder, layout, seed, epochs (None: as usual).
-
-    ``folders`` has the folders of runs.
-    """
-
-    name: str
-    layout: str
-    seed: int
-    epochs: int | None
-    folders: Path
-    data: Path | None
-
-    @property
-    def folder(self) -> Path:
-        """The run's."""
-        return self.folders / f"{self.name}-{self.layout}-{self.seed}"
-
-
-def trained(chosen: Choice, resume: bool) -> runs.Trained:
-    """Train, unless the folder has the result already."""
-    return runs.trained(
-        *load_parts(chosen.name, chosen.data, chosen.seed),
-        lambda dropout: keras_model(LAYOUTS[chosen.layout]),
-        recipe(chosen.name, chosen.layout, chosen.epochs),
-        chosen.seed,
-        chosen.folder,
-        resume,
-        set=chosen.name,
-        layout=chosen.layout,
-    )
-
-
-def evaluated(
-    chosen: Choice, images: int | None, trials: int | None, resume: bool
-) -> dict[str, Any]:
-    """Train, turn to spikes, measure and draw; what the folder has already is not done again."""
-    return runs.evaluated(
-        trained(chosen, resume),
-        measure.measure,
-        PRECISIONS[chosen.name],
-        images or IMAGES[chosen.layout],
-        trials or TRIALS[chosen.layout],
-        chosen.seed,
-        chosen.folder,
-        f"Adaptive spiking neurons: {chosen.name}, {chosen.layout} network",
-    )
 
 
 def committed(name: str) -> tuple[Any, np.ndarray, Arousal]:

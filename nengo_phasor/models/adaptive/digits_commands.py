@@ -22,7 +22,7 @@ import click
 import numpy as np
 
 from nengo_phasor import results
-from nengo_phasor.models.adaptive import digits, options, runs
+from nengo_phasor.models.adaptive import digits, digits_runs, options, runs
 from nengo_phasor.models.adaptive.claims import claims
 from nengo_phasor.models.adaptive.measure import MATCH
 from nengo_phasor.models.adaptive.spiking import DT, WINDOW
@@ -56,7 +56,7 @@ SHOWN = options.shown(None, None)
 @of_runs(MODEL)
 def train(resume, **chosen):
     """Train the analog network; a checkpoint is written after every epoch."""
-    options.echo_trained(digits.trained(digits.Choice(**chosen), resume))
+    options.echo_trained(digits_runs.trained(digits_runs.Choice(**chosen), resume))
 
 
 @main.command()
@@ -66,7 +66,7 @@ def evaluate(resume, images, trials, **chosen):
 
     With --resume it is the one that was trained; without, one is trained first.
     """
-    found = digits.evaluated(digits.Choice(**chosen), images, trials, resume)
+    found = digits_runs.evaluated(digits_runs.Choice(**chosen), images, trials, resume)
     options.echo_accuracies(found)
 
 
@@ -80,8 +80,8 @@ def make_results(layouts, resume, images, trials, output, name, **chosen):
     """Train and measure; write the figures that are quoted, beside what was promised."""
     found, promised = {}, []
     for layout in layouts:
-        choice = digits.Choice(name, layout, **chosen)
-        found[layout] = digits.evaluated(choice, images, trials, resume)
+        choice = digits_runs.Choice(name, layout, **chosen)
+        found[layout] = digits_runs.evaluated(choice, images, trials, resume)
         promised += claims(found[layout], f"{name}, {layout} network", digits.BOUNDS[name])
     recipes = {layout: digits.recipe(name, layout, chosen["epochs"]) for layout in layouts}
     settings = {
@@ -108,7 +108,7 @@ def make_results(layouts, resume, images, trials, output, name, **chosen):
 )
 def export(resume, dtype, **chosen):
     """Make a measured run's weights those that are committed, with a test image of each class."""
-    choice = digits.Choice(layout="small", **chosen)
+    choice = digits_runs.Choice(layout="small", **chosen)
     measured = choice.folder / runs.METRICS
     if not measured.exists():
         raise click.ClickException(
@@ -116,6 +116,6 @@ def export(resume, dtype, **chosen):
             "run `evaluate` with the same options first"
         )
     how = digits.fitted(run_folder.read(measured, "low", "precise", "aroused"))
-    run = digits.trained(choice, resume=True)
+    run = digits_runs.trained(choice, resume=True)
     first = [int(np.flatnonzero(run.data.y_test == label)[0]) for label in range(10)]
     runs.export(run, digits.PARAMS[choice.name], dtype, images=run.data.x_test[first], arousal=how)

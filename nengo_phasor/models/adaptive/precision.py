@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import click
 import numpy as np
+from nengo.exceptions import ValidationError
 
 from nengo_phasor import arousal, metrics
 from nengo_phasor.models.adaptive.spiking import BIN, DT, Seen
@@ -83,6 +83,11 @@ def fit_arousal(
 
     ``runs`` at several precisions, on inputs that are not the test set's, foretell both. If none
     keeps the accuracy, the most accurate is returned.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If no run is of a precision lower than ``high``.
     """
     precise = runs[high].classes[:, -1]
     found = [
@@ -102,8 +107,8 @@ def fit_arousal(
         for fraction in fractions
     ]
     if not found:
-        raise click.ClickException(
-            f"no precision is lower than that of m_f = {high}: add larger m_f"
+        raise ValidationError(
+            f"no precision is lower than that of m_f = {high}: add larger m_f", "runs"
         )
     kept = [candidate for candidate in found if candidate.accuracy >= accuracy]
     if kept:

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from nengo_phasor import results
-from nengo_phasor.models.adaptive import options, resnet
+from nengo_phasor.models.adaptive import options, resnet, resnet_runs
 from nengo_phasor.models.adaptive.estimate import estimate
 from nengo_phasor.models.adaptive.spiking import DT, WINDOW
 from nengo_phasor.models.shared.commands import COUNT, Commands
@@ -64,8 +64,8 @@ def show_estimate(size, channels, classes, width):
 )
 def make_results(resume, images, trials, output, **chosen):
     """Train on small data and measure; estimate ImageNet's size; write the quoted figures."""
-    choice = resnet.Choice(**chosen)
-    found = resnet.evaluated(choice, images, trials, resume)
+    choice = resnet_runs.Choice(**chosen)
+    found = resnet_runs.evaluated(choice, images, trials, resume)
     settings = {
         "set": choice.name,
         "width": choice.width,

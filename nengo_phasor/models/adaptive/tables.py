@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
+from nengo.exceptions import ValidationError
 
 from nengo_phasor import datasets, models
 
@@ -66,21 +66,21 @@ def keras_model(table: Table, features: int):
     return tf.keras.Model(row, layers.Dense(table.classes, name="classes")(x))
 
 
-def folds(y: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
-    """Return each sample's fold: of every class as many in each, and of all samples, up to one.
+def folds(y: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
+    """Return each fold's samples, as indices: of every class as many in each, up to one.
 
     Raises
     ------
-    click.ClickException
+    nengo.exceptions.ValidationError
         If a class has fewer samples than there are folds, or there are fewer than 2 folds.
     """
+    from sklearn.model_selection import StratifiedKFold
+
     fewest = int(np.bincount(y).min())
     if not 2 <= n_folds <= fewest:
-        raise click.ClickException(
-            f"--folds {n_folds} is not between 2 and {fewest}, the size of the smallest class"
+        raise ValidationError(
+            f"must be between 2 and {fewest}, the size of the smallest class; got {n_folds}",
+            "folds",
         )
-    shuffled = np.random.RandomState(seed).permutation(len(y))
-    dealt = shuffled[np.argsort(y[shuffled], kind="stable")]
-    fold = np.empty(len(y), int)
-    fold[dealt] = np.arange(len(y)) % n_folds
-    return fold
+    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    return [held_out for _, held_out in splitter.split(y, y)]

@@ -1,6 +1,6 @@
-import click
 import numpy as np
 import pytest
+from nengo.exceptions import ValidationError
 
 from nengo_phasor.models.adaptive import precision
 from tests.models.adaptive.seen import seen
@@ -46,5 +46,5 @@ def test_fit_arousal_saves_spikes_and_keeps_accuracy():
     assert fitted.accuracy == 1.0
     # nine at 10 spikes, and one that sends 10/2 in the first half and 100/2 in the second
     assert fitted.firing_rate == pytest.approx((9 * 10 + 55) / 10 / 5 / 0.02)
-    with pytest.raises(click.ClickException, match="no precision is lower"):
+    with pytest.raises(ValidationError, match="no precision is lower"):
         precision.fit_arousal({0.1: runs[0.1]}, 0.1, labels, 5, 1.0)
