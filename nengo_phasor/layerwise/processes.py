@@ -104,6 +104,6 @@ def check_finite(node, x: Signal, span: Span) -> None:
     if len(wrong):
         k = wrong[0, 0]
         raise SimulationError(
-            f"{node}: {node.output} gave {x.values[tuple(wrong[0])]} at t = {span.time(k):g} s; "
-            "needs finite numbers"
+            f"{node}: its {type(node.output).__name__} gave {x.values[tuple(wrong[0])]} at "
+            f"t = {span.time(k):g} s; needs finite numbers"
         )

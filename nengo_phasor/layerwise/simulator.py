@@ -122,6 +122,7 @@ class Simulator:
 
     def run(self, time_in_seconds: float, data: dict | None = None) -> None:
         """Run for a time; see `run_steps`."""
+        check_positive(time_in_seconds, "time_in_seconds", self)
         self.run_steps(int(np.round(time_in_seconds / self.dt)), data)
 
     def run_steps(self, n_steps: int, data: dict | None = None) -> None:
