@@ -30,7 +30,8 @@ import nengo_phasor as nph
 assert Path(sys.argv[1]) in Path(nph.__file__).parents, nph.__file__
 model = nph.models.load("local_rhythms")
 params = np.load(nph.models.PARAMS / "local_rhythms.npz")
-weights = [np.asarray(c.transform.init) for c in model.all_connections if hasattr(c.transform, "init")]
+transforms = [connection.transform for connection in model.all_connections]
+weights = [np.asarray(transform.init) for transform in transforms if hasattr(transform, "init")]
 assert any(np.array_equal(w, params["weights_1"].T) for w in weights), "not the committed weights"
 for name in sys.argv[2:]:
     assert nph.models.load(name).all_connections, name
@@ -84,7 +85,7 @@ def check(python, folder, garments, names, **environment):
         assert re.search(rf"^  {name} ", shown, re.MULTILINE)
     assert "none here: they come with the project's repository" in shown
     run(python, "-c", LOAD, folder, *names, cwd=here, **environment)
-    small = ("--data", garments, "--batches", 20, "--images", 20, "--output", "demo")
+    small = ("--data", garments, "--batches", 2, "--images", 10, "--output", "demo")
     run(*nengo_phasor, "run", "local_rhythms", "demo", *small, cwd=here, **environment)
     measured = json.loads((here / "demo" / "metrics.json").read_text())
     assert measured["scores"]["spikes_per_image"] > 0
