@@ -8,6 +8,7 @@ one here, and so are neighbouring cores whose spikes go through one table.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from nengo_loihi.block import Axon, Synapse
@@ -63,14 +64,14 @@ class Link:
 
 
 def links(
-    axons: Iterable[Axon], fans: Mapping[Synapse, object], slices: Mapping[Synapse, slice], n: int
+    axons: Iterable[Axon], fans: Mapping[Synapse, Any], slices: Mapping[Synapse, slice], n: int
 ) -> list[Link]:
     """Return the links that do what the axons of a source with n neurons do.
 
     ``fans`` has a `.delivery.Fan` with a dense table for each synapse that they lead to, ``slices``
     the compartments of its core.
     """
-    found = []
+    found: list[Link] = []
     for axon in sorted(axons, key=lambda axon: slices[axon.target].start):
         fan, start = fans[axon.target], slices[axon.target].start
         atoms = 0 if axon.compartment_atoms is None else axon.compartment_atoms
