@@ -186,7 +186,7 @@ def matrix(node: nengo.Node, transform, size: int) -> scipy.sparse.csr_matrix:
         )
     weights = transform.sample()
     if isinstance(transform, nengo.Convolution):
-        from nengo_phasor.layerwise.kernels import convolution_matrix  # which imports Numba
+        from nengo_phasor.layerwise.maps import convolution_matrix  # which imports Numba
 
         return convolution_matrix(transform, weights)
     if isinstance(weights, SparseMatrix):
