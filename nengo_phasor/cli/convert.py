@@ -14,6 +14,7 @@ import nengo_phasor
 from nengo_phasor import compat, datasets, energy, metrics, phases, results
 from nengo_phasor.cli.console import echo_table
 from nengo_phasor.convert import to_adaptive, to_spiking
+from nengo_phasor.convert.adaptive import Converted
 from nengo_phasor.networks import PhasorDense, RandomProjection
 
 click = compat.require("click")
@@ -101,54 +102,71 @@ def convert_adaptive(model, m_f, steps, name, images, data, output):
     \b
     nengo-phasor convert adaptive digits.keras --set mnist --m-f 0.2
     """
-    compat.require("nengo_dl")
-    keras = compat.require("tensorflow").keras
-    nengo_phasor.dl  # noqa: B018  (registers HalfSigmoid)
-    try:
-        trained = keras.models.load_model(model, compile=False)
-    except Exception as error:  # Keras raises whatever its parts raise
-        raise click.ClickException(
-            f"{model} is no model that Keras 2 can load; save it with tf.keras as it is after "
-            f"import nengo_dl: {error}"
-        ) from error
+    trained = load_keras(model)
     converted = to_adaptive(trained)
-    shape = tuple(trained.input_shape[1:])
-    if name:
-        x, y = first_items(name, data, images)
-        if np.size(x[0]) != np.prod(shape):
-            raise click.ClickException(f"{model} takes {shape}; {name} has items of {x.shape[1:]}")
-        check_classes(model, int(np.prod(trained.output_shape[1:])), name)
-    else:
-        x = np.random.default_rng(0).random((16, *shape))
-    x = x.reshape(len(x), *shape).astype(np.float32)
+    x, y = fitting_items(model, trained, name, data, images)
     found: dict[str, Any] = {
         "neurons": {name: layer.n_neurons for name, layer in converted.layers.items()},
         "synapses": energy.multiply_accumulates(converted.network),
         "rate network differs from Keras by": converted.verify(x[:16]),
     }
     if name:
-        converted.set_precision(m_f)
-        with converted.network:
-            probes = [nengo.Probe(layer.neurons) for layer in converted.layers.values()]
-        right, spikes = [], 0.0
-        with nengo_phasor.layerwise.Simulator(converted.network, dtype="float32") as sim:
-            for part in chunks(len(x)):
-                seen = sim.predict({converted.input: x[part].reshape(-1, 1, x[0].size)}, steps)
-                right.extend(seen[converted.output][:, -1].argmax(axis=-1) == y[part])
-                for layer, probe in zip(converted.layers.values(), probes, strict=True):
-                    amplitude = layer.neuron_type.amplitude
-                    spikes += metrics.spike_counts(seen[probe], sim.dt, amplitude).sum()
         analog = trained.predict(x, verbose=0).argmax(axis=-1)
-        n_neurons = sum(found["neurons"].values())
-        found |= {
-            "accuracy of the Keras model": float(metrics.accuracy(analog, y)),
-            "accuracy in spikes": float(np.mean(right)),
-            "firing rate (Hz)": float(spikes / (len(x) * n_neurons * steps * sim.dt)),
-        }
+        found["accuracy of the Keras model"] = float(metrics.accuracy(analog, y))
+        found |= run_adaptive(converted, x, y, m_f, steps)
     else:
         click.echo("Only the conversion was checked; --set has it run in spikes.")
     settings = {"model": model.name, "m_f": m_f, "steps": steps, "set": name, "items": len(x)}
     report(found, settings, output)
+
+
+def load_keras(path: Path):
+    """Return the Keras 2 model of a file."""
+    compat.require("nengo_dl")
+    keras = compat.require("tensorflow").keras
+    nengo_phasor.dl  # noqa: B018  (registers HalfSigmoid)
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises whatever its parts raise
+        raise click.ClickException(
+            f"{path} is no model that Keras 2 can load; save it with tf.keras as it is after "
+            f"import nengo_dl: {error}"
+        ) from error
+
+
+def fitting_items(path: Path, trained, name: str | None, folder: str | None, n: int):
+    """Return items in the shape of the model's input and their classes; random ones for no set."""
+    shape = tuple(trained.input_shape[1:])
+    if name is None:
+        x, y = np.random.default_rng(0).random((16, *shape)), np.zeros(16, int)
+    else:
+        x, y = first_items(name, folder, n)
+        if np.size(x[0]) != np.prod(shape):
+            raise click.ClickException(f"{path} takes {shape}; {name} has items of {x.shape[1:]}")
+        check_classes(path, int(np.prod(trained.output_shape[1:])), name)
+    return x.reshape(len(x), *shape).astype(np.float32), y
+
+
+def run_adaptive(converted: Converted, x, y, m_f: float, steps: int) -> dict[str, float]:
+    """Return accuracy and firing rate of a converted model in spikes."""
+    converted.set_precision(m_f)
+    layers = list(converted.layers.values())
+    with converted.network:
+        probes = [nengo.Probe(layer.neurons) for layer in layers]
+    right: list[bool] = []
+    spikes = 0.0
+    with nengo_phasor.layerwise.Simulator(converted.network, dtype="float32") as sim:
+        for part in chunks(len(x)):
+            seen = sim.predict({converted.input: x[part].reshape(-1, 1, x[0].size)}, steps)
+            right.extend(seen[converted.output][:, -1].argmax(axis=-1) == y[part])
+            for layer, probe in zip(layers, probes, strict=True):
+                amplitude = layer.neuron_type.amplitude
+                spikes += metrics.spike_counts(seen[probe], sim.dt, amplitude).sum()
+        n_neurons = sum(layer.n_neurons for layer in layers)
+        return {
+            "accuracy in spikes": float(np.mean(right)),
+            "firing rate (Hz)": float(spikes / (len(x) * n_neurons * steps * sim.dt)),
+        }
 
 
 @convert.command("phasor")
@@ -178,34 +196,48 @@ def convert_phasor(params, sparsifier, strength, cycles, name, images, data, out
         np.size(x[0]), network.input.size_out // 2, float(arrays["spread"]), int(arrays["seed"])
     )
     x = project.encode(x.reshape(len(x), -1).astype(np.float32))
-    strength = 0.1 if strength is None else strength
-    synapse = SPARSIFIERS[sparsifier](strength) if sparsifier else None
-    frequency = nengo_phasor.ResonateAndFire().frequency
+    synapse = SPARSIFIERS[sparsifier](0.1 if strength is None else strength) if sparsifier else None
     twins = {"dense": to_spiking(network)}
-    if synapse:
+    if sparsifier:
         twins[sparsifier] = to_spiking(network, None, synapse, assume_reference=True)
-    with nengo_phasor.layerwise.Simulator(network) as sim:
-        rows = sim.predict({network.input: phases.to_rows(x)[:, None]})[probes[-1]][:, 0]
-    decoded = phases.from_complex(phases.from_rows(rows))
     found: dict[str, Any] = {
         "neurons": [probe.size_in // 2 for probe in probes],
         "synapses": sum(v.size for k, v in arrays.items() if k.startswith("weights_")),
-        "accuracy in the phase domain": float(metrics.accuracy(metrics.phase_class(decoded), y)),
+        "accuracy in the phase domain": in_the_phase_domain(network, probes[-1], x, y),
     }
     for label, (twin, new) in twins.items():
-        right, spikes = [], 0.0
-        with nengo_phasor.layerwise.Simulator(twin, dtype="float32") as sim:
-            n_steps = round(cycles * phases.steps_per_cycle(frequency, sim.dt))
-            for part in chunks(len(x)):
-                seen = sim.predict({new[network.input]: x[part, None]}, n_steps)
-                raster = seen[new[probes[-1]]]
-                last = phases.from_raster(raster, frequency, sim.dt, cycles)[:, -1]
-                right.extend(metrics.phase_class(last) == y[part])
-                spikes += sum(metrics.spike_counts(seen[new[p]], sim.dt).sum() for p in probes)
-        found[f"accuracy in spikes, {label}"] = float(np.mean(right))
-        found[f"spikes per item, {label}"] = spikes / len(x)
+        accuracy, spikes = in_spikes(
+            twin, new[network.input], [new[p] for p in probes], x, y, cycles
+        )
+        found[f"accuracy in spikes, {label}"] = accuracy
+        found[f"spikes per item, {label}"] = spikes
     settings = {"params": params.name, "sparsifier": str(synapse), "cycles": cycles}
     report(found, {**settings, "set": name, "items": len(x)}, output)
+
+
+def in_the_phase_domain(network: nengo.Network, output: nengo.Probe, x, y) -> float:
+    """Return the accuracy of a phasor network."""
+    with nengo_phasor.layerwise.Simulator(network) as sim:
+        rows = sim.predict({network.input: phases.to_rows(x)[:, None]})[output][:, 0]
+    decoded = phases.from_complex(phases.from_rows(rows))
+    return float(metrics.accuracy(metrics.phase_class(decoded), y))
+
+
+def in_spikes(
+    twin: nengo.Network, source: nengo.Node, probes: list[nengo.Probe], x, y, cycles: int
+) -> tuple[float, float]:
+    """Return the accuracy of a spiking network at the last cycle, and its spikes for each item."""
+    frequency = nengo_phasor.ResonateAndFire().frequency
+    right: list[bool] = []
+    spikes = 0.0
+    with nengo_phasor.layerwise.Simulator(twin, dtype="float32") as sim:
+        n_steps = round(cycles * phases.steps_per_cycle(frequency, sim.dt))
+        for part in chunks(len(x)):
+            seen = sim.predict({source: x[part, None]}, n_steps)
+            last = phases.from_raster(seen[probes[-1]], frequency, sim.dt, cycles)[:, -1]
+            right.extend(metrics.phase_class(last) == y[part])
+            spikes += sum(metrics.spike_counts(seen[probe], sim.dt).sum() for probe in probes)
+    return float(np.mean(right)), spikes / len(x)
 
 
 def phasor_network(
