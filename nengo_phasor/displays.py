@@ -14,11 +14,10 @@ from collections.abc import Collection, Sequence
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
-from nengo.utils.numpy import is_number
 from numpy.typing import NDArray
 
 from nengo_phasor import phases
-from nengo_phasor.checks import check_positive, check_positive_integer
+from nengo_phasor.checks import check_number, check_positive, check_positive_integer
 from nengo_phasor.drawings import classes_svg, clock_svg, dial_svg, image_svg
 
 LATE = 1.5
@@ -60,10 +59,10 @@ def _node(display: Display, label: str, size_out: int = 0) -> nengo.Node:
 
 
 def _range(low: float, high: float) -> tuple[float, float]:
-    if not (is_number(low) and is_number(high) and low < high):
-        raise ValidationError(
-            f"must be a number greater than low, {low!r}, got {high!r}", attr="high"
-        )
+    check_number(low, "low")
+    check_number(high, "high")
+    if high <= low:
+        raise ValidationError(f"must be greater than low, {low}, got {high}", attr="high")
     return low, high
 
 

@@ -259,6 +259,8 @@ REFUSED = {
     "how many classes": lambda: displays.classes(10),
     "a word": lambda: displays.classes("cat"),
     "no range of bars": lambda: displays.classes(["a", "b"], low=1, high=0),
+    "a range without end": lambda: displays.image((2, 2), high=np.inf),
+    "a boolean as a value": lambda: displays.image((2, 2), high=True),
     "one class of phases": lambda: displays.phase_classes(["cat"]),
     "high precision that is low": lambda: displays.precision_dial(0.1, 0.2),
     "no precision": lambda: displays.precision_dial(0.1, 0),
