@@ -255,3 +255,26 @@ def test_just_works_in_a_fresh_interpreter():
 
 def test_is_loaded_with_nengo_dl():
     assert sys.modules["nengo_phasor.dl"] is nengo_phasor.dl
+
+
+def test_a_nan_is_no_spike():
+    """Nor does it come to others: of each spiking type, the neuron that gets it falls silent."""
+    kinds, n, n_steps = [k for k in NEURONS if k.spiking], 4, 250
+    with nengo.Network(seed=0) as net:
+        node, probes = nengo.Node(np.zeros(n)), []
+        for kind in kinds:
+            ensemble = nengo.Ensemble(
+                n, 1, neuron_type=kind, gain=np.full(n, 9.0), bias=np.zeros(n)
+            )
+            nengo.Connection(node, ensemble.neurons, synapse=None)
+            probes.append(nengo.Probe(ensemble.neurons))
+    x = np.random.RandomState(0).normal(3, 90, (2, n_steps, n))
+    x[1] = x[0]
+    x[1, 20, 2] = np.nan
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        sim.run_steps(n_steps, data={node: x}, progress_bar=False)
+    for probe in probes:
+        clean, got = sim.data[probe]
+        assert clean[20:].any()
+        assert not got[20:, 2].any()
+        assert_array_equal(np.delete(got, 2, axis=1), np.delete(clean, 2, axis=1))
