@@ -102,9 +102,9 @@ def test_wheel_works_outside_the_checkout(wheel, garments, tmp_path):
 
 
 def interpreter(version):
-    """Return a Python of a version: on the path, or of pyenv."""
+    """Return a Python of a version: pyenv's, whose shims need not run, or that on the path."""
     pyenv = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
-    return shutil.which(f"python{version}") or next(iter(pyenv), None)
+    return next(iter(pyenv), None) or shutil.which(f"python{version}")
 
 
 @pytest.mark.install
