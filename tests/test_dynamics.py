@@ -117,6 +117,15 @@ def test_spike_of_a_phase_is_in_the_step_that_contains_its_time(period, phase, n
     assert got.tolist() == sorted(s for s in expected if steps[0] <= s <= steps[-1])
 
 
+@pytest.mark.parametrize("step", [1, 2, 3, 4])
+def test_a_spike_on_the_border_of_two_steps_is_in_one(step, monkeypatch):
+    """In the step that begins there. The tolerance is away, so that floats meet it exactly."""
+    monkeypatch.setattr(dynamics, "STEP_TOLERANCE", 0.0)
+    steps = np.arange(1.0, 9.0)
+    got = steps[dynamics.spikes_at_phase(np, (step - 1) / 2 - 1, steps, 4)]
+    assert got.tolist() == [step, step + 4]
+
+
 def test_missing_phase_never_spikes():
     steps = np.arange(1.0, 300.0)
     assert not dynamics.spikes_at_phase(np, np.nan, steps, 100.0).any()
@@ -138,6 +147,14 @@ def test_arc_is_its_fraction_of_every_cycle(period, data):
     inside = ~dynamics.outside_arc(np, steps, n_inside / period, period).reshape(50, period)
     assert (inside.sum(axis=1) == n_inside).all()
     assert (inside == inside[0]).all()
+
+
+@pytest.mark.parametrize("period", [4, 12.5, 100])
+def test_arc_has_its_first_border_but_not_its_last(period):
+    """It is [-arc, arc), met exactly here."""
+    for step in np.arange(1.0, 20.0):
+        phase = dynamics.cycle_phase(np, step, period)
+        assert dynamics.outside_arc(np, step, abs(phase), period) == (phase > 0)
 
 
 # --- the local field ------------------------------------------------------------------------------
@@ -307,3 +324,11 @@ def test_a_transfer_function_of_what_is_no_number():
         current = dynamics.adaptive_transfer(np, np.array([np.nan, -np.inf, -1.0, 1.0]), c)
     assert np.isnan(current[0])
     np.testing.assert_allclose(current[1:], [0, 0, 1], atol=1e-12)
+
+
+def test_a_transfer_function_begins_where_the_activation_does():
+    """Where its limit at 0 is a current: with none at 0, as the neuron has no spikes there."""
+    c = dynamics.transfer_constants(0.1, 0.1, 0.015, 0.05, tau_beta=0.01)
+    none, least = dynamics.adaptive_transfer(np, np.array([0.0, 1e-300]), c)
+    assert none == 0
+    assert least > 0.2
