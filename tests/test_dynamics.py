@@ -188,6 +188,19 @@ def test_empty_window_silences_nothing_however_weak_the_rhythm():
             assert not silent
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("amplitude", [0.3, 1.0, 7.0])
+def test_a_step_on_the_windows_border_is_silent(dtype, amplitude):
+    """Behind a single spike, whose phase is j/50 after j steps of a hundredth of the period."""
+    for n in range(1, 50):
+        c = dynamics.field_constants(n / 50, 10.0, 0.3, 0.001)
+        state, silent = (dtype(amplitude), dtype(0)), []
+        for _ in range(100):
+            now, *state = (dtype(x) for x in dynamics.rhythm_silences(np, dtype(0), *state, c))
+            silent.append(bool(now))
+        assert silent == [j <= n or j >= 100 - n for j in range(1, 101)]
+
+
 def test_no_rhythm_no_silence():
     c = dynamics.field_constants(0.9, 10.0, 0.3, 0.001)
     assert not dynamics.rhythm_silences(np, np.float64(1000), 0.0, 0.0, c)[0]
