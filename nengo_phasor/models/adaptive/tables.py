@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from nengo_phasor import datasets, models
+from nengo_phasor import compat, datasets, models
 
 VALIDATION = 0.2
 """The fraction of the samples not held out that chooses the epoch."""
@@ -74,13 +74,13 @@ def folds(y: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
     nengo.exceptions.ValidationError
         If a class has fewer samples than there are folds, or there are fewer than 2 folds.
     """
-    from sklearn.model_selection import StratifiedKFold
-
     fewest = int(np.bincount(y).min())
     if not 2 <= n_folds <= fewest:
         raise ValidationError(
             f"must be between 2 and {fewest}, the size of the smallest class; got {n_folds}",
             "folds",
         )
-    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    splitter = compat.require("sklearn.model_selection").StratifiedKFold(
+        n_folds, shuffle=True, random_state=seed
+    )
     return [held_out for _, held_out in splitter.split(y, y)]

@@ -138,12 +138,13 @@ def test_training_starts_anew_without_resume(data, tiny, tmp_path):
 def test_export_command(data, tiny, tmp_path, monkeypatch):
     """Weights that are trained, written in half precision, run in Nengo GUI's model."""
     monkeypatch.setitem(digits.PARAMS, "mnist", tmp_path / "params.npz")
-    choice = ("--data", data, "--epochs", 1, "--runs", tmp_path)
+    choice = ("--data", data, "--epochs", 3, "--runs", tmp_path)
     assert run("train", *choice).exit_code == 0
     too_early = run("export", *choice)
     assert too_early.exit_code == 1
     assert "run `evaluate`" in too_early.output
-    run("evaluate", *choice, "--images", 10, "--trials", 20, "--resume")
+    done = run("evaluate", *choice, "--images", 10, "--trials", 50, "--resume")
+    assert done.exit_code == 0, done.output
     done = run("export", *choice)
     assert "of the test images right" in done.output
     saved = datasets.load_params(tmp_path / "params.npz", ["images"])
