@@ -36,7 +36,7 @@ class Row(NamedTuple):
     Parameters
     ----------
     window : callable, optional
-        A compiled loop over a whole window, as `.compiled.window_of` makes it of a loop over a row
+        A compiled loop over a whole window, as ``compiled.window_of`` makes it of a loop over a row
         of neurons, to run in place of ``step``. The type's ``constants(dt)`` returns a NamedTuple
         of numbers for it, with ``height``: the output of a spike, which is all that there may be
         besides 0.
