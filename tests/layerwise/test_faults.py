@@ -200,7 +200,8 @@ NETWORKS = {
     "compiled": "nengo.Ensemble(2000, 1, neuron_type=nengo_phasor.AdaptiveSpiking())",
 }
 LONG = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background ignores it
 import nengo, numpy as np, nengo_phasor
 with nengo.Network(seed=0) as net:
     given = nengo.Node(np.zeros(1))

@@ -174,7 +174,9 @@ OWN_NEURONS = (
 
 def test_all_neuron_types_are_tested():
     tested = {type(neuron) for neuron in (*NEURONS, *OTHER_NEURONS)}
-    assert set(rows.TABLE) <= tested
+    # other tests, such as those of the docs' examples, register types of their own
+    shipped = {n for n in rows.TABLE if n.__module__.split(".")[0] in ("nengo", "nengo_phasor")}
+    assert shipped <= tested
     assert {n for n in vars(nengo.neurons).values() if is_nengos_own(n)} <= tested
 
 
