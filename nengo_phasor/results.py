@@ -14,10 +14,9 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from nengo_phasor import atomic, compat
+from nengo_phasor import atomic
 
 PACKAGES = (
     "nengo-phasor",
@@ -34,10 +33,18 @@ COMPARISONS = {">=": operator.ge, "<=": operator.le}
 
 
 class Claim(NamedTuple):
-    """A number that was promised.
+    """A measured number beside its target.
 
-    ``bound`` is what was promised, such as ">= 0.875"; ``paper`` the paper's own number with its
-    place.
+    Attributes
+    ----------
+    name, unit : str
+        What was measured, and in which unit.
+    value : float
+        The number.
+    bound : str
+        The target, such as ">= 0.875".
+    paper : str
+        The paper's own number, with its place in the paper.
     """
 
     name: str
@@ -48,13 +55,13 @@ class Claim(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether the value keeps to its bound."""
+        """Whether the value meets the target."""
         comparison, number = self.bound.split()
         return bool(COMPARISONS[comparison](self.value, float(number)))
 
     @property
     def verdict(self) -> str:
-        """A line that says whether it does."""
+        """A line that says whether the target is met."""
         verdict = "holds" if self.holds else "FAILS"
         return f"{verdict}  {self.name}: {self.value:.4f} {self.unit} {self.bound}"
 
@@ -112,38 +119,3 @@ def write(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
     """Write a JSON file, which is then there whole or not at all."""
     with atomic.replacing(path) as place:
         place.write_text(json.dumps(content, indent=1) + "\n")
-
-
-PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{{ title }}</title>
-<style>body { font: 16px/1.5 sans-serif; max-width: 46em; margin: 2em auto; padding: 0 1em }
-img { max-width: 100% } td, th { padding: 0 1em 0 0; text-align: left; font-weight: normal }
-</style>
-<h1>{{ title }}</h1>
-<p>{{ story }}</p>
-<table>
-{% for name, value in fractions.items() %}<tr><th>{{ name }}<td>{{ "{:.2%}".format(value) }}
-{% endfor %}</table>
-{% for name, text in captions.items() -%}
-<figure><img src="{{ name }}" alt="{{ text }}"><figcaption>{{ text }}</figcaption></figure>
-{% endfor %}</html>
-"""
-
-
-def write_page(
-    folder: str | os.PathLike,
-    title: str,
-    story: str,
-    fractions: Mapping[str, float],
-    captions: Mapping[str, str],
-) -> Path:
-    """Write ``index.html``: fractions, shown in percent, and the pictures of the folder.
-
-    ``captions`` has the pictures' file names and what to say of each.
-    """
-    page = compat.require("jinja2").Template(PAGE, autoescape=True)
-    text = page.render(title=title, story=story, fractions=fractions, captions=captions)
-    path = Path(folder) / "index.html"
-    with atomic.replacing(path) as place:
-        place.write_text(text, encoding="utf-8")
-    return path

@@ -10,9 +10,10 @@ import nengo
 import numpy as np
 from matplotlib.figure import Figure
 
-from nengo_phasor import atomic, plots, results
+from nengo_phasor import atomic, plots
 from nengo_phasor.models.adaptive.measure import WAYS
 from nengo_phasor.models.adaptive.spiking import BIN, DT, Spiking
+from nengo_phasor.models.shared import page
 
 STORY = """An analog network learned with the transfer function of adaptive spiking neurons, which
 then took the place of its units. The larger m_f, the coarser they code, and the fewer spikes they
@@ -180,4 +181,5 @@ def write(
         numbers[f"accuracy, {NAMES[key]}, {point['firing_rate']:.1f} Hz"] = point["accuracy"]
     if "aroused" in found:
         numbers["highlighted by arousal"] = found["aroused"]["selectivity"]
-    return results.write_page(folder, title, STORY, numbers, captions)
+    section = page.Section(rows=page.percentages(numbers), pictures=captions)
+    return page.write(folder, title, STORY, [section])

@@ -8,10 +8,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from nengo_phasor import datasets, layerwise, plots, results
+from nengo_phasor import datasets, layerwise, plots
 from nengo_phasor.loihi import emulator, readout
 from nengo_phasor.models.chip.pairs import DT, rhythm_pair
 from nengo_phasor.models.rhythms import network as rhythms
+from nengo_phasor.models.shared import page
 
 TITLE = "Trained networks on the nengo-loihi emulator"
 
@@ -101,4 +102,5 @@ def write(found: Mapping[str, Any], folder: Path) -> Path:
             "accuracy_in_floats"
         ]
         numbers["adaptive digits: accuracy in fixed point"] = found["adaptive"]["accuracy"]
-    return results.write_page(folder, TITLE, STORY, numbers, CAPTIONS)
+    section = page.Section(rows=page.percentages(numbers), pictures=CAPTIONS)
+    return page.write(folder, TITLE, STORY, [section])

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from nengo_phasor import atomic, plots, results
+from nengo_phasor import atomic, plots
 from nengo_phasor.models.factorized import measure
 from nengo_phasor.models.factorized.measure import PERCENTILES, Pathways
 from nengo_phasor.models.factorized.network import (
@@ -23,13 +22,13 @@ from nengo_phasor.models.factorized.network import (
     run,
     signal,
 )
+from nengo_phasor.models.shared import page
 
 TITLE = "A single-layer spiking network made deep"
 
 STORY = """Four sines drive integrate-and-fire neurons, and these a layer of {n} through random
 weights. Written as a product, the weights become two layers. The output is the same, but for a
-ripple: {title}, {claimed}.
-<table><tr><th><th>neurons<th>synapses<th>not 0<th>parameters</tr>{rows}</table>"""
+ripple: {title}, {claimed}."""
 
 CAPTIONS = {
     "factorized_signals.png": "The input, what the four input neurons send behind an alpha filter "
@@ -152,11 +151,10 @@ def write(folder: Path, seed: int) -> Path:
             off = measure.off_ideal(psp, one.ideal)
             numbers[f"{VARIANTS[name].title}: {label}, off proportional rates"] = off
     shown = ("neurons", "synapses", "nonzero_synapses", "parameters")
-    rows = "".join(
-        f"<tr><th>{name}" + "".join(f"<td>{size[key]}" for key in shown)
-        for name, size in measure.sizes(seed).items()
-    )
-    title = VARIANTS["subtract"].title
-    story = Markup(STORY.format(n=N, title=title, claimed=CLAIMED, rows=rows))
+    rows = [(name, *(size[key] for key in shown)) for name, size in measure.sizes(seed).items()]
+    columns = ("network", "neurons", "synapses", "weights other than 0", "parameters")
+    sizes = page.Section("Sizes", columns=columns, rows=rows)
     fractions = {name: value / 100 for name, value in numbers.items()}
-    return results.write_page(folder, TITLE, story, fractions, CAPTIONS)
+    errors = page.Section("Outputs", rows=page.percentages(fractions), pictures=CAPTIONS)
+    story = STORY.format(n=N, title=VARIANTS["subtract"].title, claimed=CLAIMED)
+    return page.write(folder, TITLE, story, [errors, sizes], {"seed": seed})

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from nengo_phasor import plots, results
+from nengo_phasor import plots
+from nengo_phasor.models.shared import page
 
 TITLE = "Training that pays for spikes: {name}"
 
@@ -117,4 +118,5 @@ def write(found: Mapping[str, Any], name: str, folder: Path) -> Path:
         for loss in tables[0]
         for words, key in (("test accuracy", "accuracy"), ("spikes saved", "fewer_spikes"))
     }
-    return results.write_page(folder, TITLE.format(name=name), STORY, numbers, CAPTIONS)
+    section = page.Section(rows=page.percentages(numbers), pictures=CAPTIONS)
+    return page.write(folder, TITLE.format(name=name), STORY, [section])

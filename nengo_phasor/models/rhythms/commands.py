@@ -19,7 +19,7 @@ import click
 
 from nengo_phasor import datasets, results
 from nengo_phasor.models.rhythms import data as data_of
-from nengo_phasor.models.rhythms.network import CYCLE, PARAMS, encode
+from nengo_phasor.models.rhythms.network import CYCLE, PARAMS
 from nengo_phasor.models.rhythms.options import data_option, options
 from nengo_phasor.models.rhythms.training import RECIPES, shortened
 from nengo_phasor.models.shared.commands import SEED, Commands, Seeds
@@ -44,9 +44,14 @@ def demo(output, recipe, seed, data, images, batches, resume):
     params = datasets.load_params(output / "params.npz")
     numbers = claims.summary(scores)
     results.write(output / "metrics.json", {**numbers, "scores": scores})
-    names = report.draw(scores, params, encode(loaded.x_test[:1000], seed, used.spread), output)
-    captions = {name: report.CAPTIONS[name] for name in names}
-    page = results.write_page(output, report.TITLE, report.STORY, numbers, captions)
+    facts = {
+        "data": loaded.name,
+        "images trained on": f"{len(loaded.x_train):,}",
+        "images scored": f"{len(loaded.x_test):,}",
+        "recipe": f"{recipe}, {used.batches:,} batches of {used.batch_size}",
+        "seed": seed,
+    }
+    page = report.page(output, scores, params, loaded, facts)
     for name, value in numbers.items():
         click.echo(f"{name:58s} {value:.2%}")
     click.echo(f"Look at {page}")

@@ -1,30 +1,271 @@
-"""The figures of `local_rhythms`: accuracy against spikes left out, and phases that bunch."""
+"""The page of `local_rhythms`: garments, phases, spikes, and what dropping spikes costs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from nengo_phasor import ResonateAndFire, convert, layerwise, phases, plots
-from nengo_phasor.models.rhythms.network import DT, FREQUENCY, phase_network
+from nengo_phasor import ResonateAndFire, convert, datasets, layerwise, phases, plots
+from nengo_phasor.models.rhythms import pictures
+from nengo_phasor.models.rhythms.cost import REMOVED, cost, nearest
+from nengo_phasor.models.rhythms.data import one_of_each
+from nengo_phasor.models.rhythms.network import DT, FREQUENCY, encode, phase_network
+from nengo_phasor.models.rhythms.sweep import accuracy_at
+from nengo_phasor.models.shared.page import Section, write
 
-TITLE = "Sparsifying a spiking network through its rhythm"
+TITLE = "Which spikes can go? A network that computes in rhythm"
 
-STORY = """A network of phasors learned FashionMNIST. Turned into resonate-and-fire neurons, it
-gives its answer as the phase of spikes. Spikes close to the rhythm's reference carry little:
-leaving them out costs little accuracy, where leaving out as many at random costs nearly all of
-it."""
+LEAD = """A small network recognises garments by the timing of spikes within a shared rhythm. Spikes
+close to the rhythm's reference say little, so a sparsifier can drop them. This page follows
+garments through the network and shows what dropping spikes costs."""
 
-CAPTIONS = {
-    "removed_silence.png": "Accuracy against spikes left out, a missing spike being silence.",
-    "removed_reference.png": "The same, with receivers that assume it at the reference.",
-    "cycles.png": "Accuracy at each cycle, all spikes sent.",
-    "phases.png": "Phases of the hidden layer: the bias gathers them around the reference.",
-    "spikes.png": "One input's spikes in the hidden layer: gathered phases are bunched spikes.",
+SECTIONS = {
+    "garments": (
+        "1. Garments go in",
+        "One test image of each class, with the network's answer above it. The network was trained "
+        "without spikes, on phases, and then turned into resonate-and-fire neurons with the same "
+        "weights.",
+    ),
+    "phases": (
+        "2. Pixels become phases",
+        "A fixed random projection turns the 784 pixels of an image into 1,024 phases: points on "
+        "a circle. The hidden layer answers with 128 phases, most of them close to the reference "
+        "on the right. The class is the output nearest to 1/2, at the top.",
+    ),
+    "spikes": (
+        "3. Phases are spikes, and many can go",
+        "Each dot of the circle is a spike at its moment of every cycle. The pictures show the "
+        "hidden layer's spikes for the garment above: black spikes are sent, pale red ones are "
+        "dropped. The arc drops spikes close to the reference (dotted), the field those that come "
+        "while the layer's summed activity rises fastest, and the third sparsifier drops spikes "
+        "at random.",
+    ),
+    "accuracy": (
+        "4. What that costs in accuracy",
+        "Accuracy on all test images scored, against the fraction of the spikes of both layers "
+        "that is dropped. A receiver can take a missing spike for silence, or it can assume that "
+        "the neuron spiked at the reference, which is where the dropped spikes were.",
+    ),
+    "energy": (
+        "5. What that saves",
+        "Synaptic operations for one image, priced with published figures for the Loihi chip (see "
+        "docs/energy.md). Only the hidden layer's spikes are dropped on their way, and a receiver "
+        "that assumes the reference takes two operations for each spike that it does receive. In a "
+        "network this small most energy goes into the input's 1,024 neurons, which spike in every "
+        "cycle: a whole image takes {dense:.2f} µJ with all spikes and {sparse:.2f} µJ with the "
+        "arc. What is saved grows with the layers that come behind a sparsifier.",
+    ),
+    "details": (
+        "6. A closer look",
+        "How the answer settles over the cycles; and the hidden layer's phases and spikes without "
+        "and with its bias. Phases that gather around the reference are spikes in bunches.",
+    ),
 }
+
+NAMES = {"arc": "by arc", "field": "by field", "random": "at random"}
+
+LINKS = {
+    "Watch it run in Nengo GUI": "nengo networks/local_rhythms.py",
+    "A network that was trained to need fewer spikes": "python networks/phase_sparsity.py demo",
+    "The same network in fixed point, on the chip's emulator": "python networks/on_chip.py demo",
+    "Build the documentation": "make docs",
+    "Nengo": "https://www.nengo.ai",
+}
+
+
+Drawn = dict[str, tuple[Figure, str]]
+"""Figures with their captions, by file name."""
+
+
+def page(
+    folder: Path,
+    scores: Mapping,
+    params: Mapping[str, np.ndarray],
+    data: datasets.Dataset,
+    facts: Mapping[str, Any],
+) -> Path:
+    """Draw the pictures and write the page that tells the story; return its path.
+
+    Parameters
+    ----------
+    folder : path
+        Where to write.
+    scores : dict
+        The scores of the network, as `.runs.scored` returns them.
+    params : dict
+        The parameters of the network.
+    data : Dataset
+        The test images, and the names of the classes.
+    facts : dict
+        What was run, such as the recipe and the seed.
+    """
+    drawn = draw(scores, params, data)
+    for name, (figure, _) in (item for figures in drawn.values() for item in figures.items()):
+        figure.savefig(folder / name, dpi=160)
+    rows, joules = _costs(scores)
+    tables: dict[str, dict] = {"energy": {"columns": COLUMNS, "rows": rows}}
+    sections = [
+        Section(
+            heading,
+            text.format(**joules),
+            {name: caption for name, (_, caption) in drawn[key].items()},
+            **tables.get(key, {}),
+        )
+        for key, (heading, text) in SECTIONS.items()
+    ]
+    return write(folder, TITLE, LEAD, sections, {**headline(scores), **facts}, LINKS)
+
+
+def headline(scores: Mapping) -> dict[str, str]:
+    """Return the accuracies that are looked at first."""
+    curves = scores["curves"]["reference"]
+    accuracies = {"accuracy, all spikes": scores["spiking_accuracy"]}
+    for name in ("arc", "random"):
+        words = f"{REMOVED:.0%} of the spikes dropped, {NAMES[name]}"
+        accuracies[words] = accuracy_at(curves[name], REMOVED)
+    return {name: f"{accuracy:.1%}" for name, accuracy in accuracies.items()}
+
+
+def draw(
+    scores: Mapping, params: Mapping[str, np.ndarray], data: datasets.Dataset
+) -> dict[str, Drawn]:
+    """Draw the pictures of each section."""
+    labels = np.arange(len(data.classes))
+    seen = pictures.look(params, one_of_each(data))
+    right = np.flatnonzero(seen.answers == labels)
+    shown = int(right[-1]) if len(right) else 0
+    garments = Figure(figsize=(5.0, 2.9), layout="constrained")
+    pictures.draw_garments(garments, seen, labels, data.classes)
+    return {
+        "garments": {"garments.png": (garments, "Test images and the network's answers.")},
+        "phases": _phases(seen, shown, data.classes),
+        "spikes": _rasters(scores, seen.spikes[shown]),
+        "accuracy": _curves(scores),
+        "energy": _energy(scores),
+        "details": _details(scores, params, data.x_test[:1000]),
+    }
+
+
+def _phases(seen: pictures.Seen, shown: int, classes: Sequence[str]) -> Drawn:
+    """Draw one garment on its way: pixels, and the phases of input, hidden and output layer."""
+    image = Figure(figsize=(3.6, 3.2), layout="constrained")
+    pictures.draw_image(image, seen.images[shown])
+    drawn: Drawn = {"image.png": (image, f"The image: {classes[shown]}.")}
+    for name, phase, caption in (
+        ("input", seen.inputs, "The input: 1,024 phases."),
+        ("hidden", seen.hidden, "The hidden layer: 128 phases."),
+        ("output", seen.outputs, f"The output: the one nearest to 1/2 is {classes[shown]}."),
+    ):
+        figure = Figure(figsize=(3.6, 3.2), layout="constrained")
+        pictures.draw_circle(figure, phase[shown])
+        drawn[f"{name}.png"] = (figure, caption)
+    return drawn
+
+
+def _rasters(scores: Mapping, spikes: np.ndarray) -> Drawn:
+    """Draw the hidden layer's spikes, all of them and behind each sparsifier."""
+    drawn: Drawn = {}
+    for name in ("", *NAMES):
+        figure = Figure(figsize=(4.8, 3.2), layout="constrained")
+        ax = figure.add_subplot()
+        if name:
+            point = nearest(scores["curves"]["reference"][name])
+            dropped = pictures.draw_raster(ax, spikes, name, point["strength"])
+            caption = (
+                f"Dropped {NAMES[name]}: {dropped:.0%} of this "
+                f"garment's hidden spikes. Accuracy on all images: {point['accuracy']:.1%}."
+            )
+        else:
+            pictures.draw_raster(ax, spikes)
+            caption = f"All spikes. Accuracy on all images: {scores['spiking_accuracy']:.1%}."
+        drawn[f"raster_{name or 'all'}.png"] = (figure, caption)
+    return drawn
+
+
+def _curves(scores: Mapping) -> Drawn:
+    """Draw accuracy against spikes removed, for each kind of receiver."""
+    captions = {
+        "reference": "The receiver assumes missing spikes at the reference.",
+        "silence": "A missing spike is silence.",
+    }
+    drawn: Drawn = {}
+    for receiver, caption in captions.items():
+        series = {
+            NAMES[name]: ([p["removed"] for p in curve], [p["accuracy"] for p in curve])
+            for name, curve in scores["curves"][receiver].items()
+        }
+        figure = Figure(figsize=(5, 3.6), layout="constrained")
+        baseline = scores["spiking_accuracy"]
+        plots.accuracy_against_removed(series, ax=figure.add_subplot(), baseline=baseline)
+        drawn[f"removed_{receiver}.png"] = (figure, caption)
+    return drawn
+
+
+COLUMNS = (
+    "",
+    "spikes dropped",
+    "accuracy",
+    "hidden spikes sent",
+    "operations behind the hidden layer",
+    "their energy",
+)
+
+
+def _cases(scores: Mapping) -> dict[str, tuple[Mapping, bool]]:
+    """Return the points of the curves that are priced, and whether their receivers assume."""
+    curves = scores["curves"]["reference"]
+    cases = {"all spikes": (next(iter(curves.values()))[0], False)}
+    return cases | {NAMES[name]: (nearest(curve), True) for name, curve in curves.items()}
+
+
+def _costs(scores: Mapping) -> tuple[list[tuple[str, ...]], dict[str, float]]:
+    """Return the table of costs, and the energy of a whole image in microjoules."""
+    rows, joules = [], {}
+    for name, (point, assumed) in _cases(scores).items():
+        found = cost(point, assumed)
+        joules[name] = 1e6 * found.joules
+        rows.append(
+            (
+                name,
+                f"{point['removed']:.1%}",
+                f"{point['accuracy']:.1%}",
+                f"{point['hidden_spikes']:,.0f}",
+                f"{found.output:,.0f}",
+                f"{1e6 * found.output_joules:.3f} µJ",
+            )
+        )
+    return rows, {"dense": joules["all spikes"], "sparse": joules[NAMES["arc"]]}
+
+
+def _energy(scores: Mapping) -> Drawn:
+    """Draw the energy of what the hidden layer's spikes cause."""
+    parts = {
+        name: {"synapses behind the hidden layer": cost(*case).output_joules}
+        for name, case in _cases(scores).items()
+    }
+    figure = Figure(figsize=(6.4, 2.8), layout="constrained")
+    ax = plots.energy_bars(parts, figure.add_subplot())
+    ax.get_legend().remove()
+    ax.set(ylabel="")
+    caption = "Energy for one image of the operations that the hidden layer's spikes cause."
+    return {"energy.png": (figure, caption)}
+
+
+def _details(scores: Mapping, params: Mapping[str, np.ndarray], images: np.ndarray) -> Drawn:
+    """Draw the accuracy over the cycles, and what the bias does to phases and spikes."""
+    cycles = Figure(figsize=(5, 3.6), layout="constrained")
+    plots.accuracy_over_cycles({"all spikes": scores["accuracy_per_cycle"]}, cycles.add_subplot())
+    inputs = encode(images, int(params["seed"]), float(params["spread"]))
+    histograms, rasters = bunched(params, inputs)
+    return {
+        "cycles.png": (cycles, "Accuracy at each cycle, all spikes sent."),
+        "phases.png": (histograms, "Phases of the hidden layer over many images."),
+        "spikes.png": (rasters, "One image's hidden spikes, without and with the bias."),
+    }
 
 
 def bunching(
@@ -45,30 +286,6 @@ def bunching(
             spikes[new[net.hidden]][0],
         )
     return seen
-
-
-def draw(
-    scores: Mapping, params: Mapping[str, np.ndarray], phase: np.ndarray, folder: Path
-) -> list[str]:
-    """Draw the figures of one network into the folder; return their files' names."""
-    figures = {
-        f"removed_{receiver}.png": Figure(figsize=(6, 4), layout="constrained")
-        for receiver in scores["curves"]
-    }
-    for figure, curves in zip(figures.values(), scores["curves"].values(), strict=True):
-        series = {
-            name: ([p["removed"] for p in curve], [p["accuracy"] for p in curve])
-            for name, curve in curves.items()
-        }
-        plots.accuracy_against_removed(
-            series, ax=figure.add_subplot(), baseline=scores["spiking_accuracy"]
-        )
-    figures["cycles.png"] = figure = Figure(figsize=(6, 4), layout="constrained")
-    plots.accuracy_over_cycles({"all spikes": scores["accuracy_per_cycle"]}, figure.add_subplot())
-    figures["phases.png"], figures["spikes.png"] = bunched(params, phase)
-    for name, figure in figures.items():
-        figure.savefig(folder / name, dpi=150)
-    return list(figures)
 
 
 def bunched(params: Mapping[str, np.ndarray], phase: np.ndarray) -> tuple[Figure, Figure]:

@@ -26,6 +26,7 @@ from nengo_phasor.models.rhythms.network import CYCLE
 from nengo_phasor.models.rhythms.options import data_option, options
 from nengo_phasor.models.rhythms.sparsity import PARAMS, RECIPES
 from nengo_phasor.models.rhythms.training import shortened
+from nengo_phasor.models.shared import page
 from nengo_phasor.models.shared.commands import SEED, Commands, Seeds
 
 against_option = click.option(
@@ -63,10 +64,12 @@ def demo(output, recipe, seed, validate, against, data, images, batches, resume)
     results.write(output / "metrics.json", {**numbers, "scores": scores})
     trained = report.Trained(scores, datasets.load_params(output / "params.npz"))
     report.draw({recipe: trained}, loaded.x_test[:1000], output, dense)
-    page = results.write_page(output, report.TITLE, report.STORY, numbers, report.CAPTIONS)
+    section = page.Section(rows=page.percentages(numbers), pictures=report.CAPTIONS)
+    facts = {"recipe": recipe, "seed": seed, "images scored": len(loaded.x_test)}
+    written = page.write(output, report.TITLE, report.STORY, [section], facts)
     for name, value in numbers.items():
         click.echo(f"{name:58s} {value:.2%}")
-    click.echo(f"Look at {page}")
+    click.echo(f"Look at {written}")
 
 
 @main.command()

@@ -231,7 +231,7 @@ def test_demo_and_figures_commands(tmp_path, coarse):
     demo = CliRunner().invoke(commands.main, ["demo", "--output", str(tmp_path / "demo")])
     assert demo.exit_code == 0, demo.output
     page = (tmp_path / "demo" / "index.html").read_text()
-    assert "<th>single<td>37<td>164<td>164<td>198" in page
+    assert "<th>single</th><td>37</td><td>164</td><td>164</td><td>198</td>" in page
     assert "percentile 99" in page
     done = CliRunner().invoke(commands.main, ["figures", "--output", str(tmp_path / "new")])
     assert done.exit_code == 0, done.output

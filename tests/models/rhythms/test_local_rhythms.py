@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -7,10 +8,11 @@ import nengo
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from matplotlib.figure import Figure
 
 import nengo_phasor
-from nengo_phasor import metrics, models, phases
-from nengo_phasor.models.rhythms import commands, sweep, training
+from nengo_phasor import energy, metrics, models, phases
+from nengo_phasor.models.rhythms import commands, cost, pictures, sweep, training
 from nengo_phasor.models.rhythms.network import phase_network
 
 
@@ -97,13 +99,56 @@ def test_demo_command(garments, tmp_path, monkeypatch):
     done = CliRunner().invoke(commands.main, [*arguments, "--batches", "4"], catch_exceptions=False)
     assert done.exit_code == 0
     page = (tmp_path / "demo" / "index.html").read_text()
-    written = {path.name for path in (tmp_path / "demo").iterdir()}
-    for picture in ("removed_silence.png", "removed_reference.png", "phases.png", "spikes.png"):
-        assert picture in written
-        assert picture in page
+    addresses = re.findall(r'src="([^"]+)"', page)
+    assert len(addresses) >= 12
+    assert all(address.startswith("data:image/png;base64,") for address in addresses)
+    for name in ("garments", "input", "raster_all", "raster_arc", "removed_reference", "energy"):
+        assert f'<figure id="{name}.png">' in page
+    for fact in ("fashion_mnist", "512", "60", "long, 4 batches of 128"):
+        assert f"<dd>{fact}</dd>" in page
     numbers = json.loads((tmp_path / "demo" / "metrics.json").read_text())
     assert 0 <= numbers["accuracy, phase domain"] <= 1
     assert "accuracy, phase domain" in done.output
+
+
+def test_cost_is_what_the_library_counts():
+    """The operations of all layers, from one image's spikes, and twice those that are assumed."""
+    net = phase_network(seed=2)
+    twin, new = nengo_phasor.convert.to_spiking(net)
+    x = np.random.default_rng(0).uniform(-1, 1, (1, 1, 1024))
+    units = [new[layer.units] for layer in net.classifier.layers]
+    with twin:
+        probes = [nengo.Probe(ensemble.neurons) for ensemble in units]
+    with nengo_phasor.layerwise.Simulator(twin) as sim:
+        seen = sim.predict({new[net.input]: x}, 800)
+    counts = {
+        ensemble: metrics.spike_counts(seen[probe], 0.001)
+        for ensemble, probe in zip(units, probes, strict=True)
+    }
+    sources = [node for node in twin.all_nodes if node.size_in == 0]
+    counts |= {node: np.full((1, node.size_out), 8) for node in sources}
+    (total,) = energy.synaptic_operations(twin, counts)
+    hidden = float(counts[units[0]].sum())
+    found = cost.cost({"hidden_spikes": hidden}, assumed=False)
+    assert found.output == 10 * hidden
+    assert found.output + found.rest == total
+    assert found.updates == 800 * sum(e.n_neurons for e in twin.all_ensembles)
+    assert cost.cost({"hidden_spikes": hidden}, assumed=True).output == 20 * hidden + 80
+    assert found.output_joules == pytest.approx(10 * hidden * 23.6e-12)
+    assert found.joules == pytest.approx(total * 23.6e-12 + found.updates * 81e-12)
+
+
+@pytest.mark.parametrize("name", ["arc", "field", "random"])
+def test_drawn_raster_is_what_the_sparsifier_lets_through(name):
+    raster = phases.to_raster(np.linspace(-0.9, 0.9, 20), 10.0, 8, 0.001) / 0.001
+    ax = Figure().add_subplot()
+    dropped = pictures.draw_raster(ax, raster, name, 0.4)
+    sent = sweep.SPARSIFIERS[name](0.4).filt(raster, dt=0.001)
+    assert dropped == 1 - np.count_nonzero(sent) / np.count_nonzero(raster)
+    assert 0 < dropped < 1
+    every, let_through = ax.lines
+    assert len(every.get_xdata()) == np.count_nonzero(raster[-300:])
+    assert len(let_through.get_xdata()) == np.count_nonzero(sent[-300:])
 
 
 def test_missing_data_is_named(tmp_path):
