@@ -68,7 +68,9 @@ class Problem:
         with converted.network:
             probes = [nengo.Probe(ensemble.neurons) for ensemble in converted.layers.values()]
         few = self.images()[:10]
-        with nengo_phasor.layerwise.Simulator(converted.network, dtype="float32") as sim:
+        with nengo_phasor.layerwise.Simulator(
+            converted.network, dtype="float32", progress_bar=False
+        ) as sim:
             seen = sim.predict({converted.input: few[:, None]}, self.n_steps)
         return sum(np.count_nonzero(seen[probe]) for probe in probes) / len(few)
 
@@ -76,7 +78,9 @@ class Problem:
 def in_layerwise(problem: Problem, stack: ExitStack):
     """`nengo_phasor.layerwise`, in single precision."""
     converted, images = problem.converted(), problem.images()[:, None]
-    sim = stack.enter_context(nengo_phasor.layerwise.Simulator(converted.network, dtype="float32"))
+    sim = stack.enter_context(
+        nengo_phasor.layerwise.Simulator(converted.network, dtype="float32", progress_bar=False)
+    )
     return lambda: sim.predict({converted.input: images}, problem.n_steps)[converted.output]
 
 

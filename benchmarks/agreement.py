@@ -57,7 +57,7 @@ def run_nengo_dl(twin, node, probes, x, dtype):
 
 def run_layerwise(twin, node, probes, x, dtype):
     """Return each probe's spikes, layer by layer."""
-    with nengo_phasor.layerwise.Simulator(twin, dtype=dtype) as sim:
+    with nengo_phasor.layerwise.Simulator(twin, dtype=dtype, progress_bar=False) as sim:
         seen = sim.predict({node: x[:, None]}, N_STEPS)
     return [seen[p] for p in probes]
 

@@ -114,7 +114,9 @@ def layerwise(dtype: str):
     def make(problem: Problem, stack: ExitStack):
         twin, source, probe = problem.network()
         phases = problem.phases()[:, None]
-        simulator = stack.enter_context(nengo_phasor.layerwise.Simulator(twin, dt=DT, dtype=dtype))
+        simulator = stack.enter_context(
+            nengo_phasor.layerwise.Simulator(twin, dt=DT, dtype=dtype, progress_bar=False)
+        )
         return lambda: simulator.predict({source: phases}, problem.n_steps)[probe]
 
     return make

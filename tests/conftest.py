@@ -1,6 +1,8 @@
 import nengo
 import pytest
 
+nengo.rc.set("progress", "progress_bar", "False")  # examples on a busy machine would show one
+
 
 @pytest.fixture(autouse=True)
 def nengo_precision():

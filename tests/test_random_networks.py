@@ -269,7 +269,7 @@ def test_layerwise(number):
     with layerwise.Simulator(net, DT) as sim:
         sim.run_steps(N_STEPS)
     for probe in net.watched:
-        assert_same(probe, sim.data[probe][0], expected[probe])
+        assert_same(probe, sim.data[probe], expected[probe])
 
 
 @pytest.mark.parametrize("first", range(0, N_NETWORKS, AT_ONCE))

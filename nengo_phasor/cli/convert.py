@@ -155,7 +155,9 @@ def run_adaptive(converted: Converted, x, y, m_f: float, steps: int) -> dict[str
         probes = [nengo.Probe(layer.neurons) for layer in layers]
     right: list[bool] = []
     spikes = 0.0
-    with nengo_phasor.layerwise.Simulator(converted.network, dtype="float32") as sim:
+    with nengo_phasor.layerwise.Simulator(
+        converted.network, dtype="float32", progress_bar=False
+    ) as sim:
         for part in chunks(len(x)):
             seen = sim.predict({converted.input: x[part].reshape(-1, 1, x[0].size)}, steps)
             right.extend(seen[converted.output][:, -1].argmax(axis=-1) == y[part])
@@ -217,7 +219,7 @@ def convert_phasor(params, sparsifier, strength, cycles, name, images, data, out
 
 def in_the_phase_domain(network: nengo.Network, output: nengo.Probe, x, y) -> float:
     """Return the accuracy of a phasor network."""
-    with nengo_phasor.layerwise.Simulator(network) as sim:
+    with nengo_phasor.layerwise.Simulator(network, progress_bar=False) as sim:
         rows = sim.predict({network.input: phases.to_rows(x)[:, None]})[output][:, 0]
     decoded = phases.from_complex(phases.from_rows(rows))
     return float(metrics.accuracy(metrics.phase_class(decoded), y))
@@ -230,7 +232,7 @@ def in_spikes(
     frequency = nengo_phasor.ResonateAndFire().frequency
     right: list[bool] = []
     spikes = 0.0
-    with nengo_phasor.layerwise.Simulator(twin, dtype="float32") as sim:
+    with nengo_phasor.layerwise.Simulator(twin, dtype="float32", progress_bar=False) as sim:
         n_steps = round(cycles * phases.steps_per_cycle(frequency, sim.dt))
         for part in chunks(len(x)):
             seen = sim.predict({source: x[part, None]}, n_steps)

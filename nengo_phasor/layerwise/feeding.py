@@ -27,11 +27,16 @@ class Feeding:
         self.dtype = dtype
         self.may_be_missing = may_be_missing
 
-    def arrays(self, data: Mapping) -> dict[nengo.Node, np.ndarray]:
-        """Return the data as arrays, if the network can take them."""
+    def arrays(self, data: Mapping, one_item: bool = False) -> dict[nengo.Node, np.ndarray]:
+        """Return the data as arrays, if the network can take them.
+
+        Those of one item may be without the axis of items.
+        """
         if not isinstance(data, Mapping):
             raise _error(f"must be {{node: array}}, got a {type(data).__name__}")
         arrays = {node: np.asarray(x) for node, x in data.items()}
+        if one_item:
+            arrays = {node: x[None] if x.ndim == 2 else x for node, x in arrays.items()}
         for node, x in arrays.items():
             self._check(node, x)
         return arrays

@@ -17,8 +17,8 @@ from nengo_phasor.pooling import MaxPool
 class BuiltProcess(NamedTuple):
     """A node's process or a synapse, as Nengo built it.
 
-    ``is_late`` says whether its output counts in the next step, and ``seed`` is its place's, for
-    one that has none.
+    ``is_late`` says whether its output counts in the next step. A process without a seed draws by
+    the simulator's and ``seed``, that of its place in the network.
     """
 
     process: Process
@@ -50,7 +50,7 @@ def _step(built, shape_in, shape_out, span):
     process = built.process
     state = process.make_state(shape_in, shape_out, span.dt, dtype=span.dtype)
     state = {name: np.array(value) for name, value in state.items()}
-    rng = process.get_rng(np.random.RandomState(built.seed))
+    rng = process.get_rng(np.random.RandomState([span.seed, built.seed]))
     return process.make_step(shape_in, shape_out, span.dt, rng, state)
 
 

@@ -37,6 +37,22 @@ class State(NamedTuple):
         return states[0]._replace(values=values)
 
 
+def check_state(state: Any, expected: set, n_items: int, dt: float) -> None:
+    """Refuse what is not a state of the ``expected`` objects, of as many items and this step."""
+    if not isinstance(state, State):
+        raise ValidationError(f"must be a State, got {state!r}", "state")
+    for obj in (*expected.difference(state.values), *set(state.values).difference(expected)):
+        has = "something" if obj in state.values else "nothing"
+        raise ValidationError(f"is of another network: it has {has} of {obj}", "state")
+    if state.dt != dt:
+        raise ValidationError(f"is of another time step: {state.dt:g} s, not {dt:g} s", "state")
+    if any(value.shape[1] != n_items for value in state.values.values()):
+        raise ValidationError(
+            f"is of other items than the {n_items} of the data; choose them with state[items]",
+            attr="state",
+        )
+
+
 class Span:
     """Some steps of some items, from where these stand.
 
@@ -54,15 +70,20 @@ class Span:
         Where the items stand; by default at rest.
     stopped : threading.Event
         Set when the run was interrupted.
+    seed : int
+        The simulator's, for random processes without one of their own.
     """
 
-    def __init__(self, n_steps, items, dt, dtype, before: State | None, stopped: Event):
+    def __init__(
+        self, n_steps, items, dt, dtype, before: State | None, stopped: Event, seed: int = 0
+    ):
         self.n_steps = n_steps
         self.items = items
         self.dt = dt
         self.dtype = dtype
         self.before = before
         self.stopped = stopped
+        self.seed = seed
         self.start = before.n_steps if before else 0
         self.states: dict[Any, np.ndarray] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import nengo
@@ -37,12 +38,13 @@ class Window:
         self.data = data
         self.signals: dict = {}
 
-    def run(self) -> dict[nengo.Probe, Signal]:
-        """Return what the probes see."""
+    def run(self, advanced: Callable[[], None] = lambda: None) -> dict[nengo.Probe, Signal]:
+        """Return what the probes see; ``advanced`` is called after each node and ensemble."""
         for obj in self.order:
             self.span.check()
             run = self.node if isinstance(obj, nengo.Node) else self.ensemble
             self.signals[obj] = run(obj)
+            advanced()
         return {probe: self.probe(probe) for probe in self.network.all_probes}
 
     def node(self, node: nengo.Node) -> Signal:

@@ -137,7 +137,7 @@ def expected_layers(phase, step, decay):
 def decoded(spikes, probe, frequency, dt, n_cycles):
     with layerwise.Simulator(spikes, dt) as sim:
         sim.run_steps(int(np.ceil(n_cycles / frequency / dt)) + 1)
-    return phases.from_raster(sim.data[probe][0], frequency, dt, 1, (n_cycles - 1) / frequency)[0]
+    return phases.from_raster(sim.data[probe], frequency, dt, 1, (n_cycles - 1) / frequency)[0]
 
 
 @pytest.mark.parametrize("source", [*SOURCES, "projection"])
@@ -188,7 +188,7 @@ def test_same_in_nengo():
         sim.run(0.5)
     for probe in (*net.layer_probes, net.input_probe):
         assert sim.data[new[probe]].any()
-        assert_array_equal(sim.data[new[probe]][0], reference.data[new[probe]])
+        assert_array_equal(sim.data[new[probe]], reference.data[new[probe]])
 
 
 def test_classifier_takes_phases_for_phasors():
@@ -281,7 +281,7 @@ def test_sparsifier_is_seen_by_probes_and_receivers():
     with layerwise.Simulator(twin) as sim:
         sim.run(1.0)
     for probe, layer in zip(net.layer_probes, layers, strict=True):
-        phase = phases.from_raster(sim.data[new[probe]][0], 10, 0.001)
+        phase = phases.from_raster(sim.data[new[probe]], 10, 0.001)
         assert not np.any((phase >= -arc) & (phase < arc))
         outside = np.abs(phases.from_complex(layer.u)) > arc + 0.15
         assert np.isfinite(phase[-1][outside]).all()

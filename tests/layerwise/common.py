@@ -61,13 +61,13 @@ def assert_same_as_nengo(build, n_steps=330, dt=DT):
         sim.run_steps(n_steps)
     assert probes
     for probe in probes:
-        assert sim.data[probe].shape == (1, *expected[probe].shape)
+        assert sim.data[probe].shape == expected[probe].shape
         values = set(expected[probe].ravel())
         assert values - {0}, "nothing happens: no test"
         if len(values) == 2:
-            assert_array_equal(sim.data[probe][0], expected[probe])
+            assert_array_equal(sim.data[probe], expected[probe])
         else:
-            assert_allclose(sim.data[probe][0], expected[probe], rtol=1e-9, atol=1e-9)
+            assert_allclose(sim.data[probe], expected[probe], rtol=1e-9, atol=1e-9)
 
 
 def fed_network():

@@ -10,7 +10,7 @@ from nengo_phasor import (
     AdaptiveSpiking,
     layerwise,
 )
-from nengo_phasor.layerwise import simulator
+from nengo_phasor.layerwise import portions
 from tests.layerwise.common import DT, fed_data, fed_network, filtered_network
 from tests.registry import N
 
@@ -37,7 +37,7 @@ def test_blocks_of_time_change_nothing(monkeypatch, n_data):
         rare = nengo.Probe(net.node, sample_every=7 * DT)
     sim = layerwise.Simulator(net, dtype="float64")
     whole = sim.predict(data, 200)
-    monkeypatch.setattr(simulator, "BLOCK_BYTES", 8 * N * 33)
+    monkeypatch.setattr(portions, "BLOCK_BYTES", 8 * N * 33)
     for probe, expected in whole.items():
         assert_array_equal(sim.predict(data, 200)[probe], expected)
     assert whole[rare].shape == (3, 200 // 7, N)
@@ -67,7 +67,7 @@ def test_states_that_can_not_go_on():
     with pytest.raises(ValidationError, match="is empty"):
         sim.advance({}, 5)
     net = fed_network()
-    with pytest.raises(BuildError, match=r"state of .* is not kept; use predict"):
+    with pytest.raises(BuildError, match=r"state of its PhaseEncoder is not kept; use predict"):
         layerwise.Simulator(net).advance(fed_data(net, 2, 5), 5)
 
 

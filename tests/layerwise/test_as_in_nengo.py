@@ -251,7 +251,7 @@ def test_probes(synapse, sample_every):
             probes = build()
         with layerwise.Simulator(net) as sim:
             sim.run(0.1)
-        assert [sim.data[p].shape for p in probes] == [(1, 0, 40), (1, 0, 6)]
+        assert [sim.data[p].shape for p in probes] == [(0, 40), (0, 6)]
     else:
         assert_same_as_nengo(build)
 

@@ -17,7 +17,7 @@ from nengo_phasor import (
     layerwise,
     metrics,
 )
-from nengo_phasor.layerwise import simulator
+from nengo_phasor.layerwise import portions
 from tests.layerwise.common import (
     DT,
     connect,
@@ -52,19 +52,21 @@ def test_run_keeps_and_predict_returns():
     data = fed_data(net, 3, 150)
     with layerwise.Simulator(net, minibatch_size=3) as sim:
         predicted = sim.predict(data)
-        assert sim.data == {}
+        assert sim.data[net.spikes].shape == (3, 0, N)
         sim.run(0.15, data)
-    assert set(sim.data) == set(predicted) == {net.spikes, net.mixed}  # also after the block
-    for probe in predicted:
+        assert_allclose(sim.trange(), 0.001 * np.arange(1, 151))
+        assert_allclose(sim.trange(sample_every=0.01), 0.01 * np.arange(1, 16))
+        with pytest.raises(SimulationError, match=r"state of its PhaseEncoder.*reset\(\)"):
+            sim.run(0.1)
+    assert set(predicted) == {net.spikes, net.mixed}
+    for probe in predicted:  # also after the block
         assert_array_equal(sim.data[probe], predicted[probe])
-    assert_allclose(sim.trange(), 0.001 * np.arange(1, 151))
-    assert_allclose(sim.trange(sample_every=0.01), 0.01 * np.arange(1, 16))
-    with pytest.raises(SimulationError, match=r"reset\(\)"):
+    with layerwise.Simulator(net, minibatch_size=3) as sim:
+        sim.run(0.15, data)
+        sim.reset()
+        assert len(sim.trange()) == sim.data[net.spikes].shape[1] == 0
         sim.run(0.1)
-    sim.reset()
-    assert len(sim.trange()) == len(sim.data) == 0
-    sim.run(0.1)
-    assert sim.data[net.spikes].shape == (3, 100, N)
+        assert sim.data[net.spikes].shape == (3, 100, N)
 
 
 def test_items_of_a_run_without_data():
@@ -97,7 +99,7 @@ def test_chunks_and_threads_change_nothing(monkeypatch, threads, chunk_bytes):
                 probes.append(nengo.Probe(layer(relay, 4, seed=k)))
     data = {node: np.random.RandomState(0).uniform(-1, 1, (7, 1, N))}
     whole = layerwise.Simulator(net, threads=1).predict(data, n_steps=250)
-    monkeypatch.setattr(simulator, "CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(portions, "CHUNK_BYTES", chunk_bytes)
     parts = layerwise.Simulator(net, threads=threads).predict(data, n_steps=250)
     for probe in probes:
         assert whole[probe].any()
@@ -127,7 +129,7 @@ def test_memory_is_bounded(monkeypatch, wide):
     data = {node: np.random.RandomState(0).rand(n_items, steps, node.size_out)}
     whole_window = n_items * n_steps * n * 8
     for size in ("CHUNK_BYTES", "BLOCK_BYTES"):
-        monkeypatch.setattr(simulator, size, chunk)
+        monkeypatch.setattr(portions, size, chunk)
     sim = layerwise.Simulator(net, threads=1)
     sim.predict({node: x[:1] for node, x in data.items()}, n_steps)  # compiles
     tracemalloc.start()

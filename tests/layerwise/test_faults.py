@@ -145,7 +145,7 @@ def test_numpy_indices(chosen):
     expected = reference(net, 100)
     for probe in probes:
         assert expected[probe].any()
-        assert_array_equal(sim.data[probe][0], expected[probe])
+        assert_array_equal(sim.data[probe], expected[probe])
 
 
 # --- lengths --------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ with nengo.Network(seed=0) as net:
         second = nengo.Ensemble(500, 1, neuron_type=nengo_phasor.AdaptiveSpiking())
         c = nengo.Connection(first, second.neurons, transform=np.ones((500, first.size_out)))
         first = second.neurons
-sim = nengo_phasor.layerwise.Simulator(net, threads=2)
+sim = nengo_phasor.layerwise.Simulator(net, threads=2, progress_bar=False)
 sim.predict({{given: np.zeros((1, 1, 1))}}, 2)
 print("running", flush=True)
 try:

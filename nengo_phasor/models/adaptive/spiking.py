@@ -65,7 +65,9 @@ class Spiking:
         from nengo_phasor import layerwise
 
         self.converted.set_precision(m_f)
-        with layerwise.Simulator(self.converted.network, dt=DT, dtype="float32") as sim:
+        with layerwise.Simulator(
+            self.converted.network, dt=DT, dtype="float32", progress_bar=False
+        ) as sim:
             data = {self.converted.input: x.reshape(len(x), 1, -1)}
             seen, state = sim.advance(data, n_steps, state)
         amplitudes = [e.neuron_type.amplitude for e in self.converted.layers.values()]

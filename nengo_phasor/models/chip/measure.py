@@ -26,7 +26,7 @@ def arcs(
 ) -> dict[float, float]:
     """Return the arc that leaves out a fraction of the hidden spikes, for each fraction."""
     pair = rhythm_pair(params)
-    with layerwise.Simulator(pair.network, dt=DT) as sim:
+    with layerwise.Simulator(pair.network, dt=DT, progress_bar=False) as sim:
         spikes = sim.predict({pair.source: x[:, None]}, pair.n_steps)[pair.hidden]
     seen = phases.from_raster(spikes, FREQUENCY, DT)
     away = np.abs(seen[~np.isnan(seen)])
@@ -85,7 +85,7 @@ def _costs(parts: list[dict], n_images: int) -> dict[str, Any]:
 
 def show(pair: Pair, x: np.ndarray) -> dict[str, Any]:
     """Show a few images on both substrates; return what `run` keeps of them."""
-    with layerwise.Simulator(pair.network, dt=DT) as sim:
+    with layerwise.Simulator(pair.network, dt=DT, progress_bar=False) as sim:
         expected = sim.predict({pair.source: x[:, None]}, pair.n_steps)
     hidden, output, costs = emulated(pair, x)
     compared = readout.agreement(expected[pair.hidden], hidden)._asdict()

@@ -34,7 +34,7 @@ def rasters(figure: Figure, n_cycles: int = 3, n_neurons: int = 40) -> None:
     x = rhythms.encode(params["images"][:1], int(params["seed"]), float(params["spread"]))
     pair = rhythm_pair(params)
     n_steps = round(n_cycles / (rhythms.FREQUENCY * DT))
-    with layerwise.Simulator(pair.network, dt=DT) as sim:
+    with layerwise.Simulator(pair.network, dt=DT, progress_bar=False) as sim:
         expected = sim.predict({pair.source: x[:, None]}, n_steps)[pair.hidden][0]
     pair.source.output = x[0]
     with emulator.Simulator(pair.network, dt=DT, target="sim") as sim:

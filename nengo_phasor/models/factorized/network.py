@@ -102,6 +102,6 @@ def deepened(net: nengo.Network, variant: Variant, pathway: str):
 
 def run(net: nengo.Network, *probes: nengo.Probe) -> list[np.ndarray]:
     """Return what probes see, (n_steps, n) each."""
-    with nengo_phasor.layerwise.Simulator(net, dt=DT) as sim:
+    with nengo_phasor.layerwise.Simulator(net, dt=DT, progress_bar=False) as sim:
         sim.run(SECONDS)
-        return [sim.data[probe][0] for probe in probes]
+        return [sim.data[probe] for probe in probes]

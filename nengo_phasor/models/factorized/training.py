@@ -139,7 +139,7 @@ def train(net: nengo.Network, recipe: Recipe, epochs: int, seed: int) -> None:
 def accuracy(net: nengo.Network, recipe: Recipe) -> dict[str, float]:
     """Return the accuracy on the digits that were held out, and on those that were learned."""
     x, y, x_test, y_test = digits()
-    with nengo_phasor.layerwise.Simulator(net, dt=DT, dtype="float32") as sim:
+    with nengo_phasor.layerwise.Simulator(net, dt=DT, dtype="float32", progress_bar=False) as sim:
         found = {}
         for name, images, labels in (("test", x_test, y_test), ("train", x, y)):
             seen = sim.predict({net.pixels: images[:, None]}, recipe.n_steps)[net.output]

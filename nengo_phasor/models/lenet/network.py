@@ -102,7 +102,7 @@ def measure(
     """
     net = lenet(shape, weights)
     right, spikes, chunk = 0, dict.fromkeys(net.spikes, 0), 500
-    with nengo_phasor.layerwise.Simulator(net, dt=DT, dtype="float32") as sim:
+    with nengo_phasor.layerwise.Simulator(net, dt=DT, dtype="float32", progress_bar=False) as sim:
         for start in range(0, len(x), chunk):
             images = x[start : start + chunk].reshape(-1, 1, net.image.size_out)
             seen = sim.predict({net.image: images}, steps)

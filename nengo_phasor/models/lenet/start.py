@@ -101,7 +101,7 @@ def map_rates(
 ) -> np.ndarray:
     """Return the spikes in a step of a layer's neurons, the mean of each map or dense unit."""
     net, maps = lenet(images.shape[1:], weights), weights[name].shape[-1]
-    with nengo_phasor.layerwise.Simulator(net, dt=DT, dtype="float32") as sim:
+    with nengo_phasor.layerwise.Simulator(net, dt=DT, dtype="float32", progress_bar=False) as sim:
         currents = images.reshape(len(images), 1, -1)
         seen = sim.predict({net.image: currents}, steps)[net.spikes[name]]
     return np.mean(seen.reshape(-1, maps) > 0, axis=0)

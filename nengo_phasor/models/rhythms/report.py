@@ -276,10 +276,10 @@ def bunching(
     seen = {}
     for name, values in (("without bias", without), ("with bias", params)):
         net = phase_network(values)
-        with layerwise.Simulator(net, dtype="float32") as sim:
+        with layerwise.Simulator(net, dtype="float32", progress_bar=False) as sim:
             rows = sim.predict({net.input: phases.to_rows(phase).astype(np.float32)[:, None]})
         twin, new = convert.to_spiking(net, ResonateAndFire(FREQUENCY))
-        with layerwise.Simulator(twin, dt=DT) as sim:
+        with layerwise.Simulator(twin, dt=DT, progress_bar=False) as sim:
             spikes = sim.predict({new[net.input]: phase[:1, None]}, round(4 / (FREQUENCY * DT)))
         seen[name] = (
             phases.from_complex(phases.from_rows(rows[net.hidden][:, 0])),

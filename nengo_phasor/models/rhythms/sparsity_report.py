@@ -41,7 +41,7 @@ def hidden_phases(params: Mapping[str, np.ndarray], images: np.ndarray) -> np.nd
     """Return the phases of the hidden layer for some images, in the phase domain."""
     x = encode(images, int(params["seed"]), float(params["spread"]))
     net = phase_network(params)
-    with layerwise.Simulator(net, dtype="float32") as sim:
+    with layerwise.Simulator(net, dtype="float32", progress_bar=False) as sim:
         rows = sim.predict({net.input: phases.to_rows(x).astype(np.float32)[:, None]})
     return phases.from_complex(phases.from_rows(rows[net.hidden][:, 0]))
 

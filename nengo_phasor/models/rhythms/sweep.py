@@ -44,7 +44,7 @@ DENSE = ("silence", "arc", 0.0)
 def phase_accuracy(params: Mapping[str, np.ndarray], x: np.ndarray, y: np.ndarray) -> float:
     """Return the accuracy in the phase domain, of phases (n, 1024) and labels."""
     net = phase_network(params)
-    with layerwise.Simulator(net, dtype="float32") as sim:
+    with layerwise.Simulator(net, dtype="float32", progress_bar=False) as sim:
         rows = phases.to_rows(x).astype(np.float32)[:, None]
         output = phases.from_rows(sim.predict({net.input: rows})[net.output][:, 0])
     return float(metrics.accuracy(metrics.phase_class(phases.from_complex(output)), y))
@@ -103,7 +103,7 @@ def sweep(
     net = sweep_network(params, points)
     n_steps = round(CYCLES / (FREQUENCY * DT))
     right, spikes = np.zeros((len(points), CYCLES)), np.zeros((len(points), 2))
-    with layerwise.Simulator(net, dt=DT, dtype="float32") as sim:
+    with layerwise.Simulator(net, dt=DT, dtype="float32", progress_bar=False) as sim:
         for start in tqdm(range(0, len(x), chunk), desc="images", unit=f"{chunk} images"):
             labels = y[start : start + chunk]
             seen = sim.predict({net.input: x[start : start + chunk, None]}, n_steps)

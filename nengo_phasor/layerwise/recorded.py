@@ -1,0 +1,58 @@
+"""What a simulator's ``data`` hold: what probes saw, and how Nengo built everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import nengo
+import numpy as np
+
+
+class SimulationData(Mapping):
+    """The data of a `.layerwise.Simulator`, by Nengo object, as `nengo.Simulator` has them.
+
+    Parameters
+    ----------
+    built : mapping
+        How Nengo built each object: for ensembles `nengo.builder.ensemble.BuiltEnsemble` (gain,
+        bias, encoders, eval_points, ...), for connections
+        `nengo.builder.connection.BuiltConnection` (weights, ...).
+    nothing : {nengo.Probe: (n_items, 0, n) ndarray}
+        What each probe has seen before the first run.
+    has_items : bool
+        Whether a probe's data have an axis of items, (n_items, n_steps, n), or Nengo's own shape,
+        (n_steps, n).
+    """
+
+    def __init__(
+        self, built: Mapping[Any, Any], nothing: dict[nengo.Probe, np.ndarray], has_items: bool
+    ):
+        self._built = built
+        self._nothing = nothing
+        self._has_items = has_items
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what the probes saw."""
+        self._windows: dict[nengo.Probe, list[np.ndarray]] = {probe: [] for probe in self._nothing}
+
+    def extend(self, seen: Mapping[nengo.Probe, np.ndarray]) -> None:
+        """Add what the probes saw in the next window."""
+        for probe, x in seen.items():
+            self._windows[probe].append(x)
+
+    def __getitem__(self, key):
+        if key not in self._windows:
+            return self._built[key]
+        windows = self._windows[key]
+        if len(windows) > 1:
+            windows[:] = [np.concatenate(windows, axis=1)]
+        whole = windows[0] if windows else self._nothing[key]
+        return whole if self._has_items else whole[0]
+
+    def __iter__(self) -> Iterator:
+        return iter(self._built)
+
+    def __len__(self) -> int:
+        return len(self._built)
