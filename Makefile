@@ -22,13 +22,11 @@ help:
 	@echo "                    Nengo's on our neurons"
 	@echo "make clean          remove the virtual environment and all that was made"
 
-# NengoDL's source package asks for an old setuptools, which Python 3.12 and later don't come with:
-# so it is built here, with one that still serves it, and not in isolation.
+# The second folder builds NengoDL, whose source package doesn't build on Python 3.12 and later.
 $(VENV)/installed: setup.cfg pyproject.toml
 	@echo "== Installing into $(VENV) (a few minutes the first time)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet "setuptools<81" wheel
-	$(BIN)/pip install --quiet --no-build-isolation --editable ".[all,test,docs]"
+	$(BIN)/pip install --quiet --editable ".[all,test,docs]" ./nengo_phasor/data/nengo-dl
 	@touch $@
 
 data: $(VENV)/installed

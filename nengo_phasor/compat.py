@@ -16,6 +16,7 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -26,26 +27,10 @@ from typing import Any
 
 import numpy as np
 
-Version = tuple[int, int]
+from nengo_phasor.extras import EXTRAS, MissingExtra
+from nengo_phasor.extras import require as require
 
-EXTRAS = {
-    "nengo_dl": "dl",
-    "tensorflow": "dl",
-    "tf_keras": "dl",
-    "nengo_loihi": "loihi",
-    "nengo_gui": "gui",
-    "nengo_spa": "spa",
-    "scipy": "layerwise",
-    "numba": "layerwise",
-    "sklearn": "factorize",
-    "dask": "search",
-    "matplotlib": "plot",
-    "click": "cli",
-    "jinja2": "cli",
-    "filelock": "cli",
-    "tqdm": "cli",
-}
-"""The extra of nengo-phasor that installs each optional module."""
+Version = tuple[int, int]
 
 DISTRIBUTIONS = {
     "nengo": ("nengo",),
@@ -70,45 +55,6 @@ def installed_versions() -> dict[str, Version]:
             versions[module] = (int(major), int(minor))
             break
     return versions
-
-
-def install_command(extra: str, python: Version = sys.version_info[:2]) -> str:
-    """The command that installs an extra of nengo-phasor under a version of Python.
-
-    NengoDL's source package imports `pkg_resources` and asks for a setuptools that no longer
-    runs on Python 3.12 and later, so there it has to be built with one that is installed already.
-    """
-    if extra == "dl" and python >= (3, 12):
-        return (
-            'pip install "setuptools<81" wheel, '
-            f'then pip install --no-build-isolation "nengo-phasor[{extra}]"'
-        )
-    return f'pip install "nengo-phasor[{extra}]"'
-
-
-def require(name: str) -> Any:
-    """Import an optional module.
-
-    Parameters
-    ----------
-    name : str
-        Full name of the module, such as ``"nengo_dl"`` or ``"scipy.sparse"``.
-
-    Raises
-    ------
-    ImportError
-        If it, or another module of `EXTRAS` that it needs, is not installed. The message has
-        the command that installs it.
-    """
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in EXTRAS or importlib.util.find_spec(missing) is not None:
-            raise
-        raise ImportError(
-            f"{missing} is not installed. Run: {install_command(EXTRAS[missing])}", name=missing
-        ) from error
 
 
 # ---------------------------------------------------------------------- what has to be patched
@@ -240,6 +186,9 @@ PATCHES = (
 )
 
 
+MENDED = ("This version of NengoDL has not been tested with your Nengo", "No GPU support detected")
+"""How warnings of NengoDL's begin that do not hold with our patches."""
+
 INTERNALS = {
     "nengo_dl": (
         "builder.Builder.builders",
@@ -303,6 +252,8 @@ class _Finder(importlib.abc.MetaPathFinder):
         spec = next(filter(None, specs), None)
         if spec is not None:
             spec.loader = _Loader(spec.loader, self.callbacks.setdefault(name, []))
+        elif name in EXTRAS and sys._getframe(2).f_code.co_name == "_find_and_load_unlocked":
+            raise MissingExtra(name)  # to an import; `importlib.util.find_spec` finds None
         return spec
 
 
@@ -341,6 +292,8 @@ def install() -> None:
     if _FINDER in sys.meta_path:
         return
     sys.meta_path.insert(0, _FINDER)
+    for message in MENDED:
+        warnings.filterwarnings("ignore", message, UserWarning, r"nengo_dl\.")
     for patch in needed_patches(installed_versions()):
         if patch.after and patch.module in sys.modules:
             patch.after(sys.modules[patch.module])

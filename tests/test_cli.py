@@ -4,6 +4,7 @@ import json
 import os
 import re
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +16,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nengo_phasor import compat, datasets, models, phases
+from nengo_phasor import datasets, extras, models, phases
 from nengo_phasor.cli import app as cli
 from nengo_phasor.cli import info, lists
 from nengo_phasor.cli import run as cli_run
+from nengo_phasor.cli import setup as cli_setup
 from nengo_phasor.models.shared import commands
 from nengo_phasor.networks import RandomProjection
 
@@ -142,6 +144,54 @@ def test_runs_as_a_module():
     assert done.returncode == 0
     assert re.search(r"version \d", done.stdout)
     assert subprocess.run([*command, "dance"], capture_output=True).returncode == 2
+
+
+@pytest.mark.parametrize("module", ["nengo_phasor", "nengo_phasor.models"])
+def test_without_its_extra_the_command_line_says_so_in_one_line(module):
+    code = (
+        "import runpy, sys; sys.modules['click'] = None; sys.argv[1:] = ['local_rhythms'];"
+        f"runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == 'Error: click is not installed. Run: pip install "nengo-phasor[cli]"\n'
+
+
+# ------------------------------------------------------------------------------------------ setup
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_setup_installs_nengo_dl_as_our_folder_builds_it(monkeypatch, code):
+    ran = []
+
+    def run(command):
+        ran.append(command)
+        return subprocess.CompletedProcess(command, code)
+
+    monkeypatch.setattr(cli_setup.subprocess, "run", run)
+    monkeypatch.setattr(cli_setup, "INSTALLED", ("nengo_absent",))
+    shown = invoke("setup", "dl")
+    assert shown.exit_code == code
+    assert ran[0][-2:] == ["nengo-phasor[dl]", str(extras.NENGO_DL)]
+    assert ran[0][0] in (sys.executable, shutil.which("uv"))
+    assert " ".join(ran[0]) in shown.output, "it says what it does"
+
+
+def test_setup_leaves_alone_what_is_there(monkeypatch):
+    monkeypatch.setattr(cli_setup.subprocess, "run", lambda *_: pytest.fail("installs"))
+    monkeypatch.setattr(cli_setup, "INSTALLED", ("numpy",))
+    shown = invoke("setup", "dl")
+    assert shown.exit_code == 0
+    assert "installed already" in shown.output
+
+
+def test_setup_uses_uv_where_pip_is_not(monkeypatch):
+    monkeypatch.setattr(cli_setup.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(cli_setup.shutil, "which", lambda name: "/bin/uv")
+    assert cli_setup.installer() == ["/bin/uv", "pip", "install", "--python", sys.executable]
+    monkeypatch.setattr(cli_setup.shutil, "which", lambda name: None)
+    with pytest.raises(click.ClickException, match="has no pip, and uv is not on the PATH"):
+        cli_setup.installer()
 
 
 # ------------------------------------------------------------------------------------------- list
@@ -284,12 +334,12 @@ def test_info_tries_backends(monkeypatch):
 
 
 def test_info_says_how_to_get_a_backend(monkeypatch):
-    monkeypatch.setattr(compat, "EXTRAS", {"nengo_absent": "dl"})
-    monkeypatch.setattr(info, "BACKENDS", {"nengo_dl": info.BACKENDS["nengo_dl"]})
+    monkeypatch.setattr(extras, "EXTRAS", {"nengo_absent": "loihi"})
+    monkeypatch.setattr(info, "BACKENDS", {"nengo_loihi": info.BACKENDS["nengo_loihi"]})
     shown = invoke("info", "--check")
     assert shown.exit_code == 0, "what is not installed has not failed"
     assert re.search(
-        r"nengo_dl +lacks nengo_absent\. Run: pip install .*nengo-phasor\[dl\]", shown.output
+        r"nengo_loihi +lacks nengo_absent\. Run: pip install .*nengo-phasor\[loihi\]", shown.output
     )
 
 
@@ -448,12 +498,15 @@ def failing(error):
     ("error", "code", "message"),
     [
         (datasets.DatasetError("no such garments"), 1, "Error: no such garments\n"),
-        (ImportError("Run: pip install"), 1, "Error: Run: pip install\n"),
+        (ImportError("has no part"), 1, "Error: has no part\n"),
+        (extras.MissingExtra("matplotlib"), 2, '"nengo-phasor[plot]"\n'),
+        (ModuleNotFoundError("lacks it", name="nengo_absent"), 2, '"nengo-phasor[loihi]"\n'),
         (PermissionError(13, "Permission denied", "x.json"), 1, "Permission denied: 'x.json'\n"),
         (KeyboardInterrupt(), 130, "Stopped.\n"),
     ],
 )
-def test_commands_end_with_an_errors_own_words(error, code, message):
+def test_commands_end_with_an_errors_own_words(error, code, message, monkeypatch):
+    monkeypatch.setitem(extras.EXTRAS, "nengo_absent", "loihi")
     shown = CliRunner().invoke(failing(error), ["go"])
     assert shown.exit_code == code
     assert shown.output.endswith(message)

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import nengo_phasor
-from nengo_phasor import compat
+from nengo_phasor import compat, extras
 
 
 def installed(module):
@@ -415,17 +415,91 @@ def test_require_leaves_other_errors_alone(missing):
         compat.require(missing)
 
 
+def test_missing_extras_end_in_one_line_without_a_chain():
+    seen = run(
+        """
+        import sys, traceback
+        import nengo_phasor
+        from nengo_phasor import compat
+        sys.modules["numba"] = None
+        try:
+            compat.require("numba.extending")
+        except ImportError:
+            seen["text"] = traceback.format_exc()
+        """
+    )
+    assert seen["text"].count("Traceback") == 1
+    last = seen["text"].strip().splitlines()[-1]
+    assert last.endswith('numba is not installed. Run: pip install "nengo-phasor[layerwise]"')
+
+
+def test_importing_a_missing_backend_says_how_to_get_it():
+    """After `import nengo_phasor`; who only asks whether it is there gets Python's answer."""
+    seen = run(
+        """
+        import importlib.util
+        import sys
+        import nengo_phasor
+
+        class Hidden:
+            def find_spec(self, name, path=None, target=None):
+                return None
+
+        sys.meta_path[1:] = [Hidden()]
+        seen["spec"] = importlib.util.find_spec("nengo_dl")
+        for name in ("nengo_dl", "nengo_loihi", "matplotlib"):
+            try:
+                __import__(name)
+            except ModuleNotFoundError as error:
+                seen[name] = str(error)
+        """
+    )
+    assert seen["spec"] is None
+    assert seen["nengo_dl"].startswith("nengo_dl is not installed. Run: ")
+    assert "nengo-phasor[dl]" in seen["nengo_dl"]
+    assert "nengo-phasor[loihi]" in seen["nengo_loihi"]
+    assert seen["matplotlib"] == "No module named 'matplotlib'", "it may be any program's"
+
+
 def test_every_extra_exists():
     setup = configparser.ConfigParser()
     setup.read(Path(__file__).parents[1] / "setup.cfg")
-    assert set(compat.EXTRAS.values()) <= set(setup["options.extras_require"])
+    assert set(extras.EXTRAS.values()) <= set(setup["options.extras_require"])
 
 
-def test_nengo_dl_is_built_without_isolation_on_new_pythons():
-    assert compat.install_command("dl", (3, 11)) == 'pip install "nengo-phasor[dl]"'
-    assert "--no-build-isolation" in compat.install_command("dl", (3, 12))
-    assert '"setuptools<81"' in compat.install_command("dl", (3, 13))
-    assert compat.install_command("loihi", (3, 13)) == 'pip install "nengo-phasor[loihi]"'
+def test_install_command(monkeypatch):
+    """What is run depends on the Python, and on what is there to run it with."""
+    there = {"pip", "click"}
+    monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: name in there or None)
+    assert extras.install_command("dl", (3, 11)) == 'pip install "nengo-phasor[dl]"'
+    assert extras.install_command("dl", (3, 12)) == "nengo-phasor setup dl"
+    assert extras.install_command("loihi", (3, 13)) == 'pip install "nengo-phasor[loihi]"'
+    there.clear()
+    assert extras.install_command("cli", (3, 13)) == 'uv pip install "nengo-phasor[cli]"'
+    without_click = f'uv pip install "nengo-phasor[dl]" "{extras.NENGO_DL}"'
+    assert extras.install_command("dl", (3, 13)) == without_click
+    assert (extras.NENGO_DL / "pyproject.toml").exists()
+
+
+@needs_dl
+def test_nengo_dl_does_not_warn_of_what_is_mended():
+    seen = run(
+        """
+        import sys, warnings
+        sys.warnoptions.clear()
+        warnings.resetwarnings()
+        import nengo_phasor
+        import nengo
+        with warnings.catch_warnings(record=True) as caught:
+            import nengo_dl
+            with nengo.Network() as net:
+                nengo.Probe(nengo.Node([0]))
+            nengo_dl.Simulator(net, progress_bar=False).close()
+            warnings.warn("No GPU support detected, says somebody else")
+        seen["caught"] = [str(c.message) for c in caught if c.category is UserWarning]
+        """
+    )
+    assert seen["caught"] == ["No GPU support detected, says somebody else"]
 
 
 # ------------------------------------------------------------------------------------- the patches

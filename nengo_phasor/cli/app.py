@@ -8,6 +8,7 @@ from nengo_phasor.cli.convert import convert
 from nengo_phasor.cli.info import info
 from nengo_phasor.cli.lists import list_
 from nengo_phasor.cli.run import run
+from nengo_phasor.cli.setup import setup
 from nengo_phasor.models.shared.commands import Commands
 
 click = compat.require("click")
@@ -30,5 +31,5 @@ def main():
     """
 
 
-for command in (convert, info, list_, run):
+for command in (convert, info, list_, run, setup):
     main.add_command(command)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from nengo_phasor import compat, results
+from nengo_phasor import compat, extras, results
 from nengo_phasor.cli.console import echo_table
 
 click = compat.require("click")
@@ -60,7 +60,7 @@ def info(ctx, check):
     for name, backend in BACKENDS.items():
         missing = missing_modules(backend)
         if missing:
-            verdict = f"lacks {', '.join(missing)}. Run: {compat.install_command(backend.extra)}"
+            verdict = f"lacks {', '.join(missing)}. Run: {extras.install_command(backend.extra)}"
         elif check:
             error = trial(backend)
             failed |= bool(error)
@@ -75,7 +75,7 @@ def info(ctx, check):
 
 def missing_modules(backend: Backend) -> list[str]:
     """Return the modules of the backend's extra that are not installed, importing none."""
-    needed = [module for module, extra in compat.EXTRAS.items() if extra == backend.extra]
+    needed = [module for module, extra in extras.EXTRAS.items() if extra == backend.extra]
     return [module for module in needed if importlib.util.find_spec(module) is None]
 
 

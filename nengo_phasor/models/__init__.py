@@ -14,6 +14,8 @@ from typing import NamedTuple
 import nengo
 from nengo.exceptions import ValidationError
 
+from nengo_phasor import extras
+
 PARAMS = Path(__file__).parent / "params"
 """Committed weights: npz files, loaded without pickle."""
 
@@ -65,9 +67,12 @@ def load(name: str) -> nengo.Network:
     if name not in known:
         raise ValidationError(f"must be one of {', '.join(known)}; got {name!r}", "name")
     model = MODELS[name]
-    return import_module(f"{__name__}.{model.network}").gui_model(*model.arguments)
+    with extras.named():
+        return import_module(f"{__name__}.{model.network}").gui_model(*model.arguments)
 
 
 def main(name: str) -> None:
     """Run a system's commands with the arguments of this process, which are said to be its own."""
-    import_module(f"{__name__}.{MODELS[name].commands}").main(prog_name=sys.argv[0])
+    with extras.named_at_exit():
+        commands = import_module(f"{__name__}.{MODELS[name].commands}")
+    commands.main(prog_name=sys.argv[0])

@@ -9,7 +9,7 @@ import re
 
 from nengo.exceptions import NengoException
 
-from nengo_phasor import compat
+from nengo_phasor import compat, extras
 
 compat.require("click")
 import click  # noqa: E402
@@ -18,16 +18,25 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 
+class Missing(click.ClickException):
+    """An extra is not installed: ends the command with the code of wrong usage."""
+
+    exit_code = 2
+
+
 class Commands(click.Group):
     """Commands that end with an error's own words, and with 130 after Ctrl-C."""
 
     def invoke(self, ctx):
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with extras.named():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("\nStopped.", err=True)
             ctx.exit(INTERRUPTED)
+        except extras.MissingExtra as error:
+            raise Missing(str(error)) from None
         except (NengoException, ImportError, OSError) as error:
             raise click.ClickException(str(error)) from error
 
