@@ -83,6 +83,12 @@ PROGRAMS["all"] = "\n".join(p for extra, p in PROGRAMS.items() if extra not in (
 PROGRAMS["one command"] = PROGRAMS["dl"]
 
 
+DECISIVE = re.compile(
+    r"/(METADATA|entry_points\.txt|extras\.py|compat\.py|cli/setup\.py|data/nengo-dl/.*)$"
+)
+"""The files of a wheel that `fingerprint` is of; of the metadata, without the description."""
+
+
 class Cell(NamedTuple):
     """A Python, an extra and a tool to install with."""
 
@@ -120,9 +126,11 @@ def build(folder: Path) -> tuple[Path, Path]:
 
 
 def fingerprint(wheel: Path) -> str:
-    """Return a name for the content of a wheel."""
-    entries = sorted((entry.filename, entry.CRC) for entry in zipfile.ZipFile(wheel).infolist())
-    return hashlib.sha256(repr(entries).encode()).hexdigest()[:12]
+    """Return a name for what decides how a wheel installs and what it says of missing packages."""
+    with zipfile.ZipFile(wheel) as content:
+        texts = [content.read(name) for name in sorted(content.namelist()) if DECISIVE.search(name)]
+    texts = [text.partition(b"\n\n")[0] if b"Metadata-Version" in text else text for text in texts]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:12]
 
 
 def environment(folder: Path, cell: Cell, uv: Path) -> dict[str, str]:
