@@ -17,7 +17,8 @@ help:
 	@echo "make results        make results/*.json of the papers' systems again (hours); MNIST and"
 	@echo "                    CIFAR-10 are wanted in the folder NENGO_PHASOR_DATA"
 	@echo "make benchmarks     make results/benchmark_*.json again"
-	@echo "make install-tests  install a wheel into new environments of Python 3.10 and 3.13"
+	@echo "make install-tests  install a wheel into new environments: each Python, each extra, pip and"
+	@echo "                    uv (an hour; goes on where it was stopped), then run a system in two"
 	@echo "make backend-tests  run NengoDL's and nengo-loihi's own tests on our compat layer, and"
 	@echo "                    Nengo's on our neurons"
 	@echo "make clean          remove the virtual environment and all that was made"
@@ -85,6 +86,7 @@ benchmarks: data
 	$(BIN)/python benchmarks/start.py
 
 install-tests: $(VENV)/installed
+	$(BIN)/python tools/install_matrix.py --output results/install.json
 	$(BIN)/python -m pytest -m install tests/models/test_wheel.py
 
 backend-tests: $(VENV)/installed

@@ -43,7 +43,8 @@ def wheel(tmp_path_factory):
     """Build the wheel from a copy, which leaves the checkout as it is."""
     source = tmp_path_factory.mktemp("source")
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(PACKAGE, source / PACKAGE.name, ignore=ignored)
+    for folder in (PACKAGE, ROOT / "networks", ROOT / "notebooks"):
+        shutil.copytree(folder, source / folder.name, ignore=ignored)
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", ".", cwd=source)
@@ -72,7 +73,11 @@ def test_wheel_has_every_file_of_the_package(wheel):
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert "nengo_phasor/py.typed" in here
-    assert here <= set(zipfile.ZipFile(wheel).namelist())
+    there = set(zipfile.ZipFile(wheel).namelist())
+    assert here <= there
+    shared = {name.partition(".data/data/share/nengo-phasor/")[2] for name in there}
+    for pattern in ("networks/*.py", "networks/*.cfg", "notebooks/*.ipynb"):
+        assert {str(path.relative_to(ROOT)) for path in ROOT.glob(pattern)} <= shared
 
 
 def check(python, folder, garments, names, **environment):
@@ -116,7 +121,6 @@ def test_wheel_works_where_nothing_else_is(wheel, garments, tmp_path, version):
         pytest.skip(f"no Python {version}")
     run(python, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
     python = tmp_path / "venv" / "bin" / "python"
-    install = (python, "-m", "pip", "install", "--quiet")
-    run(*install, "setuptools<81", "wheel", cwd=tmp_path)
-    run(*install, "--no-build-isolation", f"{wheel}[{EXTRAS}]", cwd=tmp_path)
+    run(python, "-m", "pip", "install", "--quiet", f"{wheel}[{EXTRAS}]", cwd=tmp_path)
+    run(python, "-m", "nengo_phasor", "setup", "dl", cwd=tmp_path)
     check(python, tmp_path, garments, WITH_NETWORK)
