@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-UNFINISHED = ".*-*.tmp"
-"""What is added to the name of a file that is not whole: the writer's process, and a number."""
+UNFINISHED = ".unfinished-*.tmp"
+"""What is added to the name of a file that is not whole."""
+
+STALE_AFTER = 3600.0
+"""Seconds without a change after which nobody writes a file any more.
+
+No process can be asked whether it still does: it may be of another machine, and numbers of
+processes are used again.
+"""
 
 
 @contextmanager
@@ -17,7 +26,8 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """Give a new file's place, next to ``path``, which it replaces when all went well.
 
     An error, such as that of a full disk, leaves the old file as it was and nothing beside it.
-    Of several who write at once, in threads or processes, the last one's file stays.
+    Of several who write at once, in threads or processes, the last one's file stays. What a killed
+    writer left is removed when the file is written again, `STALE_AFTER` seconds later or more.
 
     Examples
     --------
@@ -26,8 +36,11 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    remove_stale(path.parent, path.name)
-    place = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    for left in path.parent.glob(glob.escape(path.name) + UNFINISHED):
+        with suppress(FileNotFoundError):  # another writer's, which has ended, or removed it, too
+            if time.time() - left.stat().st_mtime > STALE_AFTER:
+                left.unlink()
+    place = path.with_name(path.name + UNFINISHED.replace("*", secrets.token_hex(8)))
     try:
         yield place
         with open(place, "rb+") as file:
@@ -35,21 +48,3 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(place, path)
     finally:
         place.unlink(missing_ok=True)
-
-
-def remove_stale(folder: Path, name: str = "*") -> None:
-    """Remove what killed writers of a file of this name, or of any, left in a folder."""
-    for place in folder.glob(name + UNFINISHED):
-        pid = place.name.rsplit(".", 2)[-2].partition("-")[0]
-        if pid.isdigit() and not _is_running(int(pid)):
-            place.unlink(missing_ok=True)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -220,6 +220,13 @@ def check_is(value: Any, attr: str, kind: type | tuple[type, ...], obj: Any = No
         raise ValidationError(f"must be a {names}, got {_shown(value)}", attr, obj)
 
 
+def check_subclass(value: Any, attr: str, *bases: type, remedy: str = "give the class") -> None:
+    """Refuse what is not a class derived from one of the bases."""
+    if not (isinstance(value, type) and issubclass(value, bases)):
+        names = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in bases)
+        raise ValidationError(f"must be a subclass of {names}, got {value!r}: {remedy}", attr)
+
+
 def check_memory(n_values: int, attr: str, obj: Any = None) -> None:
     """Refuse an array of more values, of 8 bytes each, than this machine's memory holds."""
     needed, there = 8 * n_values / 2**30, _memory() / 2**30

@@ -11,6 +11,7 @@ runs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,8 +54,21 @@ class SpikeSynapse(Synapse):
     nan_is_silent = False
 
     def __init_subclass__(cls, **kwargs):
-        """Let what was said of another ``advance`` not stand for one of the class's own."""
+        """Let what was said of another ``advance`` not stand for one of the class's own.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If a state is neither a value a neuron nor one in all.
+        """
         super().__init_subclass__(**kwargs)
+        for name, shape in cls.state_shapes.items():
+            if shape not in ("neuron", "all"):
+                raise ValidationError(
+                    f'must be "neuron" or "all" for each state, got {shape!r} for {name!r}',
+                    attr="state_shapes",
+                    obj=cls,
+                )
         if "advance" in vars(cls):
             for name in ("silent_at_zero", "nan_is_silent"):
                 setattr(cls, name, vars(cls).get(name, False))
@@ -71,9 +85,28 @@ class SpikeSynapse(Synapse):
         """Return this step's output for the input x, and the new states.
 
         ``x`` and the states have shape (..., n_neurons), or (..., 1) for a state that is one in
-        all; ``xp`` is the array library.
+        all; ``xp`` is the array library, in whose ``where`` plain numbers have double precision.
         """
         raise NotImplementedError("Spike synapses must provide advance")
+
+    def advanced(self, xp, tick: Tick, x: Array, c: Any, *state: Array) -> Sequence[Array]:
+        """Return what ``advance`` does, which simulators call by this name.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If that is not the output and as many states as the class names.
+        """
+        result = self.advance(xp, tick, x, c, *state)
+        if not isinstance(result, tuple | list) or len(result) != 1 + len(state):
+            found = f"{len(result)} values" if isinstance(result, tuple | list) else "no tuple"
+            raise ValidationError(
+                f"must return a tuple of the output and {len(state)} new states, as in "
+                f"`return output,` where there are none; it returned {found}",
+                attr="advance",
+                obj=self,
+            )
+        return result
 
     def make_state(self, shape_in, shape_out, dt, dtype=None, y0=None):
         """Return the states, all zero."""
@@ -88,7 +121,7 @@ class SpikeSynapse(Synapse):
         def step(t, x):
             number = np.rint(t / dt)
             tick = Tick(number, np.uint32([number]))
-            output, *new = self.advance(np, tick, x, c, *state.values())
+            output, *new = self.advanced(np, tick, x, c, *state.values())
             for old, value in zip(state.values(), new, strict=True):
                 old[...] = value
             return output

@@ -57,6 +57,36 @@ def rhythm(frequency, n_steps=2000, n=50, centre=0.2, width=0.25, seed=0, dt=DT)
     return phases.to_raster(phase, frequency, n_cycles, dt)[:n_steps].astype(float)
 
 
+# --- own synapses ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [(lambda x: x, "no tuple"), (lambda x: (x,), "1 values"), (lambda x: (x, x, x), "3 values")],
+)
+def test_advance_returns_the_output_and_the_states(wrong, found):
+    """An array alone was taken apart: its first value for the output, its second for the state."""
+
+    class Wrong(synapses.SpikeSynapse):
+        state_shapes = {"seen": "neuron"}  # noqa: RUF012
+
+        def constants(self, dt, neurons, items):
+            return ()
+
+        def advance(self, xp, tick, x, c, seen):
+            return wrong(x)
+
+    with pytest.raises(ValidationError, match=rf"Wrong\.advance: must .* 1 new states.*{found}"):
+        simulate(np.ones((3, 2)), Wrong())
+
+
+def test_states_are_one_a_neuron_or_one_in_all():
+    with pytest.raises(ValidationError, match=r"Own\.state_shapes: .* got 'neurons' for 'seen'"):
+
+        class Own(synapses.SpikeSynapse):
+            state_shapes = {"seen": "neurons"}  # noqa: RUF012
+
+
 # --- all synapses ---------------------------------------------------------------------------------
 
 

@@ -127,8 +127,27 @@ class SimPhasorBuilder(SimNeuronsBuilder):
     mergeable = staticmethod(OpBuilder.mergeable)
 
 
+class Double:
+    """TensorFlow as a synapse's ``advance`` takes it: Python's numbers are double, as in NumPy.
+
+    TensorFlow takes those that meet no array before for single precision, or for integers.
+    """
+
+    def __getattr__(self, name):
+        return getattr(tf, name)
+
+    @staticmethod
+    def where(condition, x, y):
+        """Return x where the condition holds, and else y."""
+        like = next((value for value in (x, y) if hasattr(value, "dtype")), np.float64())
+        x, y = (v if hasattr(v, "dtype") else tf.constant(v, like.dtype) for v in (x, y))
+        return tf.where(condition, x, y)
+
+
 class SpikeSynapseBuilder(OpBuilder):
     """Runs any `.SpikeSynapse`'s ``advance``."""
+
+    xp = Double()
 
     def build_pre(self, signals, config):
         """Find the signals and compute the constants."""
@@ -162,7 +181,7 @@ class SpikeSynapseBuilder(OpBuilder):
     def advance(self, tick, x, *states):
         """Call the synapse's ``advance``; say so if that can't do without NumPy."""
         try:
-            return self.synapse.advance(tf, tick, x, self.constants, *states)
+            return self.synapse.advanced(self.xp, tick, x, self.constants, *states)
         except (AttributeError, NotImplementedError, TypeError) as error:
             name = type(self.synapse).__name__
             raise BuildError(

@@ -14,25 +14,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nengo.base import Process
-from nengo.exceptions import BuildError, ValidationError
+from nengo.exceptions import BuildError
 from nengo.neurons import NeuronType
 from nengo_dl.builder import OpBuilder
 from nengo_dl.neuron_builders import GenericNeuronBuilder, SimNeuronsBuilder
 from nengo_dl.process_builders import GenericProcessBuilder, SimProcessBuilder
+
+from nengo_phasor.checks import check_subclass
+from nengo_phasor.inheritance import keeps, nearest
 
 
 @dataclass(frozen=True)
 class Table:
     """One of NengoDL's tables.
 
-    ``builders`` are those of the subclasses of ``base``, ``generic`` runs all others in Python.
+    ``builders`` are those of registered types, ``generic`` runs all others in Python.
     ``step`` names the method that a builder does the same as. ``dispatcher`` is NengoDL's builder
     of the operators, whose attribute ``kind`` is the object, and which keeps the object's builder
     as ``built``. Operators of two objects are merged if ``merged`` says so of the objects; NengoDL
     knows best which of its own builders' are.
     """
 
-    base: type
     builders: dict[type, type[OpBuilder]]
     generic: type[OpBuilder]
     step: str
@@ -42,16 +44,15 @@ class Table:
     merged: Callable[[object, object], bool]
 
     def builder_of(self, cls: type) -> type[OpBuilder]:
-        """Return the builder of the first registered type in the class's resolution order.
+        """Return the builder of a class's nearest registered parent.
 
-        If the class has another step than that type, the builder does not know it: then Python
+        If the class has another step than that parent, the builder does not know it: then Python
         runs the class, as it does where no type is registered.
         """
-        for parent in cls.__mro__:
-            if parent in self.builders:
-                same = getattr(cls, self.step) is getattr(parent, self.step)
-                return self.builders[parent] if same else self.generic
-        return self.generic
+        parent = nearest(cls, self.builders)
+        if parent is None or not keeps(cls, parent, self.step):
+            return self.generic
+        return self.builders[parent]
 
     def install(self) -> None:
         """Let NengoDL look builders up here."""
@@ -80,7 +81,6 @@ class Table:
 
 
 NEURONS = Table(
-    NeuronType,
     SimNeuronsBuilder.TF_NEURON_IMPL,
     GenericNeuronBuilder,
     "step",
@@ -90,7 +90,6 @@ NEURONS = Table(
     merged=lambda a, b: a == b,
 )
 PROCESSES = Table(
-    Process,
     SimProcessBuilder.TF_PROCESS_IMPL,
     GenericProcessBuilder,
     "make_step",
@@ -126,16 +125,9 @@ def register(cls: type, builder: type[OpBuilder]) -> None:
     nengo.exceptions.ValidationError
         If either is not such a class.
     """
-    table = next((t for t in (NEURONS, PROCESSES) if _is_subclass(cls, t.base)), None)
-    if table is None:
-        raise ValidationError(
-            f"must be a subclass of nengo.neurons.NeuronType or nengo.base.Process, got {cls!r}",
-            attr="cls",
-        )
-    if not _is_subclass(builder, OpBuilder):
-        raise ValidationError(
-            f"must be a subclass of nengo_dl.builder.OpBuilder, got {builder!r}", attr="builder"
-        )
+    check_subclass(cls, "cls", NeuronType, Process)
+    check_subclass(builder, "builder", OpBuilder)
+    table = NEURONS if issubclass(cls, NeuronType) else PROCESSES
     table.builders[cls] = builder
 
 
@@ -143,7 +135,8 @@ def _check_python_can_run(cls, ops):
     """Warn that neurons run in Python; refuse those with a state that NengoDL does not hand on."""
     name = cls.__name__
     register_it = f"nengo_phasor.dl.register({name}, builder)"
-    for state in ops[0].state_extra:
+    single = [name for name, signal in ops[0].state.items() if not signal.shape]
+    for state in (*ops[0].state_extra, *single):
         raise BuildError(
             f"{name} neurons have the state {state!r}, which is not an array, so NengoDL can't run "
             f"their step in Python: give it a TensorFlow builder with {register_it}"
@@ -153,7 +146,3 @@ def _check_python_can_run(cls, ops):
         f"Python, slowly and without a gradient. {register_it} gives it one",
         stacklevel=3,
     )
-
-
-def _is_subclass(obj, base):
-    return isinstance(obj, type) and issubclass(obj, base)

@@ -15,6 +15,7 @@ from nengo.exceptions import BuildError
 from nengo.transforms import NoTransform
 
 from nengo_phasor import compat
+from nengo_phasor.inheritance import rewritten
 from nengo_phasor.layerwise import maps, synapses
 from nengo_phasor.layerwise.neurons import Layer
 from nengo_phasor.layerwise.processes import BuiltProcess
@@ -159,7 +160,7 @@ def may_be_missing(network: nengo.Network) -> set[nengo.Node]:
 
 def is_pool(process) -> bool:
     """Return whether a process is what `.MaxPool` says."""
-    return isinstance(process, MaxPool) and not synapses.rewritten(process, MaxPool)
+    return isinstance(process, MaxPool) and not rewritten(type(process), MaxPool)
 
 
 def _stages(model, ensemble, stage_of: dict):

@@ -12,11 +12,12 @@ from typing import NamedTuple
 import nengo
 import numpy as np
 from nengo.builder.neurons import SimNeurons
-from nengo.exceptions import ValidationError
+from nengo.exceptions import BuildError, ValidationError
 from nengo.neurons import NeuronType
 
+from nengo_phasor.checks import check_is, check_subclass
+from nengo_phasor.inheritance import entry
 from nengo_phasor.layerwise import compiled
-from nengo_phasor.layerwise.lookup import nearest
 from nengo_phasor.layerwise.signal import Signal
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
@@ -31,7 +32,8 @@ class Row(NamedTuple):
     """What `.layerwise` knows of a neuron type: that its ``step`` may run a whole batch at once.
 
     It says that ``step`` takes arrays of shape (n_items, n_neurons) in place of (n_neurons,),
-    writes all of its output, draws nothing at random, and treats each item by itself.
+    writes all of its output, draws nothing at random, and treats each item by itself; and that each
+    state is one real number a neuron, which is looked at when a network is built.
 
     Parameters
     ----------
@@ -66,7 +68,8 @@ def register(neuron_type: type, row: Row) -> None:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If neuron_type is no class of neurons, or row no `.Row`.
+        If neuron_type is no class of neurons, or row no `.Row`, or has a loop for which the type
+        has no ``constants``.
 
     Examples
     --------
@@ -74,13 +77,14 @@ def register(neuron_type: type, row: Row) -> None:
 
         nengo_phasor.layerwise.register(MyNeurons, nengo_phasor.layerwise.Row())
     """
-    if not (isinstance(neuron_type, type) and issubclass(neuron_type, NeuronType)):
+    check_subclass(neuron_type, "neuron_type", NeuronType)
+    check_is(row, "row", Row)
+    if row.window and not hasattr(neuron_type, "constants"):
         raise ValidationError(
-            f"must be a class derived from nengo.neurons.NeuronType, got {neuron_type!r}",
-            attr="neuron_type",
+            f"has a compiled loop, and {neuron_type.__name__} no constants(dt) for it: give the "
+            "class this method",
+            attr="row",
         )
-    if not isinstance(row, Row):
-        raise ValidationError(f"must be a layerwise.Row, got {row!r}", attr="row")
     TABLE[neuron_type] = row
 
 
@@ -114,14 +118,22 @@ class Layer:
         makes rates and another spikes of them.
     dtype : numpy.dtype
         Of currents, states and output.
+
+    Raises
+    ------
+    nengo.exceptions.BuildError
+        If a registered type has a state that is not one real number a neuron.
     """
 
     def __init__(self, stages: list[SimNeurons], dtype: np.dtype):
         self.stages = stages
         self.dtype = dtype
         self.neurons = [stage.neurons for stage in stages]
-        rows = [nearest(TABLE, neurons) for neurons in self.neurons]
+        rows = [entry(TABLE, type(neurons)) for neurons in self.neurons]
         self.spiking = self.neurons[-1].spiking
+        for stage, row in zip(stages, rows, strict=True):
+            if row is not None:
+                _check_states(stage)
         self.in_batches = None not in rows
         self.window = rows[0].window if self.in_batches and len(stages) == 1 else None
 
@@ -190,6 +202,21 @@ class Layer:
         )
         values = np.full(len(columns), c.height, number)
         return Signal.of_rows(starts, columns, values, n_items, n)
+
+
+def _check_states(stage):
+    """Refuse states of which a row can't hold one for each item."""
+    odd = [
+        name
+        for name, signal in stage.state.items()
+        if signal.shape != stage.J.shape or signal.initial_value.dtype.kind != "f"
+    ]
+    for state in (*odd, *stage.state_extra):
+        name = type(stage.neurons).__name__
+        raise BuildError(
+            f"{name} neurons have the state {state!r}, which is not one real number a neuron: "
+            f"layerwise runs them exactly without layerwise.register({name}, ...), so leave it out"
+        )
 
 
 def _array(value, dtype):

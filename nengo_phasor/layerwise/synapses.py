@@ -9,8 +9,8 @@ import numpy as np
 from nengo.synapses import LinearFilter
 
 from nengo_phasor import compat, dynamics, phases
+from nengo_phasor.inheritance import entry, keeps, rewritten
 from nengo_phasor.layerwise import compiled
-from nengo_phasor.layerwise.lookup import nearest, rewritten
 from nengo_phasor.layerwise.processes import BuiltProcess, by_own_step
 from nengo_phasor.layerwise.signal import Signal
 from nengo_phasor.layerwise.span import Span
@@ -41,22 +41,22 @@ def through(built: BuiltProcess, x: Signal, key, span: Span) -> Signal:
 def is_kept(built: BuiltProcess) -> bool:
     """Return whether a synapse is one of Nengo's linear filters, whose state a span keeps."""
     synapse = built.process
-    plain = isinstance(synapse, LinearFilter) and not rewritten(synapse, LinearFilter)
+    plain = isinstance(synapse, LinearFilter) and not rewritten(type(synapse), LinearFilter)
     return plain and built.is_late
 
 
 def is_stepless(synapse) -> bool:
     """Return whether a synapse is what its ``constants`` and ``advance`` say."""
-    own = {"make_state", "make_step"}
-    return isinstance(synapse, SpikeSynapse) and not own & rewritten(synapse, SpikeSynapse)
+    return isinstance(synapse, SpikeSynapse) and keeps(
+        type(synapse), SpikeSynapse, "make_state", "make_step"
+    )
 
 
 def fastest(synapse: SpikeSynapse, x: Signal) -> Callable:
     """Return the fastest way of a signal through a spike synapse."""
-    if x.is_sparse and nearest(EVENT_WAYS, synapse):
-        return nearest(EVENT_WAYS, synapse)
-    if x.n_steps == 1 and not x.is_sparse and nearest(CONSTANT_WAYS, synapse):
-        return nearest(CONSTANT_WAYS, synapse)
+    known = entry(EVENT_WAYS if x.is_sparse else CONSTANT_WAYS, type(synapse))
+    if known and (x.is_sparse or x.n_steps == 1):
+        return known
     if x.is_sparse and synapse.silent_at_zero and not synapse.state_shapes:
         return through_events
     return through_steps
@@ -76,7 +76,7 @@ def through_steps(synapse: SpikeSynapse, x: Signal, span: Span) -> Signal:
     for k in range(span.n_steps):
         span.check()
         tick = Tick(np.float64(k + 1), np.array([k + 1], np.uint32))
-        output[k], *states = synapse.advance(np, tick, given[k % len(given)], constants, *states)
+        output[k], *states = synapse.advanced(np, tick, given[k % len(given)], constants, *states)
     return Signal.of(output).events()
 
 
@@ -86,7 +86,7 @@ def through_events(synapse: SpikeSynapse, x: Signal, span: Span) -> Signal:
     step, item = np.divmod(x.rows, x.n_items)
     tick = Tick(step + 1.0, (step + 1).astype(np.uint32))
     constants = synapse.constants(span.dt, x.values.indices, span.items[item])
-    (values,) = synapse.advance(np, tick, x.values.data, constants)
+    (values,) = synapse.advanced(np, tick, x.values.data, constants)
     return x.kept(values != 0, values)
 
 

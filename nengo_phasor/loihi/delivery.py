@@ -48,7 +48,7 @@ class Way:
         gate = self.route.gate
         if gate is not None:
             tick = late_tick(t - 1, self.route.late)
-            (spiked,) = gate.advance(np, tick, spiked.astype(float), self.constants)
+            (spiked,) = gate.advanced(np, tick, spiked.astype(float), self.constants)
         self.waiting.append(spiked.nonzero()[0])
         return self.waiting.popleft()
 

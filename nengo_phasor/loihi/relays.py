@@ -84,18 +84,19 @@ class Late(SpikeSynapse):
         self.synapse = synapse
         self.late = late
 
-    @property
-    def state_shapes(self):
-        """As the synapse's."""
-        return self.synapse.state_shapes
+    def make_state(self, *args, **kwargs):
+        """Return the synapse's states."""
+        return self.synapse.make_state(*args, **kwargs)
 
-    def constants(self, dt, neurons, items):
-        return self.synapse.constants(dt, neurons, items)
+    def make_step(self, shape_in, shape_out, dt, rng, state):
+        """Return the synapse's own function, whose time begins when the first spikes can come."""
+        step = self.synapse.make_step(shape_in, shape_out, dt, rng, state)
+        start = self.late * dt
 
-    def advance(self, xp, tick, x, c, *state):
-        tick = late_tick(tick.step, self.late)
-        output, *state = self.synapse.advance(xp, tick, x, c, *state)
-        return (output * (tick.step > 0), *state)  # nothing was sent before time 0
+        def late_step(t, x):
+            return step(t - start, x) if t > start + dt / 2 else np.zeros(shape_out)
+
+        return late_step
 
 
 def late_tick(step, late: int) -> Tick:

@@ -11,6 +11,8 @@ from nengo.exceptions import BuildError, ValidationError
 from nengo.neurons import NeuronType
 from nengo_loihi import LoihiLIF, LoihiSpikingRectifiedLinear
 
+from nengo_phasor.checks import check_subclass
+from nengo_phasor.inheritance import keeps, nearest
 from nengo_phasor.loihi.compartments import (
     AdaptiveCompartment,
     NeuronCompartment,
@@ -68,19 +70,10 @@ def register(
     nengo.exceptions.ValidationError
         If either is no such class.
     """
-    if not (isinstance(neuron_type, type) and issubclass(neuron_type, NeuronType)):
-        raise ValidationError(
-            f"must be a subclass of nengo.neurons.NeuronType, got {neuron_type!r}: give the class",
-            attr="neuron_type",
-        )
-    if compartments is not None and not (
-        isinstance(compartments, type) and issubclass(compartments, NeuronCompartment)
-    ):
-        raise ValidationError(
-            f"must be a subclass of nengo_phasor.loihi.NeuronCompartment, got {compartments!r}: "
-            "give the class, or nothing for neurons of the host",
-            attr="compartments",
-        )
+    check_subclass(neuron_type, "neuron_type", NeuronType)
+    if compartments is not None:
+        remedy = "give the class, or nothing for neurons of the host"
+        check_subclass(compartments, "compartments", NeuronCompartment, remedy=remedy)
     COMPARTMENTS[neuron_type] = compartments
 
 
@@ -101,55 +94,50 @@ def register_gate(synapse_type: type[SpikeSynapse]) -> None:
     nengo.exceptions.ValidationError
         If it is no such class.
     """
-    is_synapse = isinstance(synapse_type, type) and issubclass(synapse_type, SpikeSynapse)
-    if not is_synapse or synapse_type.state_shapes:
+    remedy = "others act on the host without being registered"
+    check_subclass(synapse_type, "synapse_type", SpikeSynapse, remedy=remedy)
+    if synapse_type.state_shapes:
         raise ValidationError(
-            "must be a subclass of nengo_phasor.synapses.SpikeSynapse without states, got "
-            f"{synapse_type!r}: others act on the host without being registered",
-            attr="synapse_type",
+            f"must be without states, got {synapse_type!r}: {remedy}", attr="synapse_type"
         )
     GATES.add(synapse_type)
 
 
 def compartments_of(neuron_type: NeuronType | None) -> type[NeuronCompartment] | None:
     """Return the compartments that hold a type's neurons on the chip; None if we have none."""
-    parent = _nearest(type(neuron_type), COMPARTMENTS)
-    if parent is None or type(neuron_type).step is not parent.step:  # type: ignore[union-attr]
+    parent = nearest(type(neuron_type), COMPARTMENTS)
+    if parent is None or not keeps(type(neuron_type), parent, "step"):
         return None
     return COMPARTMENTS[parent]
 
 
 def is_on_host(neuron_type: NeuronType) -> bool:
     """Return whether neurons are on the host unless one says else."""
-    parent = _nearest(type(neuron_type), COMPARTMENTS)
+    parent = nearest(type(neuron_type), COMPARTMENTS)
     return parent is not None and COMPARTMENTS[parent] is None
 
 
 def is_gate(synapse) -> bool:
     """Return whether a neuron can apply a synapse to its own spikes."""
-    parent = _nearest(type(synapse), GATES)
-    return parent is not None and type(synapse).advance is parent.advance
+    parent = nearest(type(synapse), GATES)
+    return parent is not None and keeps(type(synapse), parent, "advance", "make_step")
 
 
 def steps_as_stock(neuron_type: NeuronType) -> bool:
     """Return whether nengo-loihi has compartments for a type, which step as its neurons do."""
-    parent = _nearest(type(neuron_type), STOCK)
+    parent = nearest(type(neuron_type), STOCK)
     return parent is not None and type(neuron_type).step in (parent.step, STOCK[parent].step)
 
 
 def unknown(neuron_type: NeuronType, neurons) -> BuildError:
     """Return the error for neurons that the chip has no compartments for."""
     name = type(neuron_type).__name__
-    parent = _nearest(type(neuron_type), (*COMPARTMENTS, *STOCK))
+    parent = nearest(type(neuron_type), (*COMPARTMENTS, *STOCK))
     steps = ""
-    if parent is not None and type(neuron_type).step is not parent.step:
+    if parent is not None and not keeps(type(neuron_type), parent, "step"):
         steps = f" (it does not step as its parent {parent.__name__})"
     return BuildError(
         f"{neurons}: The neuron type '{name}' cannot be simulated on Loihi{steps}. Give it "
         f"compartments with nengo_phasor.loihi.register({name}, compartments), put it on the host "
         f"with nengo_phasor.loihi.register({name}), or {OFF_CHIP}"
     )
-
-
-def _nearest(cls, known):
-    return next((parent for parent in cls.__mro__ if parent in known), None)

@@ -21,17 +21,22 @@ def idx_bytes(array):
 def write_idx(folder, seed=0, n=(30, 20), packed=False):
     """The four files with random content; returns that content."""
     rng = np.random.default_rng(seed)
-    folder.mkdir(parents=True, exist_ok=True)
     arrays = []
     for count in n:
         arrays.append(rng.integers(0, 256, (count, 28, 28), dtype=np.uint8))
         arrays.append(rng.integers(0, 10, count, dtype=np.uint8))
+    write_idx_arrays(folder, arrays, packed)
+    return arrays
+
+
+def write_idx_arrays(folder, arrays, packed=False):
+    """The four files with this content."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, array in zip(IDX_NAMES, arrays, strict=True):
         if packed:
             (folder / f"{name}.gz").write_bytes(gzip.compress(idx_bytes(array)))
         else:
             (folder / name).write_bytes(idx_bytes(array))
-    return arrays
 
 
 def python2_batch(pixels, labels, key=b"labels"):

@@ -203,13 +203,28 @@ class Dice(Leak):
         output[...] = (rng.rand(len(J)) < 0.5) / dt
 
 
-def test_a_state_that_nengo_dl_does_not_hand_on():
-    """NengoDL failed when it ran, for want of an argument."""
+class Shared(Leak):
+    """Its state is one number for all neurons, as Nengo allows."""
+
+    state = {"mean": None}  # noqa: RUF012
+
+    def make_state(self, n_neurons, rng=np.random, dtype=None):
+        return {"mean": np.zeros((), dtype)}
+
+    def step(self, dt, J, output, mean):
+        mean[...] = 0.9 * mean + 0.1 * J.mean()
+        output[...] = (mean < J) / dt
+
+
+@pytest.mark.parametrize("cls", [Dice, Shared])
+def test_a_state_that_nengo_dl_does_not_hand_on(cls):
+    """NengoDL failed when it ran, for want of an argument or of an axis."""
     with nengo.Network() as net:
-        nengo.Ensemble(3, 1, neuron_type=Dice())
+        nengo.Ensemble(3, 1, neuron_type=cls())
     with nengo.Simulator(net, progress_bar=False) as sim:
         sim.run_steps(2)
-    with pytest.raises(BuildError, match=r"Dice.*'rng'.*dl.register\(Dice, builder\)"):
+    message = rf"{cls.__name__} .*'(rng|mean)'.*dl.register\({cls.__name__}, builder\)"
+    with pytest.raises(BuildError, match=message):
         nengo_dl.Simulator(net, progress_bar=False)
 
 
@@ -259,6 +274,36 @@ def test_a_spike_synapse_needs_no_builder():
     (expected,), (found,), _ = both(Late(), series=series)
     assert 0 < np.count_nonzero(expected) < np.count_nonzero(series)
     assert_array_equal(found, expected)
+
+
+class Numbers(synapses.SpikeSynapse):
+    """Python's numbers alone, an integer among them, and one beside an array."""
+
+    state_shapes = {"count": "neuron"}  # noqa: RUF012
+
+    def constants(self, dt, neurons, items):
+        return 0.1 / 3 / dt
+
+    def advance(self, xp, tick, x, height, count):
+        count = count + xp.where(x > 0, 1, 0) + xp.where(x > 0, 1 / 3, 0.0)
+        return xp.where(count > 2.5, height, 0.0), xp.where(count > 2.5, 0, count)
+
+
+@pytest.mark.parametrize(
+    "synapse",
+    [
+        Numbers(),
+        synapses.PhaseEncoder(amplitude=0.1 / 3),
+        synapses.AssumeReference(amplitude=0.1 / 3),
+    ],
+    ids=lambda synapse: type(synapse).__name__,
+)
+def test_numbers_are_of_double_precision(synapse):
+    """TensorFlow makes those in ``where`` single: they were rounded, or refused beside a state."""
+    series = inputs(synapses.ArcSparsifier(0.1), N_STEPS)
+    (expected,), (found,), _ = both(synapse, series=series)
+    assert expected.any()
+    assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
 class NumPyOnly(synapses.SpikeSynapse):

@@ -6,7 +6,7 @@ import nengo
 import numpy as np
 import pytest
 from nengo.dists import Choice, Uniform
-from nengo.exceptions import ValidationError
+from nengo.exceptions import BuildError, ValidationError
 from nengo.neurons import NeuronType
 from nengo.processes import PresentInput
 from numpy.testing import assert_allclose, assert_array_equal
@@ -17,9 +17,9 @@ from nengo_phasor import (
     layerwise,
     metrics,
 )
+from nengo_phasor.inheritance import entry
 from nengo_phasor.layerwise import compiled
 from nengo_phasor.layerwise import neurons as rows
-from nengo_phasor.layerwise.lookup import nearest
 from tests.layerwise.common import (
     DT,
     assert_same_as_nengo,
@@ -229,10 +229,10 @@ def test_who_inherits_a_fast_way(base):
         def step(self, *args, **kwargs):
             super().step(*args, **kwargs)
 
-    known = nearest(rows.TABLE, base())
+    known = entry(rows.TABLE, base)
     assert (known is None) == issubclass(base, Own)
-    assert nearest(rows.TABLE, Same()) == known
-    assert nearest(rows.TABLE, Other()) is None
+    assert entry(rows.TABLE, Same) == known
+    assert entry(rows.TABLE, Other) is None
 
 
 class Elementwise(Own):
@@ -291,11 +291,44 @@ def test_registered(monkeypatch, row, ways):
 
 
 @pytest.mark.parametrize(
+    "value",
+    [np.zeros((N, 3)), np.zeros((3, N)), np.zeros(()), np.zeros(N, int), np.random.RandomState(0)],
+    ids=["several a neuron", "several of all", "one in all", "integers", "a generator"],
+)
+def test_states_that_are_not_one_number_a_neuron(monkeypatch, value):
+    """Exact by the type's own step; a row has no place for them."""
+
+    class Odd(Own):
+        state = {}  # noqa: RUF012
+
+        def make_state(self, n_neurons, rng=np.random, dtype=None):
+            return {"odd": value}
+
+        def step(self, dt, J, output, odd):
+            assert np.shape(odd) == np.shape(value)
+            output[...] = J > 0.5
+
+    monkeypatch.setattr(rows, "TABLE", dict(rows.TABLE))
+    with nengo.Network(seed=0) as net:
+        probe = nengo.Probe(connect(nengo.Node(np.linspace(0, 1, N)), neurons(N, Odd())))
+    with layerwise.Simulator(net) as sim:
+        sim.run_steps(3)
+    assert_array_equal(sim.data[probe][0], reference(net, 3)[probe])
+    layerwise.register(Odd, layerwise.Row())
+    with pytest.raises(BuildError, match=r"Odd neurons .*'odd'.*layerwise\.register\(Odd"):
+        layerwise.Simulator(net)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((nengo.LIF(), layerwise.Row()), r"neuron_type: must be a class.*NeuronType, got LIF\(\)"),
-        ((int, layerwise.Row()), "neuron_type: must be a class.*NeuronType, got <class 'int'>"),
-        ((nengo.LIF, None), r"row: must be a layerwise\.Row, got None"),
+        (
+            (nengo.LIF(), layerwise.Row()),
+            r"neuron_type: must be a subclass.*NeuronType, got LIF\(\)",
+        ),
+        ((int, layerwise.Row()), "neuron_type: must be a subclass.*NeuronType, got <class 'int'>"),
+        ((nengo.LIF, None), r"row: must be a Row, got None"),
+        ((Own, layerwise.Row(print)), r"row: has a compiled loop, and Own no constants\(dt\)"),
     ],
 )
 def test_what_is_registered(arguments, message):
@@ -336,7 +369,7 @@ def test_neurons(neuron, biased):
     assert_same_as_nengo(build)
 
 
-compiled_neurons = [n for n in NEURONS if (row := nearest(rows.TABLE, n)) and row.window]
+compiled_neurons = [n for n in NEURONS if (row := entry(rows.TABLE, type(n))) and row.window]
 
 
 def run_layer(neuron, J, n_steps):

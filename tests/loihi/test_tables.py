@@ -302,7 +302,7 @@ def test_own_compartments_without_a_filter_take_no_encoded_values(to_neurons):
     ],
 )
 def test_nonsense_is_not_registered(call):
-    with pytest.raises(ValidationError, match="must be a subclass"):
+    with pytest.raises(ValidationError, match=r"must be (a subclass|without states)"):
         call()
 
 
@@ -326,12 +326,21 @@ class Odd(EveryOther):
         return (x * (tick.step % 2 == 1),)
 
 
+class Clocked(EveryOther):
+    """A step of its own, from Nengo's time."""
+
+    def make_step(self, shape_in, shape_out, dt, rng, state):
+        return lambda t, x: x * (np.rint(t / dt) % 3 > 0)
+
+
 @pytest.mark.parametrize(
-    ("synapse", "on_chip"), [(EveryOther(), False), (EveryOther(), True), (Odd(), False)]
+    ("synapse", "on_chip"),
+    [(EveryOther(), False), (EveryOther(), True), (Odd(), False), (Clocked(), False)],
+    ids=["on the host", "on the chip", "another advance", "another step"],
 )
 def test_own_gates(synapse, on_chip):
-    """On the chip once registered, on the host before, or with another ``advance``: as in Nengo."""
-    if on_chip or type(synapse) is Odd:
+    """On the chip once registered, on the host before, or with another equation: as in Nengo."""
+    if on_chip or type(synapse) is not EveryOther:
         chip.register_gate(EveryOther)
     net = behind_spikes(ResonateAndFire())
     with net:

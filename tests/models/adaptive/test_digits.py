@@ -1,4 +1,3 @@
-import gzip
 import json
 import sys
 from dataclasses import replace
@@ -13,6 +12,7 @@ from nengo_phasor import datasets, models
 from nengo_phasor.models.adaptive import digits, digits_gui, garments_commands, measure, spiking
 from nengo_phasor.models.adaptive.digits_commands import main
 from nengo_phasor.models.adaptive.stack import Layout, keras_model
+from tests.models.images import write_class_rows
 
 pytest.importorskip("nengo_dl")
 from nengo_phasor.models.adaptive import report
@@ -20,25 +20,12 @@ from nengo_phasor.models.adaptive import report
 KEYS = ("analog", "precise", "sparse", "low", "aroused")
 
 
-def write_idx(path, array):
-    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
-    path.write_bytes(gzip.compress(header + array.astype(np.uint8).tobytes(), 1))
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Images that a class makes bright in a row of its own, in MNIST's format."""
-    folder = tmp_path_factory.mktemp("data") / "mnist"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for name, n in (("train", 600), ("t10k", 40)):
-        labels = np.arange(n) % 10
-        images = rng.integers(0, 30, (n, 28, 28))
-        images[np.arange(n), 2 * labels + 3] += 190
-        images[np.arange(n), 2 * labels + 4] += 190
-        write_idx(folder / f"{name}-images-idx3-ubyte.gz", images)
-        write_idx(folder / f"{name}-labels-idx1-ubyte.gz", labels)
-    return folder.parent
+    """Images so noisy that a coarse precision misreads some."""
+    folder = tmp_path_factory.mktemp("data")
+    write_class_rows(folder / "mnist", 600, 40, noise=90, bright=120)
+    return folder
 
 
 @pytest.fixture
@@ -48,8 +35,6 @@ def tiny(monkeypatch):
     monkeypatch.setitem(digits.RECIPES, ("mnist", "small"), recipe)
     monkeypatch.setitem(digits.LAYOUTS, "small", Layout(((4,), (4,)), (12,)))
     monkeypatch.setitem(digits.PRECISIONS, "mnist", (0.1, 0.4, 1.0, 1.9))
-    # So easy that the coarsest may match: then the finest is asked for, and there is a lower one.
-    monkeypatch.setattr(measure, "MATCH", -0.001)
 
 
 def run(*arguments):
@@ -91,6 +76,12 @@ def test_results_command(data, tiny, tmp_path, monkeypatch):
     }
     assert found["analog"]["accuracy"] > 0.9
     assert found["precise"]["accuracy"] > 0.8
+    matched = found["analog"]["validation_accuracy"] - measure.MATCH
+    matching = [point["accuracy"] >= matched for point in found["validation"].values()]
+    assert matching[0], "the finest precision"
+    assert not matching[-1], "the coarsest one"
+    coarsest = list(found["validation"])[matching.index(False) - 1]
+    assert found["precise"]["m_f"] == float(coarsest)
     rates = [point["firing_rate"] for point in found["validation"].values()]
     assert rates == sorted(rates, reverse=True)
     assert found["sparse"]["firing_rate"] <= max(10, min(rates) * 1.1)

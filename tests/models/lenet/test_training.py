@@ -7,7 +7,7 @@ from nengo_phasor import datasets, layerwise
 from nengo_phasor.models.lenet import data, network, start, training
 from nengo_phasor.models.lenet.data import Parts
 from nengo_phasor.models.lenet.training import Run
-from tests.models.lenet.conftest import rows
+from tests.models.images import class_rows
 
 nengo_dl = pytest.importorskip("nengo_dl")
 
@@ -16,7 +16,7 @@ SHAPE = (16, 16, 2)
 
 @pytest.fixture
 def parts():
-    x, y = rows(300, 16, 0)
+    x, y = class_rows(300, np.random.default_rng(0), size=16, first=0, thick=1)
     x = data.with_bias_channel((x[..., None] / 60 - 1).astype(np.float32))
     return Parts(x[:200], y[:200], x[200:260], y[200:260], x[260:], y[260:])
 

@@ -1,0 +1,44 @@
+"""Which of its parents a class can be taken for, where a table knows the parents alone."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import Any, TypeVar
+
+Parent = TypeVar("Parent", bound=type)
+
+
+def nearest(cls: type, known: Container[Parent]) -> Parent | None:
+    """Return the first of a class's method resolution order that is known, or None."""
+    return next((parent for parent in cls.__mro__ if parent in known), None)
+
+
+def keeps(cls: type, parent: type, *methods: str) -> bool:
+    """Return whether a class has these methods of its parent, none of them anew."""
+    return all(getattr(cls, method) is getattr(parent, method) for method in methods)
+
+
+def rewritten(cls: type, parent: type) -> set[str]:
+    """Return the names of a parent's methods and properties that a class has anew.
+
+    Special methods don't count: an ``__init__`` only sets parameters.
+    """
+    above = cls.__mro__[: cls.__mro__.index(parent)]
+    return {
+        name
+        for derived in above
+        for name, value in vars(derived).items()
+        if not name.startswith("__")
+        and hasattr(parent, name)
+        and (callable(value) or hasattr(value, "__get__"))
+    }
+
+
+def entry(table: Mapping[Any, Any], cls: type) -> Any:
+    """Return what a table has of a class's nearest parent, or None if it has nothing.
+
+    Nor is there anything where the class has any method of that parent anew: what is known of the
+    one is not known of the other.
+    """
+    parent = nearest(cls, table)
+    return None if parent is None or rewritten(cls, parent) else table[parent]
