@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from typing import Any, TypeVar
-
-Parent = TypeVar("Parent", bound=type)
+from typing import Any
 
 
-def nearest(cls: type, known: Container[Parent]) -> Parent | None:
+def nearest(cls: type, known: Container[Any]) -> Any:
     """Return the first of a class's method resolution order that is known, or None."""
     return next((parent for parent in cls.__mro__ if parent in known), None)
 

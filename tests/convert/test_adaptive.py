@@ -1,9 +1,11 @@
+"""Keras models as adaptive spiking networks."""
+
 import nengo
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from nengo.exceptions import BuildError, SimulationError, ValidationError
+from nengo.exceptions import SimulationError, ValidationError
 from numpy.testing import assert_allclose, assert_array_equal
 
 from nengo_phasor import AdaptiveSpiking, AdaptiveSpikingRate, convert, dynamics, layerwise
@@ -13,154 +15,21 @@ nengo_dl = pytest.importorskip("nengo_dl")
 tf = pytest.importorskip("tensorflow")
 
 from nengo_phasor.dl.activations import HalfSigmoid  # noqa: E402
-
-layers = tf.keras.layers
-Sequential = tf.keras.Sequential
-
-
-def dense(n, **arguments):
-    return layers.Dense(n, **arguments)
-
-
-def conv(n, size=3, **arguments):
-    return layers.Conv2D(n, size, **arguments)
-
-
-def norm(**arguments):
-    return layers.BatchNormalization(**arguments)
-
-
-def act(neurons=None, **arguments):
-    return HalfSigmoid(neurons, **arguments)
-
-
-def stack(shape, *parts):
-    return Sequential([layers.Input(shape), *parts])
-
-
-def functional(shape, tensors):
-    image = layers.Input(shape)
-    return tf.keras.Model(image, tensors(image))
-
-
-def block(x, n, strides):
-    """A residual block with identity mapping: normalisation and activation come first."""
-    y = act()(norm()(x))
-    skip = conv(n, 1, strides=strides)(y) if strides > 1 else x
-    y = act()(norm()(conv(n, padding="same", strides=strides)(y)))
-    return layers.Add()([skip, conv(n, padding="same")(y)])
-
-
-def residual_net(image):
-    x = layers.MaxPooling2D(2, padding="same")(act()(norm()(conv(3, padding="same")(image))))
-    x = block(block(x, 3, 1), 4, 2)
-    return dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(act()(norm()(x))))
-
-
-def pooled_skip(image):
-    """An addition of what was pooled, without neurons behind the pooling, and of spikes."""
-    x = layers.MaxPooling2D(2)(conv(3)(act()(image)))
-    x = layers.Add()([x, conv(3, padding="same")(act()(norm()(x)))])
-    return dense(2)(layers.Flatten()(act()(norm()(x))))
-
-
-def flat(*parts):
-    return (*parts, layers.Flatten(), dense(3))
-
-
-MODELS = {
-    "dense": lambda: stack((5,), norm(), act(), dense(7), norm(), act(), dense(3)),
-    "softmax": lambda: stack((5,), act(), dense(3, activation="softmax")),
-    "softmax layer": lambda: stack((5,), act(), dense(3), layers.Softmax()),
-    "softmax activation": lambda: stack((5,), act(), dense(3), layers.Activation("softmax")),
-    "linear layers in a row": lambda: stack((5,), dense(4), act(), dense(4), dense(6), dense(3)),
-    "only spikes": lambda: stack((5,), norm(), act()),
-    "valid": lambda: stack((6, 7, 2), *flat(act(), conv(3, (2, 3)), act())),
-    "same, strides": lambda: stack(
-        (6, 7, 2), *flat(act(), conv(3, padding="same", strides=2), norm(), act())
-    ),
-    "groups": lambda: stack((5, 5, 4), *flat(act(), conv(6, groups=2), norm(), act())),
-    "no bias": lambda: stack(
-        (5, 5, 2), *flat(act(), conv(3, use_bias=False), norm(scale=False), act())
-    ),
-    "constants at borders": lambda: stack(
-        (5, 5, 2), *flat(act(), norm(), conv(3, padding="same"), conv(2, padding="same"), act())
-    ),
-    "constants at borders, pooled": lambda: stack(
-        (6, 6, 2),
-        *flat(act(), norm(), conv(3, padding="same"), norm(), layers.MaxPooling2D(2), act()),
-    ),
-    "padding": lambda: stack(
-        (5, 5, 2), *flat(act(), norm(), layers.ZeroPadding2D(((1, 0), (2, 1))), norm(), conv(2))
-    ),
-    "norm of elements": lambda: stack(
-        (4, 4, 2), act(), conv(3), layers.Flatten(), norm(), layers.Reshape((6, 2)), norm(), act()
-    ),
-    "activation, max": lambda: stack(
-        (6, 6, 2), *flat(conv(3), norm(), act(), layers.MaxPooling2D(2))
-    ),
-    "max, activation": lambda: stack(
-        (6, 6, 2), *flat(act(), conv(3), layers.MaxPooling2D(3, 2, "same"), norm(), act())
-    ),
-    "max, dropout, max": lambda: stack(
-        (9, 9, 2),
-        *flat(
-            act(),
-            layers.Dropout(0.5),
-            layers.MaxPooling2D(2),
-            layers.MaxPooling2D(2, 1),
-            conv(3, 2),
-        ),
-    ),
-    "max of the input": lambda: stack((6, 6, 2), *flat(layers.MaxPooling2D(2), act())),
-    "max without neurons": lambda: stack((6, 6, 2), *flat(act(), conv(3), layers.MaxPooling2D(2))),
-    "global max": lambda: stack(
-        (6, 6, 2), conv(4), act(), layers.GlobalMaxPooling2D(keepdims=True), layers.Flatten()
-    ),
-    "activation, average": lambda: stack(
-        (6, 6, 2), *flat(conv(3), act(), layers.AveragePooling2D(2))
-    ),
-    "average, activation": lambda: stack(
-        (6, 6, 2), *flat(act(), conv(3), layers.AveragePooling2D(3, 2, "same"), norm(), act())
-    ),
-    "global average": lambda: stack(
-        (6, 6, 2), norm(), act(), layers.GlobalAveragePooling2D(), dense(3)
-    ),
-    "what acts in training": lambda: stack(
-        (5, 5, 2),
-        layers.GaussianNoise(1.0),
-        act(),
-        layers.SpatialDropout2D(0.5),
-        *flat(layers.ActivityRegularization(0.1), layers.Activation("linear"), conv(3), act()),
-        layers.Dropout(0.5),
-    ),
-    "other neurons": lambda: stack(
-        (5,),
-        act(AdaptiveSpikingRate(m_f=0.05)),
-        dense(6),
-        act(AdaptiveSpikingRate(m_f=0.2, amplitude=0.03)),
-        dense(3),
-    ),
-    "residual net": lambda: functional((9, 9, 2), residual_net),
-    "pooled skip": lambda: functional((8, 8, 2), pooled_skip),
-}
-
-
-def randomised(model, seed=0):
-    """Give a model's biases and statistics random values; some variances are below epsilon."""
-    rng = np.random.RandomState(seed)
-    for layer in model.layers:
-        values = {w.name.split("/")[-1].split(":")[0]: w for w in layer.weights}
-        for name, draw in {
-            "bias": lambda n: rng.normal(0, 0.3, n),
-            "beta": lambda n: rng.normal(0.3, 0.3, n),
-            "gamma": lambda n: rng.uniform(-0.5, 1.5, n),
-            "moving_mean": lambda n: rng.normal(0, 0.3, n),
-            "moving_variance": lambda n: 10 ** rng.uniform(-4, 0.5, n),
-        }.items():
-            if name in values:
-                values[name].assign(draw(values[name].shape))
-    return model
+from tests.convert.keras_models import (  # noqa: E402
+    MODELS,
+    act,
+    assert_same_as_keras,
+    conv,
+    dense,
+    flat,
+    images,
+    layers,
+    norm,
+    randomised,
+    rate_output,
+    spiking_output,
+    stack,
+)
 
 
 @pytest.fixture(scope="module")
@@ -168,31 +37,6 @@ def models():
     """Every model with random weights."""
     tf.keras.utils.set_random_seed(0)
     return {name: randomised(make()) for name, make in MODELS.items()}
-
-
-def images(model, n=3, seed=0):
-    return np.random.RandomState(seed).normal(0.5, 1, (n, *model.input_shape[1:]))
-
-
-def rate_output(converted, x):
-    """The rate network's output, run layer by layer."""
-    net = converted.rate_network()
-    with layerwise.Simulator(net, dtype="float64") as sim:
-        return sim.predict({net.input: x.reshape(len(x), 1, -1)}, 1)[net.output][:, 0]
-
-
-def spiking_output(converted, x, n_steps=500):
-    with layerwise.Simulator(converted.network, dtype="float64") as sim:
-        return sim.predict({converted.input: x.reshape(len(x), 1, -1)}, n_steps)[converted.output]
-
-
-def assert_same_as_keras(model, converted, x):
-    expected = np.reshape(model(x), (len(x), -1))
-    seen = rate_output(converted, x)
-    if "softmax" in str(model.layers[-1].get_config()) or "Softmax" in str(model.layers[-1]):
-        seen = tf.nn.softmax(seen).numpy()
-    assert_allclose(seen, expected, atol=1e-5 * max(1, np.abs(expected).max()))
-    assert np.ptp(expected, axis=0).max() > 1e-3
 
 
 # --- the rate network -----------------------------------------------------------------------------
@@ -520,157 +364,3 @@ def test_a_saved_model(models, tmp_path):
     assert_array_equal(spiking_output(a, x, 100), spiking_output(b, x, 100))
     for old, new in zip(before, model.get_weights(), strict=True):
         assert_array_equal(old, new)
-
-
-# --- what is refused ------------------------------------------------------------------------------
-
-
-def shared():
-    again = dense(3, name="again")
-    return stack((3,), act(), again, act(), again)
-
-
-def other_consumer(image):
-    y = act(name="both")(image)
-    y = layers.Add()([layers.MaxPooling2D(2, 1, "same", name="pool")(y), y])
-    return layers.Flatten()(y)
-
-
-def broadcast(image):
-    y = act()(image)
-    pooled = layers.GlobalAveragePooling2D(keepdims=True)(y)
-    return layers.Flatten()(layers.Add(name="odd")([y, pooled]))
-
-
-@tf.keras.utils.register_keras_serializable("test")
-class Dense(layers.Dense):
-    """A user's own layer of a known name."""
-
-
-REFUSED = {
-    "lstm": (lambda: stack((3, 2), layers.LSTM(2, name="odd"), act()), "LSTM.*known are .*Conv2D"),
-    "relu": (lambda: stack((3,), act(), layers.ReLU(name="odd"), dense(2)), "HalfSigmoid"),
-    "activation": (
-        lambda: stack((3,), act(), dense(2, activation="relu", name="odd"), act()),
-        "has the activation 'relu'; give it activation=None .*HalfSigmoid",
-    ),
-    "half sigmoid as an activation": (
-        lambda: stack((3,), act(), dense(2, activation=act(), name="odd"), act()),
-        "has the activation 'HalfSigmoid'",
-    ),
-    "softmax within": (
-        lambda: stack((3,), act(), dense(2, activation="softmax", name="odd"), dense(2)),
-        "has the activation 'softmax'",
-    ),
-    "softmax layer within": (
-        lambda: stack((3,), act(), layers.Softmax(name="odd"), dense(2)),
-        "can only be the last layer",
-    ),
-    "sigmoid": (
-        lambda: stack((3,), act(), dense(2), layers.Activation("sigmoid", name="odd")),
-        "HalfSigmoid",
-    ),
-    "lambda": (
-        lambda: stack((3,), act(), layers.Lambda(lambda x: 2 * x, name="odd")),
-        "Add, Conv2D, Dense",
-    ),
-    "nested": (
-        lambda: stack((3,), act(), Sequential([dense(2)], name="odd")),
-        "into the model itself",
-    ),
-    "own": (lambda: stack((3,), act(), Dense(2, name="odd")), r"\(Dense\): such layers"),
-    "shared": (shared, "'again'.*used more than once; give each use"),
-    "concatenate": (
-        lambda: functional((3,), lambda x: layers.Concatenate(name="odd")([act()(x), x])),
-        "with Add",
-    ),
-    "operator": (lambda: functional((3,), lambda x: act()(x) + x), "TFOpLambda.*layers Add"),
-    "channels first": (
-        lambda: stack((2, 6, 6), act(), layers.MaxPooling2D(2, data_format="channels_first")),
-        "channels come first; use data_format='channels_last'",
-    ),
-    "dilation": (
-        lambda: stack((6, 6, 1), act(), conv(2, dilation_rate=2, name="odd")),
-        r"dilated by \(2, 2\); use dilation_rate=1",
-    ),
-    "dense on images": (
-        lambda: stack((4, 4, 2), act(), dense(3, name="odd")),
-        r"shape \(4, 4, 2\).*Flatten",
-    ),
-    "norm over rows": (
-        lambda: stack((4, 4, 2), act(), norm(axis=1, name="odd")),
-        r"axis \[1\]; use axis=-1",
-    ),
-    "other consumer": (
-        lambda: functional((4, 4, 2), other_consumer),
-        "'pool'.*activation 'both'.*other consumers.*HalfSigmoid of their own",
-    ),
-    "broadcast": (lambda: functional((4, 4, 2), broadcast), "'odd'.*one shape"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_refused_layers_are_named(case):
-    make, message = REFUSED[case]
-    with pytest.raises(BuildError, match=r"layer '[\w.]+' \(\w+\): .*; ") as error:
-        convert.to_adaptive(make())
-    assert error.match(message)
-
-
-def two(what):
-    a, b = layers.Input((3,)), layers.Input((3,))
-    if what == "input":
-        return tf.keras.Model([a, b], act()(layers.Add()([a, b])))
-    return tf.keras.Model(a, [act()(a), dense(2)(a)])
-
-
-class Subclassed(tf.keras.Model):
-    def call(self, x):
-        return x
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: two("input"), "2 inputs"),
-        (lambda: two("output"), "2 outputs"),
-        (lambda: stack((None, 4, 2), act()), r"\(None, None, 4, 2\); give every size"),
-        (lambda: Sequential([dense(2), act()]), "begin it with an Input"),
-        (Subclassed, "made of layers"),
-        (lambda: "model.keras", "made of layers"),
-        (lambda: stack((3,), dense(2)), "no neurons.*HalfSigmoid"),
-        (
-            lambda: stack((3,), act(), act(AdaptiveSpikingRate(tau_beta=0.1))),
-            "tau_beta.*differs between",
-        ),
-        (
-            lambda: stack((3,), act(), act(AdaptiveSpikingRate(tau_phi=0.1))),
-            "tau_phi.*differs between",
-        ),
-    ],
-)
-def test_refused_models(make, message):
-    with pytest.raises(ValidationError, match=message):
-        convert.to_adaptive(make())
-
-
-def test_a_model_of_keras_3_is_refused():
-    keras = pytest.importorskip("keras", minversion="3")
-    image = keras.layers.Input((3,))
-    with pytest.raises(ValidationError, match="of Keras 3: import nengo_phasor and nengo_dl"):
-        convert.to_adaptive(keras.Model(image, keras.layers.Dense(2)(image)))
-
-
-@pytest.mark.parametrize(
-    ("attr", "arguments"),
-    [
-        ("neurons", {"neurons": nengo.LIF()}),
-        ("neurons", {"neurons": AdaptiveSpiking}),
-        ("neurons", {"neurons": AdaptiveSpiking(m_f=0.1, theta_0=4, amplitude=1.0)}),
-        ("readout_tau", {"readout_tau": 0}),
-        ("readout_tau", {"readout_tau": "slow"}),
-    ],
-)
-def test_refused_arguments(attr, arguments):
-    with pytest.raises(ValidationError, match=attr):
-        convert.to_adaptive(stack((3,), act()), **arguments)

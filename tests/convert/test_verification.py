@@ -11,7 +11,7 @@ from nengo_phasor import convert
 pytest.importorskip("nengo_dl")
 tf = pytest.importorskip("tensorflow")
 
-from tests.convert.test_adaptive import act, conv, dense, layers, norm, stack  # noqa: E402
+from tests.convert.keras_models import act, conv, dense, layers, norm, stack  # noqa: E402
 
 
 def rounded_model(policy):

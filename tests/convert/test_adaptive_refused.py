@@ -1,0 +1,173 @@
+"""Keras models and arguments that are refused, by name."""
+
+import nengo
+import pytest
+from nengo.exceptions import BuildError, ValidationError
+
+from nengo_phasor import AdaptiveSpiking, AdaptiveSpikingRate, convert
+
+nengo_dl = pytest.importorskip("nengo_dl")
+tf = pytest.importorskip("tensorflow")
+
+
+from tests.convert.keras_models import (  # noqa: E402
+    Sequential,
+    act,
+    conv,
+    dense,
+    functional,
+    layers,
+    norm,
+    stack,
+)
+
+
+def shared():
+    again = dense(3, name="again")
+    return stack((3,), act(), again, act(), again)
+
+
+def other_consumer(image):
+    y = act(name="both")(image)
+    y = layers.Add()([layers.MaxPooling2D(2, 1, "same", name="pool")(y), y])
+    return layers.Flatten()(y)
+
+
+def broadcast(image):
+    y = act()(image)
+    pooled = layers.GlobalAveragePooling2D(keepdims=True)(y)
+    return layers.Flatten()(layers.Add(name="odd")([y, pooled]))
+
+
+@tf.keras.utils.register_keras_serializable("test")
+class Dense(layers.Dense):
+    """A user's own layer of a known name."""
+
+
+REFUSED = {
+    "lstm": (lambda: stack((3, 2), layers.LSTM(2, name="odd"), act()), "LSTM.*known are .*Conv2D"),
+    "relu": (lambda: stack((3,), act(), layers.ReLU(name="odd"), dense(2)), "HalfSigmoid"),
+    "activation": (
+        lambda: stack((3,), act(), dense(2, activation="relu", name="odd"), act()),
+        "has the activation 'relu'; give it activation=None .*HalfSigmoid",
+    ),
+    "half sigmoid as an activation": (
+        lambda: stack((3,), act(), dense(2, activation=act(), name="odd"), act()),
+        "has the activation 'HalfSigmoid'",
+    ),
+    "softmax within": (
+        lambda: stack((3,), act(), dense(2, activation="softmax", name="odd"), dense(2)),
+        "has the activation 'softmax'",
+    ),
+    "softmax layer within": (
+        lambda: stack((3,), act(), layers.Softmax(name="odd"), dense(2)),
+        "can only be the last layer",
+    ),
+    "sigmoid": (
+        lambda: stack((3,), act(), dense(2), layers.Activation("sigmoid", name="odd")),
+        "HalfSigmoid",
+    ),
+    "lambda": (
+        lambda: stack((3,), act(), layers.Lambda(lambda x: 2 * x, name="odd")),
+        "Add, Conv2D, Dense",
+    ),
+    "nested": (
+        lambda: stack((3,), act(), Sequential([dense(2)], name="odd")),
+        "into the model itself",
+    ),
+    "own": (lambda: stack((3,), act(), Dense(2, name="odd")), r"\(Dense\): such layers"),
+    "shared": (shared, "'again'.*used more than once; give each use"),
+    "concatenate": (
+        lambda: functional((3,), lambda x: layers.Concatenate(name="odd")([act()(x), x])),
+        "with Add",
+    ),
+    "operator": (lambda: functional((3,), lambda x: act()(x) + x), "TFOpLambda.*layers Add"),
+    "channels first": (
+        lambda: stack((2, 6, 6), act(), layers.MaxPooling2D(2, data_format="channels_first")),
+        "channels come first; use data_format='channels_last'",
+    ),
+    "dilation": (
+        lambda: stack((6, 6, 1), act(), conv(2, dilation_rate=2, name="odd")),
+        r"dilated by \(2, 2\); use dilation_rate=1",
+    ),
+    "dense on images": (
+        lambda: stack((4, 4, 2), act(), dense(3, name="odd")),
+        r"shape \(4, 4, 2\).*Flatten",
+    ),
+    "norm over rows": (
+        lambda: stack((4, 4, 2), act(), norm(axis=1, name="odd")),
+        r"axis \[1\]; use axis=-1",
+    ),
+    "other consumer": (
+        lambda: functional((4, 4, 2), other_consumer),
+        "'pool'.*activation 'both'.*other consumers.*HalfSigmoid of their own",
+    ),
+    "broadcast": (lambda: functional((4, 4, 2), broadcast), "'odd'.*one shape"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_layers_are_named(case):
+    make, message = REFUSED[case]
+    with pytest.raises(BuildError, match=r"layer '[\w.]+' \(\w+\): .*; ") as error:
+        convert.to_adaptive(make())
+    assert error.match(message)
+
+
+def two(what):
+    a, b = layers.Input((3,)), layers.Input((3,))
+    if what == "input":
+        return tf.keras.Model([a, b], act()(layers.Add()([a, b])))
+    return tf.keras.Model(a, [act()(a), dense(2)(a)])
+
+
+class Subclassed(tf.keras.Model):
+    def call(self, x):
+        return x
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: two("input"), "2 inputs"),
+        (lambda: two("output"), "2 outputs"),
+        (lambda: stack((None, 4, 2), act()), r"\(None, None, 4, 2\); give every size"),
+        (lambda: Sequential([dense(2), act()]), "begin it with an Input"),
+        (Subclassed, "made of layers"),
+        (lambda: "model.keras", "made of layers"),
+        (lambda: stack((3,), dense(2)), "no neurons.*HalfSigmoid"),
+        (
+            lambda: stack((3,), act(), act(AdaptiveSpikingRate(tau_beta=0.1))),
+            "tau_beta.*differs between",
+        ),
+        (
+            lambda: stack((3,), act(), act(AdaptiveSpikingRate(tau_phi=0.1))),
+            "tau_phi.*differs between",
+        ),
+    ],
+)
+def test_refused_models(make, message):
+    with pytest.raises(ValidationError, match=message):
+        convert.to_adaptive(make())
+
+
+def test_a_model_of_keras_3_is_refused():
+    keras = pytest.importorskip("keras", minversion="3")
+    image = keras.layers.Input((3,))
+    with pytest.raises(ValidationError, match="of Keras 3: import nengo_phasor and nengo_dl"):
+        convert.to_adaptive(keras.Model(image, keras.layers.Dense(2)(image)))
+
+
+@pytest.mark.parametrize(
+    ("attr", "arguments"),
+    [
+        ("neurons", {"neurons": nengo.LIF()}),
+        ("neurons", {"neurons": AdaptiveSpiking}),
+        ("neurons", {"neurons": AdaptiveSpiking(m_f=0.1, theta_0=4, amplitude=1.0)}),
+        ("readout_tau", {"readout_tau": 0}),
+        ("readout_tau", {"readout_tau": "slow"}),
+    ],
+)
+def test_refused_arguments(attr, arguments):
+    with pytest.raises(ValidationError, match=attr):
+        convert.to_adaptive(stack((3,), act()), **arguments)
