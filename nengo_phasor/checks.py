@@ -229,7 +229,7 @@ def check_subclass(value: Any, attr: str, *bases: type, remedy: str = "give the 
 
 def check_memory(n_values: int, attr: str, obj: Any = None) -> None:
     """Refuse an array of more values, of 8 bytes each, than this machine's memory holds."""
-    needed, there = 8 * n_values / 2**30, _memory() / 2**30
+    needed, there = 8 * n_values / 2**30, machine_memory() / 2**30
     if needed > there:
         raise ValidationError(
             f"makes an array of {needed:.3g} GB, and this machine has {there:.3g} GB of memory: "
@@ -239,15 +239,15 @@ def check_memory(n_values: int, attr: str, obj: Any = None) -> None:
         )
 
 
-_WHOLE, _REAL = ("i", "u"), ("i", "u", "f")
-
-
-def _memory() -> int:
+def machine_memory() -> int:
     """Return the bytes of memory of this machine; where it does not say, more than most have."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
+    except (AttributeError, OSError, ValueError):  # os.sysconf is POSIX's
         return 2**42
+
+
+_WHOLE, _REAL = ("i", "u"), ("i", "u", "f")
 
 
 def _fits(shape: tuple[int, ...], wanted: str) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from nengo_phasor.checks import machine_memory
 from nengo_phasor.synapses import SpikeSynapse
 
 CHUNK_BYTES = 2**26
@@ -56,7 +56,7 @@ def width(network: nengo.Network, incoming: Mapping, data: Mapping) -> int:
 
 def check_memory(n_bytes: int, n_steps: int) -> None:
     """Refuse a window that can't be held, before memory is taken."""
-    there = _memory()
+    there = machine_memory()
     if n_bytes > there:
         raise ValidationError(
             f"is too much: {n_steps} steps need {n_bytes / 2**30:.3g} GB, and there are "
@@ -64,11 +64,3 @@ def check_memory(n_bytes: int, n_steps: int) -> None:
             attr="n_steps",
             obj="layerwise.Simulator",
         )
-
-
-def _memory() -> float:
-    """Return the machine's memory in bytes; infinity where it does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # os.sysconf is POSIX's
-        return float("inf")

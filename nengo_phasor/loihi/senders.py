@@ -62,12 +62,21 @@ def build_spikes_to_chip(model, f: Facts):
     more channels: spikes that are taken back, through weights of the other sign; and a spike that
     stands for one of every input, through the sums of the weights.
     """
-    conn, amplitude = f.conn, f.height
-    host = model.host_model(base_obj(conn.pre))
+    channels = _channels(model, f.conn)
+    counter = _counter(model, f, tuple(channels))
+    place = 0
+    for name, transform in channels.items():
+        width = transform.size_in * AT_ONCE
+        _send(model, f, counter[place : place + width], name, transform)
+        place += width
+
+
+def _counter(model, f, names):
+    """Build the host's node that counts the spikes of each channel."""
+    conn, host = f.conn, model.host_model(base_obj(f.conn.pre))
     late = latencies(model).get(base_obj(conn.pre), 0)
-    channels = _channels(model, conn)
     counter = nengo.Node(
-        spike_counter(str(conn), amplitude / model.dt, tuple(channels)),
+        spike_counter(str(conn), f.height / model.dt, names),
         size_in=conn.size_mid,
         label=f"{conn} spikes",
         add_to_container=False,
@@ -82,33 +91,33 @@ def build_spikes_to_chip(model, f: Facts):
     stock._inherit_seed(host, to_counter, model, conn)
     host.build(counter)
     host.build(to_counter)
-    place = 0
-    for name, transform in channels.items():
-        size = transform.size_in
-        receiver = SpikeReceiver(  # type: ignore[call-arg]
-            size, amplitude, wait(model, conn), label=f"{conn} {name}", add_to_container=False
-        )
-        model.builder.build(model, receiver)
-        to_neurons = like(
-            model,
-            conn,
-            pre=receiver,
-            function=None,
-            transform=transform,
-            synapse=None if f.sparsified else conn.synapse,
-        )
-        stock.build_chip_connection(model, to_neurons)
-        _repeat(model.objs[receiver]["out"])
-        width = size * AT_ONCE
-        send = HostSendNode(width, label=f"{conn} send {name}", add_to_container=False)
-        host.build(send)
-        to_send = nengo.Connection(
-            counter[place : place + width], send, synapse=None, add_to_container=False
-        )
-        stock._inherit_seed(host, to_send, model, conn)
-        host.build(to_send)
-        model.host2chip_senders[send] = receiver
-        place += width
+    return counter
+
+
+def _send(model, f, counted, name, transform):
+    """Build a channel: what the host counted is sent, and weighted on the chip."""
+    conn, host = f.conn, model.host_model(base_obj(f.conn.pre))
+    size = transform.size_in
+    receiver = SpikeReceiver(  # type: ignore[call-arg]
+        size, f.height, wait(model, conn), label=f"{conn} {name}", add_to_container=False
+    )
+    model.builder.build(model, receiver)
+    to_neurons = like(
+        model,
+        conn,
+        pre=receiver,
+        function=None,
+        transform=transform,
+        synapse=None if f.sparsified else conn.synapse,
+    )
+    stock.build_chip_connection(model, to_neurons)
+    _repeat(model.objs[receiver]["out"])
+    send = HostSendNode(size * AT_ONCE, label=f"{conn} send {name}", add_to_container=False)
+    host.build(send)
+    to_send = nengo.Connection(counted, send, synapse=None, add_to_container=False)
+    stock._inherit_seed(host, to_send, model, conn)
+    host.build(to_send)
+    model.host2chip_senders[send] = receiver
 
 
 def _channels(model, conn):

@@ -80,7 +80,7 @@ def make_results(layouts, resume, images, trials, output, name, **chosen):
     """Train and measure; write the figures that are quoted, beside what was promised."""
     found, promised = {}, []
     for layout in layouts:
-        choice = digits_runs.Choice(name, layout, **chosen)
+        choice = digits_runs.Choice(name=name, layout=layout, **chosen)
         found[layout] = digits_runs.evaluated(choice, images, trials, resume)
         promised += claims(found[layout], f"{name}, {layout} network", digits.BOUNDS[name])
     recipes = {layout: digits.recipe(name, layout, chosen["epochs"]) for layout in layouts}

@@ -72,17 +72,12 @@ def compare(
     For networks that take long to run. Parameters and result are those of `measure`, without
     "sparse", "low" and "aroused".
     """
-    analog, difference, _, points = tried(spiking, validation, folder, precisions)
-    m_f = affordable(points)
+    on_validation = tried(spiking, validation, folder, precisions)
+    m_f = affordable(on_validation.points)
     (seen,) = spiking.run(pixels(test[0]), m_f, folder, f"test-{m_f}")
     return {
-        "analog": {"accuracy": analog_accuracy(spiking, *test), "validation_accuracy": analog},
-        "rate_network_differs_by": difference,
-        "n_neurons": spiking.n_neurons,
-        "n_validation": len(validation[1]),
-        "n_test": len(test[1]),
+        **_beside(spiking, on_validation, validation, test),
         "precise": {"m_f": m_f, **summary(seen, test[1], spiking.n_neurons)},
-        "validation": {str(m_f): point for m_f, point in points.items()},
     }
 
 
@@ -117,8 +112,9 @@ def measure(
         "analog", "precise", "sparse", "low", "aroused" on the test inputs, "validation" by m_f.
     """
     neurons, y = spiking.n_neurons, validation[1]
-    analog, difference, runs, points = tried(spiking, validation, folder, precisions)
-    precise = coarsest(points, analog - MATCH)
+    on_validation = tried(spiking, validation, folder, precisions)
+    runs, points = on_validation.runs, on_validation.points
+    precise = coarsest(points, on_validation.analog - MATCH)
     slow = points[precise]["firing_rate"] <= MARGIN * LOW_RATE
     sparse = precise if slow else finest(points, MARGIN * LOW_RATE)
     fitted = fit_arousal(runs, precise, y, sum(neurons.values()), points[precise]["accuracy"])
@@ -132,11 +128,7 @@ def measure(
         seen[m_f] = spiking.run(x, m_f, folder, f"test-{m_f}")[0]
     shown = {"precise": precise, "sparse": sparse, "low": how.low}
     return {
-        "analog": {"accuracy": analog_accuracy(spiking, *test), "validation_accuracy": analog},
-        "rate_network_differs_by": difference,
-        "n_neurons": neurons,
-        "n_validation": len(validation[1]),
-        "n_test": len(y),
+        **_beside(spiking, on_validation, validation, test),
         **{key: {"m_f": m_f, **summary(seen[m_f], y, neurons)} for key, m_f in shown.items()},
         "aroused": {
             **{key: getattr(how, key) for key in ("wait", "duration", "threshold")},
@@ -144,5 +136,19 @@ def measure(
             "foretold_accuracy": fitted.accuracy,
             **summary(aroused, y, neurons),
         },
-        "validation": {str(m_f): point for m_f, point in points.items()},
+    }
+
+
+def _beside(spiking, on_validation, validation, test):
+    """Return what is said beside the runs of test inputs in spikes."""
+    return {
+        "analog": {
+            "accuracy": analog_accuracy(spiking, *test),
+            "validation_accuracy": on_validation.analog,
+        },
+        "rate_network_differs_by": on_validation.difference,
+        "n_neurons": spiking.n_neurons,
+        "n_validation": len(validation[1]),
+        "n_test": len(test[1]),
+        "validation": {str(m_f): point for m_f, point in on_validation.points.items()},
     }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import click
 import numpy as np
@@ -21,6 +21,32 @@ METRICS = "metrics.json"
 """What was measured of a run, in its folder."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which run: its data set's name and folder, seed, and epochs (None: as usual).
+
+    ``folders`` has the folders of runs. A subclass says what else is chosen, and by which of it,
+    its ``variant``, the folders of runs differ.
+    """
+
+    variant: ClassVar[str]
+    name: str
+    seed: int
+    epochs: int | None
+    folders: Path
+    data: Path | None
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What tells the run's network from others."""
+        return {"set": self.name, self.variant: getattr(self, self.variant), "seed": self.seed}
+
+    @property
+    def folder(self) -> Path:
+        """The run's."""
+        return self.folders / "-".join(map(str, self.about.values()))
+
+
 class Trained(NamedTuple):
     """An analog network with the data that it learned.
 
@@ -34,12 +60,11 @@ class Trained(NamedTuple):
 
 
 def trained(
+    chosen: Choice,
     data: datasets.Dataset,
     parts: Parts,
     model_function: Callable[[bool], Any],
     recipe: Recipe,
-    seed: int,
-    folder: Path,
     resume: bool,
     **about: Any,
 ) -> Trained:
@@ -47,18 +72,16 @@ def trained(
 
     Parameters
     ----------
+    chosen : `Choice`
+        Which run.
     data, parts
         See `Trained`.
     model_function : callable
         Takes whether the model is to be trained, with dropout, and returns it.
     recipe : `Recipe`
         How.
-    seed : int
-        Of weights and all else.
-    folder : path
-        The run's.
     resume : bool
-        Whether to go on from what is in it.
+        Whether to go on from what is in the run's folder.
     **about
         What else tells this run from others.
 
@@ -69,11 +92,11 @@ def trained(
     """
     from nengo_phasor.models.adaptive import training
 
-    open_run(folder, {**asdict(recipe), **about, "seed": seed}, resume)
-    weights = folder / "weights.npz"
+    open_run(chosen.folder, {**asdict(recipe), **about, **chosen.about}, resume)
+    weights = chosen.folder / "weights.npz"
     if not weights.exists():
         best, history = training.train(
-            lambda seed: model_function(True), recipe, seed, parts, folder, resume
+            lambda seed: model_function(True), recipe, chosen.seed, parts, chosen.folder, resume
         )
         training.save_weights(weights, best, **history)
     model = model_function(False)
@@ -81,13 +104,12 @@ def trained(
 
 
 def evaluated(
+    chosen: Choice,
     run: Trained,
     measure: Callable[..., dict[str, Any]],
     precisions: Sequence[float],
     images: int | None,
-    trials: int,
-    seed: int,
-    folder: Path,
+    trials: int | None,
     title: str,
 ) -> dict[str, Any]:
     """Turn a trained network to spikes, measure and draw it; what the folder has is not run again.
@@ -96,6 +118,8 @@ def evaluated(
 
     Parameters
     ----------
+    chosen : `Choice`
+        Which run.
     run : `Trained`
         The network.
     measure : callable
@@ -105,12 +129,8 @@ def evaluated(
     images, trials : int
         How many test and validation images are shown, in an order that the seed chooses; None is
         all.
-    seed : int
-        Of that choice.
-    folder : path
-        The run's.
     title : str
-        Of the page that shows the figures.
+        What the page with the figures says the network is.
 
     Returns
     -------
@@ -119,18 +139,19 @@ def evaluated(
     """
     from nengo_phasor.models.adaptive import report
 
-    tried = subset(run.parts.x_validation, run.parts.y_validation, trials, seed)
-    shown = subset(run.data.x_test, run.data.y_test, images, seed)
+    tried = subset(run.parts.x_validation, run.parts.y_validation, trials, chosen.seed)
+    shown = subset(run.data.x_test, run.data.y_test, images, chosen.seed)
     spiking = Spiking(convert.to_adaptive(run.model))
-    found = measure(spiking, tried, shown, folder / "spiking", precisions)
+    found = measure(spiking, tried, shown, chosen.folder / "spiking", precisions)
     whole = run.data.x_test, run.data.y_test
     found["analog"] |= {
         "accuracy_on_whole_test_set": analog_accuracy(spiking, *whole),
         "history": {key: values.tolist() for key, values in run.history.items()},
     }
-    results.write(folder / METRICS, found)
+    results.write(chosen.folder / METRICS, found)
     image = pixels(shown[0][:1])
-    page = report.write(found, spiking, image, found["precise"]["m_f"], folder, title)
+    title = f"Adaptive spiking neurons: {title}"
+    page = report.write(found, spiking, image, found["precise"]["m_f"], chosen.folder, title)
     click.echo(f"Look at {page}")
     return found
 

@@ -12,15 +12,15 @@ in three ways: by arc, by the layer's own field, at random (Olin-Ammentorp 2023)
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
 
 from nengo_phasor import datasets, results
 from nengo_phasor.models.rhythms import data as data_of
-from nengo_phasor.models.rhythms.network import CYCLE, PARAMS
-from nengo_phasor.models.rhythms.options import data_option, options
+from nengo_phasor.models.rhythms.network import PARAMS
+from nengo_phasor.models.rhythms.options import data_option, echo, options
 from nengo_phasor.models.rhythms.training import RECIPES, shortened
 from nengo_phasor.models.shared.commands import SEED, Commands, Seeds
 
@@ -52,9 +52,7 @@ def demo(output, recipe, seed, data, images, batches, resume):
         "seed": seed,
     }
     page = report.page(output, scores, params, loaded, facts)
-    for name, value in numbers.items():
-        click.echo(f"{name:58s} {value:.2%}")
-    click.echo(f"Look at {page}")
+    echo(numbers, page)
 
 
 @main.command()
@@ -79,21 +77,12 @@ def make_results(output, folder, seeds, data, images, batches, resume):
 
     loaded = data_of.garments(data, images)
     used = {name: shortened(recipe, batches) for name, recipe in RECIPES.items()}
-    runs_of = {name: [] for name in used}
-    for name, recipe in used.items():
-        for seed in seeds:
-            click.echo(f"recipe {name}, seed {seed}")
-            place = folder / f"{name}-{seed}"
-            scores = runs.evaluate(recipe, seed, place, loaded, sweep.STRENGTHS, resume)
-            runs_of[name].append(scores)
-    settings = {
-        "recipes": {name: asdict(recipe) for name, recipe in used.items()},
-        "test_images": len(loaded.x_test),
-        "cycle": CYCLE + 1,
-    }
+    more = {"data": loaded, "strengths": sweep.STRENGTHS, "resume": resume}
+    runs_of = runs.of_all(used, seeds, folder, partial(runs.evaluate, **more))
     made = claims.claims(runs_of)
     lost = {name: claims.drops(scores) for name, scores in runs_of.items()}
     figures = {**runs_of, "lost_at_60_percent_removed": lost}
+    settings = runs.settings_of(used, loaded)
     results.write(output, results.report(settings, seeds, figures, made))
     for claim in made:
         click.echo(claim.verdict)

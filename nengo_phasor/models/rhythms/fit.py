@@ -73,24 +73,28 @@ def fit(
             order = _order(len(y), seed, epoch, recipe, done)
             done += len(order) // recipe.batch_size
             print(f"epoch {epoch + 1}, batch {done} of {recipe.batches}")
-            fitted = sim.fit(
-                {net.input: inputs(order, epoch).astype(np.float32)[:, None]},
-                {
-                    net.output: targets[y[order]][:, None],
-                    net.hidden: np.zeros((len(order), 1, net.hidden.size_in), np.float32),
-                },
-                shuffle=False,
-                verbose=1 if sys.stdout.isatty() else 2,
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                callbacks=list(callbacks),
-            )
+            x, labels = inputs(order, epoch), targets[y[order]]
+            for name, value in _epoch(sim, net, x, labels, epoch, callbacks).items():
+                history.setdefault(name, []).append(value)
             epoch += 1
-            for name, (value,) in fitted.history.items():
-                history.setdefault(name, []).append(float(value))
             checkpoint.save(done=done, epoch=epoch, history=history)
         sim.freeze_params(net)
     return {name: np.array(values) for name, values in history.items()}
+
+
+def _epoch(sim, net, x, targets, epoch, callbacks) -> dict[str, float]:
+    """Train with the items in this order; return the losses."""
+    hidden = np.zeros((len(x), 1, net.hidden.size_in), np.float32)
+    fitted = sim.fit(
+        {net.input: x.astype(np.float32)[:, None]},
+        {net.output: targets[:, None], net.hidden: hidden},
+        shuffle=False,
+        verbose=1 if sys.stdout.isatty() else 2,
+        initial_epoch=epoch,
+        epochs=epoch + 1,
+        callbacks=list(callbacks),
+    )
+    return {name: float(value) for name, (value,) in fitted.history.items()}
 
 
 def _optimizer(recipe):

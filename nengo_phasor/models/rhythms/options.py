@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import click
 
 from nengo_phasor.models.shared.commands import COUNT
@@ -19,3 +22,10 @@ def options(command):
     ):
         command = option(command)
     return command
+
+
+def echo(numbers: Mapping[str, float], page: Path) -> None:
+    """Say what was measured, and where it is drawn."""
+    for name, value in numbers.items():
+        click.echo(f"{name:58s} {value:.2%}")
+    click.echo(f"Look at {page}")

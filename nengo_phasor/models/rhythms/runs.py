@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import click
 import numpy as np
 
 from nengo_phasor import datasets
-from nengo_phasor.models.rhythms.network import encode
+from nengo_phasor.models.rhythms.network import CYCLE, encode
 from nengo_phasor.models.rhythms.sweep import RECEIVERS, SPARSIFIERS, curves, phase_accuracy
 from nengo_phasor.models.rhythms.training import Recipe, train
 from nengo_phasor.models.shared.run_folder import kept, open_run
@@ -33,6 +35,30 @@ def evaluate(
         folder / "scores.json",
         lambda: scored(trained(recipe, seed, folder, data), data, strengths),
     )
+
+
+def of_all(
+    recipes: Mapping[str, Any], seeds: Sequence[int], folder: Path, run: Callable[..., dict]
+) -> dict[str, list[dict]]:
+    """Return the scores of each recipe with each seed.
+
+    ``run`` takes the recipe, the seed, and the run's place in the folder.
+    """
+    found: dict[str, list[dict]] = {name: [] for name in recipes}
+    for name, recipe in recipes.items():
+        for seed in seeds:
+            click.echo(f"recipe {name}, seed {seed}")
+            found[name].append(run(recipe, seed, folder / f"{name}-{seed}"))
+    return found
+
+
+def settings_of(recipes: Mapping[str, Any], data: datasets.Dataset) -> dict:
+    """Return what the results of runs depend on, beside their seeds."""
+    return {
+        "recipes": {name: asdict(recipe) for name, recipe in recipes.items()},
+        "test_images": len(data.x_test),
+        "cycle": CYCLE + 1,
+    }
 
 
 def trained(recipe: Recipe, seed: int, folder: Path, data: datasets.Dataset) -> dict:

@@ -14,7 +14,7 @@ place of a spike within the arc, and inputs as loud as they are in some cycle af
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
@@ -22,8 +22,7 @@ import numpy as np
 
 from nengo_phasor import datasets, results
 from nengo_phasor.models.rhythms import data as data_of
-from nengo_phasor.models.rhythms.network import CYCLE
-from nengo_phasor.models.rhythms.options import data_option, options
+from nengo_phasor.models.rhythms.options import data_option, echo, options
 from nengo_phasor.models.rhythms.sparsity import PARAMS, RECIPES
 from nengo_phasor.models.rhythms.training import shortened
 from nengo_phasor.models.shared import page
@@ -67,9 +66,7 @@ def demo(output, recipe, seed, validate, against, data, images, batches, resume)
     section = page.Section(rows=page.percentages(numbers), pictures=report.CAPTIONS)
     facts = {"recipe": recipe, "seed": seed, "images scored": len(loaded.x_test)}
     written = page.write(output, report.TITLE, report.STORY, [section], facts)
-    for name, value in numbers.items():
-        click.echo(f"{name:58s} {value:.2%}")
-    click.echo(f"Look at {written}")
+    echo(numbers, written)
 
 
 @main.command()
@@ -94,30 +91,25 @@ def export(run, data):
 @options
 def make_results(output, folder, drawn, seeds, against, data, images, batches, resume):
     """Train and score both recipes with several seeds; write the figures that are quoted."""
+    from nengo_phasor.models.rhythms import runs, sparsity_runs
     from nengo_phasor.models.rhythms import sparsity_claims as claims
     from nengo_phasor.models.rhythms import sparsity_report as report
-    from nengo_phasor.models.rhythms import sparsity_runs as runs
 
     dense = claims.long_accuracy(against)
     loaded = data_of.garments(data, images)
     used = {name: shortened(recipe, batches) for name, recipe in RECIPES.items()}
-    runs_of, networks = {name: [] for name in used}, {}
-    for name, recipe in used.items():
-        for seed in seeds:
-            click.echo(f"recipe {name}, seed {seed}")
-            place = folder / f"{name}-{seed}"
-            scores = runs.evaluate(recipe, seed, place, loaded, runs.STRENGTHS, resume)
-            runs_of[name].append(scores)
-        params = datasets.load_params(folder / f"{name}-{seeds[0]}" / "params.npz")
-        networks[name] = report.Trained(runs_of[name][0], params)
-    settings = {
-        "recipes": {name: asdict(recipe) for name, recipe in used.items()},
-        "test_images": len(loaded.x_test),
-        "cycle": CYCLE + 1,
+    more = {"data": loaded, "strengths": sparsity_runs.STRENGTHS, "resume": resume}
+    runs_of = runs.of_all(used, seeds, folder, partial(sparsity_runs.evaluate, **more))
+    networks = {
+        name: report.Trained(
+            scores[0], datasets.load_params(folder / f"{name}-{seeds[0]}" / "params.npz")
+        )
+        for name, scores in runs_of.items()
     }
     made = claims.claims(runs_of, dense)
     means = {name: claims.means(scores) for name, scores in runs_of.items()}
     content = {"means": means, "best_dense": claims.best_dense(means, dense), **runs_of}
+    settings = runs.settings_of(used, loaded)
     results.write(output, results.report(settings, seeds, content, made))
     report.draw(networks, loaded.x_test[:1000], drawn, dense)
     for claim in made:
