@@ -98,7 +98,7 @@ def _send(model, f, counted, name, transform):
     """Build a channel: what the host counted is sent, and weighted on the chip."""
     conn, host = f.conn, model.host_model(base_obj(f.conn.pre))
     size = transform.size_in
-    receiver = SpikeReceiver(  # type: ignore[call-arg]
+    receiver = SpikeReceiver(
         size, f.height, wait(model, conn), label=f"{conn} {name}", add_to_container=False
     )
     model.builder.build(model, receiver)
