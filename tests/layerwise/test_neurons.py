@@ -313,7 +313,7 @@ def test_states_that_are_not_one_number_a_neuron(monkeypatch, value):
         probe = nengo.Probe(connect(nengo.Node(np.linspace(0, 1, N)), neurons(N, Odd())))
     with layerwise.Simulator(net) as sim:
         sim.run_steps(3)
-    assert_array_equal(sim.data[probe][0], reference(net, 3)[probe])
+    assert_array_equal(sim.data[probe], reference(net, 3)[probe])
     layerwise.register(Odd, layerwise.Row())
     with pytest.raises(BuildError, match=r"Odd neurons .*'odd'.*layerwise\.register\(Odd"):
         layerwise.Simulator(net)
