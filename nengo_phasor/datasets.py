@@ -6,8 +6,9 @@ looked for in
 
 1. the folder given, and then nowhere else;
 2. the folder named by the environment variable ``NENGO_PHASOR_DATA``;
-3. ``/usr/share/datasets``, where Debian's package dataset-fashion-mnist puts FashionMNIST;
-4. Keras' cache (``KERAS_HOME``, else ``~/.keras``), which Keras is at last asked to fill.
+3. ``.data`` where you are, and in the clone of the repository: ``make demo`` fetches to there;
+4. ``/usr/share/datasets``, where Debian's package dataset-fashion-mnist puts FashionMNIST;
+5. Keras' cache (``KERAS_HOME``, else ``~/.keras``), which Keras is at last asked to fill.
 
 In each of these, the files may be in a sub-folder named after the data set.
 """
@@ -38,6 +39,9 @@ from nengo_phasor.files import save_params as save_params
 DEBIAN = Path("/usr/share/datasets")
 PACKAGE = Path(__file__).with_name("data")
 VARIABLE = "NENGO_PHASOR_DATA"
+CHECKOUT = Path(__file__).resolve().parents[1]
+FETCHED = ".data"
+"""Where `make demo` puts what it fetches, in a checkout."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +95,7 @@ class Source:
         ways = [f"install Debian's package {self.debian_package}"] if self.debian_package else []
         ways += [
             f"put its published files ({names}; gzip is fine) in a folder {self.folders[0]}/, "
-            f"and give the folder above it or set {VARIABLE} to it",
+            f"and give the folder above it, call that {FETCHED}, or set {VARIABLE} to it",
             "let Keras download it (pip install keras tensorflow)",
         ]
         return f"To get {self.title}: {'; or '.join(ways)}."
@@ -204,7 +208,11 @@ def _roots(source: Source, folder: PathLike | None) -> list[Path]:
     if folder is not None:
         return [Path(folder).expanduser()]
     named = os.environ.get(VARIABLE)
-    return [*([Path(named).expanduser()] if named else []), DEBIAN, _keras_cache()]
+    roots = [Path(named).expanduser()] if named else []
+    roots.append(Path(FETCHED).absolute())
+    if (CHECKOUT / "setup.cfg").exists():
+        roots.append(CHECKOUT / FETCHED)
+    return list(dict.fromkeys([*roots, DEBIAN, _keras_cache()]))
 
 
 def _find(source: Source, root: Path, looked: list[str]) -> tuple[Callable, list[Path]] | None:

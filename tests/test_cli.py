@@ -1,4 +1,5 @@
 import ast
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import numpy as np
@@ -18,7 +20,8 @@ from click.testing import CliRunner
 
 from nengo_phasor import datasets, extras, models, phases
 from nengo_phasor.cli import app as cli
-from nengo_phasor.cli import info, lists
+from nengo_phasor.cli import console, info, lists
+from nengo_phasor.cli import gui as cli_gui
 from nengo_phasor.cli import run as cli_run
 from nengo_phasor.cli import setup as cli_setup
 from nengo_phasor.models.shared import commands
@@ -65,7 +68,7 @@ from nengo_phasor import models
 from nengo_phasor.cli import main, run
 models.__path__.append({folder!r})
 models.MODELS = {{
-    "toy": models.Model("toys.toy_commands", "toys.toy_gui"),
+    "toy": models.Model("toys.toy_commands", "toys.toy_gui", ("train", "test")),
     "shown": models.Model("toys.shown_commands", None),
 }}
 run.GRACE = 0.5
@@ -110,6 +113,7 @@ def checkout(tmp_path, monkeypatch):
     (tmp_path / "setup.cfg").touch()
     (tmp_path / "results").mkdir()
     monkeypatch.setattr(lists, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(console, "CHECKOUT", tmp_path)
     return tmp_path
 
 
@@ -214,6 +218,7 @@ def test_lists_data_sets_without_fetching_them(tmp_path, monkeypatch):
     monkeypatch.setenv("NENGO_PHASOR_DATA", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(datasets, "DEBIAN", tmp_path)
+    monkeypatch.setattr(datasets, "FETCHED", tmp_path)
     monkeypatch.setattr(datasets, "_download", lambda name: pytest.fail("downloads"))
     (tmp_path / "mnist").mkdir()
     (tmp_path / "mnist" / "mnist.npz").touch()
@@ -257,24 +262,32 @@ def test_run_without_a_command_says_what_the_model_can_do(toys):
         "nengo-phasor run toy train          count\n"
         "nengo-phasor run toy test           nothing\n"
         "nengo-phasor run toy test --all     nothing, longer\n"
-        "nengo networks/toy.py               Nengo GUI\n"
+        "nengo-phasor gui toy                Nengo GUI\n"
     ) in shown.output, "columns stay; no mark of click's"
     assert "nengo-phasor run toy train --help" in shown.output
-    assert 'model = nengo_phasor.models.load("toy")' in shown.output, "for Nengo GUI"
 
 
 def test_run_says_what_can_be_run(toys, capfd):
     wrong = invoke("run", "tpy")
     assert wrong.exit_code == 2
-    assert "'tpy' is none of toy, shown" in wrong.output
+    assert "'tpy' is not one of toy, shown" in wrong.output
     assert invoke("run", "shown").exit_code == 0
     assert capfd.readouterr().out == "its only command\n"
+
+
+@pytest.mark.parametrize("command", ["run", "gui"])
+@pytest.mark.parametrize("path", ["networks/toy.py", "./toy.py", "toy.py", "/x/networks/toy.py"])
+def test_a_path_in_place_of_a_model_is_said_to_be_one(toys, command, path):
+    wrong = invoke(command, path)
+    assert wrong.exit_code == 2
+    assert f"{path!r} is a path; give the model's name, 'toy'" in " ".join(wrong.output.split())
 
 
 def test_an_installed_package_says_that_results_are_in_the_repository(tmp_path, monkeypatch):
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "x.json").touch()  # some other package's
     monkeypatch.setattr(lists, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(console, "CHECKOUT", tmp_path)
     shown = invoke("list")
     assert shown.exit_code == 0
     assert "none here: they come with the project's repository" in shown.output
@@ -307,6 +320,71 @@ def test_ctrl_c_stops_the_model_and_leaves_its_state(toys, to_all):
     assert json.loads((toys / "state.json").read_text()) == reached, "still running"
     first, _ = interrupted("--resume")
     assert first == f"epoch {reached + 1}\n"
+
+
+# ------------------------------------------------------------------------------------ copy and gui
+
+
+@pytest.fixture(params=["checkout", "wheel"])
+def installation(request, tmp_path, monkeypatch):
+    """Here nothing, and the repository's files in a checkout or where a wheel puts them."""
+    prefix = tmp_path / "prefix"
+    share = prefix / "share" / "nengo-phasor"
+    for name in ("networks", "notebooks"):
+        shutil.copytree(ROOT / name, (prefix if request.param == "checkout" else share) / name)
+    if request.param == "checkout":
+        (prefix / "setup.cfg").touch()
+    files = [importlib.metadata.PackagePath(p.relative_to(prefix)) for p in share.rglob("*")]
+    for file in files:
+        file.dist = SimpleNamespace(locate_file=lambda path: prefix / path)
+    monkeypatch.setattr(importlib.metadata, "files", lambda name: files)
+    for module in (console, cli_gui):
+        monkeypatch.setattr(module, "CHECKOUT", prefix)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return prefix
+
+
+def test_copy_gives_doors_with_layouts_and_notebooks(installation):
+    assert invoke("copy", "mine").exit_code == 0
+    for name in ("networks", "notebooks"):
+        copied = {path.name: path.read_bytes() for path in Path("mine", name).iterdir()}
+        assert copied == {p.name: p.read_bytes() for p in (ROOT / name).iterdir() if p.is_file()}
+    again = invoke("copy", "mine")
+    assert again.exit_code == 1
+    assert "mine/networks is there already: choose another FOLDER" in again.output
+
+
+def test_gui_opens_the_nearest_door(installation, monkeypatch):
+    pytest.importorskip("nengo_gui")
+    ran = []
+    monkeypatch.setattr(cli_gui, "run_process", lambda command: ran.append(command) or 7)
+    assert invoke("gui", "on_chip", "--port", "80", "-b", "nengo_loihi").exit_code == 7
+    opened = Path(ran[-1][-5])
+    assert ran[-1][-4:] == ["--port", "80", "-b", "nengo_loihi"]
+    assert opened.read_bytes() == (ROOT / "networks" / "on_chip.py").read_bytes()
+    assert opened.with_name("on_chip.py.cfg").exists(), "with its layout"
+    assert opened.is_relative_to(installation) == (installation / "setup.cfg").exists()
+    opened.with_name("on_chip.py.cfg").write_text("# mine")
+    invoke("gui", "on_chip")
+    assert opened.with_name("on_chip.py.cfg").read_text() == "# mine", "kept"
+    Path("networks").mkdir()
+    Path("networks", "on_chip.py").touch()
+    invoke("gui", "on_chip")
+    assert ran[-1][-1] == "networks/on_chip.py"
+
+
+def test_gui_says_what_has_nothing_to_show():
+    shown = invoke("gui", "adaptive_resnet")
+    assert shown.exit_code == 2
+    assert "'adaptive_resnet' is not one of adaptive_cifar," in shown.output
+
+
+def test_gui_without_its_extra_says_so_in_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "nengo_gui", None)
+    shown = invoke("gui", "on_chip")
+    assert shown.exit_code == 2
+    assert re.fullmatch(r'Error: nengo_gui is not .*"nengo-phasor\[gui\]"\n', shown.output)
 
 
 # ------------------------------------------------------------------------------------------- info

@@ -19,6 +19,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -155,8 +156,6 @@ def attempt(cell: Cell, wheel: Path, source: Path, uv: Path, folder: Path) -> st
     python = interpreter(cell.python)
     if python is None:
         return "no such Python here"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     variables = environment(folder, cell, uv)
 
     def run(command: list[str] | str) -> subprocess.CompletedProcess:
@@ -238,9 +237,8 @@ def main(pythons, names, tools, folder, output):
         name = " ".join(cell)
         if name not in found or "FAILS" in found[name]:
             start = time.monotonic()
-            place = folder / "cell"
-            found[name] = attempt(cell, wheel, source, uv, place)
-            shutil.rmtree(place, ignore_errors=True)
+            with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as place:
+                found[name] = attempt(cell, wheel, source, uv, Path(place))
             with atomic.replacing(kept) as path:
                 path.write_text(json.dumps(found, indent=1))
             click.echo(f"{name}: {found[name]} ({time.monotonic() - start:.0f} s)")

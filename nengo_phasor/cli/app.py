@@ -5,6 +5,8 @@ from __future__ import annotations
 import nengo_phasor
 from nengo_phasor import compat
 from nengo_phasor.cli.convert import convert
+from nengo_phasor.cli.copy import copy
+from nengo_phasor.cli.gui import gui
 from nengo_phasor.cli.info import info
 from nengo_phasor.cli.lists import list_
 from nengo_phasor.cli.run import run
@@ -25,11 +27,12 @@ def main():
       nengo-phasor list                     models, data sets, results
       nengo-phasor run local_rhythms        what a model can do
       nengo-phasor run local_rhythms demo   do it
+      nengo-phasor gui local_rhythms        watch it in Nengo GUI
 
     Each command has a --help of its own. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped
     by Ctrl-C.
     """
 
 
-for command in (convert, info, list_, run, setup):
+for command in (convert, copy, gui, info, list_, run, setup):
     main.add_command(command)

@@ -1,7 +1,8 @@
-"""What the commands share: where the repository is, and tables."""
+"""What the commands share: where the repository and its files are, and tables."""
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,23 @@ click = compat.require("click")
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 """Where the committed results are: they are in the repository, not in the installed package."""
+
+
+SHARED = ("networks", "notebooks")
+"""Folders of the repository that an installation has beside the package."""
+
+
+def in_checkout() -> bool:
+    """Return whether this package is that of a checkout."""
+    return (CHECKOUT / "setup.cfg").exists()
+
+
+def shared_files(folder: str) -> list[Path]:
+    """Return the files of one of the `SHARED` folders, of the checkout or of the installation."""
+    if in_checkout():
+        return [path for path in sorted((CHECKOUT / folder).iterdir()) if path.is_file()]
+    files = importlib.metadata.files("nengo-phasor") or []
+    return [Path(str(f.locate())) for f in files if f.parts[-3:-1] == ("nengo-phasor", folder)]
 
 
 def echo_table(rows: Iterable[tuple[str, ...]]) -> None:

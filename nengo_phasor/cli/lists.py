@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from nengo_phasor import compat, datasets, results
-from nengo_phasor.cli.console import CHECKOUT, echo_table
+from nengo_phasor.cli.console import CHECKOUT, echo_table, in_checkout
 from nengo_phasor.cli.systems import systems
 
 click = compat.require("click")
@@ -29,7 +29,7 @@ def data_lines() -> Iterator[tuple[str, ...]]:
 def result_lines() -> Iterator[tuple[str, ...]]:
     """Yield the committed results, with how many of their promises hold."""
     folder = CHECKOUT / "results"
-    files = sorted(folder.glob("*.json")) if (CHECKOUT / "setup.cfg").exists() else []
+    files = sorted(folder.glob("*.json")) if in_checkout() else []
     if not files:
         yield ("none here: they come with the project's repository, not with the package",)
     for path in files:

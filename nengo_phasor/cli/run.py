@@ -7,8 +7,7 @@ import subprocess
 import sys
 
 from nengo_phasor import compat
-from nengo_phasor.cli.console import CHECKOUT
-from nengo_phasor.cli.systems import System, systems
+from nengo_phasor.cli.systems import System, check_model, systems
 from nengo_phasor.models.shared.commands import INTERRUPTED
 
 click = compat.require("click")
@@ -44,8 +43,7 @@ def run(ctx, model, arguments):
         click.echo(ctx.get_help())
         return
     known = systems()
-    if model not in known:
-        raise click.BadParameter(f"{model!r} is none of {', '.join(known)}", param_hint="MODEL")
+    check_model(model, known)
     if known[model].commands and not arguments:
         show(model, known[model])
         return
@@ -59,14 +57,9 @@ def run(ctx, model, arguments):
 
 
 def show(name: str, system: System) -> None:
-    """Print what a system can do, and how it is opened in Nengo GUI without the repository."""
+    """Print what a system can do."""
     click.echo(system.text)
     click.echo(f"\nnengo-phasor run {name} {system.commands[0]} --help shows its options.")
-    if system.gui and not (CHECKOUT / "networks" / f"{name}.py").exists():
-        click.echo(
-            "\nnetworks/ is in the project's repository. Without it, Nengo GUI opens a file with\n"
-            f'  import nengo_phasor\n  model = nengo_phasor.models.load("{name}")'
-        )
 
 
 def run_process(command: list[str]) -> int:

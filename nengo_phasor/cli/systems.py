@@ -5,10 +5,15 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from nengo_phasor import models
+from nengo.exceptions import ValidationError
+
+from nengo_phasor import compat, models
+
+click = compat.require("click")
 
 
 class System(NamedTuple):
@@ -30,7 +35,15 @@ def _system(name: str, model: models.Model) -> System:
         raise ImportError(f"{name} is not in this installation: install nengo-phasor again")
     source = Path(spec.origin).read_text(encoding="utf-8")
     text = re.sub(" *\b\n", "", ast.get_docstring(ast.parse(source)) or "")  # click's mark
-    commands = re.findall(rf"python networks/{name}\.py (\w+)", text)
-    # Columns stay: what comes in place is two letters shorter.
+    # Columns stay: what comes in place is one letter shorter, or two.
+    text = re.sub(rf"nengo networks/{name}\.py((?: \S+)*)", rf"nengo-phasor gui {name}\1 ", text)
     run = re.sub(rf"python networks/{name}\.py((?: \S+)*)", rf"nengo-phasor run {name}\1  ", text)
-    return System(run.strip(), tuple(dict.fromkeys(commands)), model.network is not None)
+    return System(run.strip(), model.subcommands, model.network is not None)
+
+
+def check_model(name: str, known: Collection[str]) -> None:
+    """Raise a `click.BadParameter` unless it is the name of a known model."""
+    try:
+        models.check_name(name, known)
+    except ValidationError as error:
+        raise click.BadParameter(str(error), param_hint="MODEL") from None

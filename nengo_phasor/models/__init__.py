@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -23,31 +25,66 @@ PARAMS = Path(__file__).parent / "params"
 class Model(NamedTuple):
     """Where a system is found, as modules of this package.
 
-    ``commands`` has the click group ``main``, and the docstring that says what can be done;
-    ``network`` has the function ``gui_model`` that builds what Nengo GUI opens, and is called with
-    ``arguments``. Either may be None.
+    ``commands`` has the click command ``main``, whose own commands are ``subcommands``, and the
+    docstring that says what can be done; ``network`` has the function ``gui_model`` that builds
+    what Nengo GUI opens, and is called with ``arguments``. Either may be None.
     """
 
     commands: str | None
     network: str | None
+    subcommands: tuple[str, ...] = ()
     arguments: tuple = ()
 
 
+STAGES = ("train", "evaluate", "results", "export")
+
 MODELS = {
-    "adaptive_cifar": Model("adaptive.cifar_commands", "adaptive.cifar_gui"),
-    "adaptive_digits": Model("adaptive.digits_commands", "adaptive.digits_gui", ("mnist",)),
-    "adaptive_garments": Model("adaptive.garments_commands", "adaptive.digits_gui", ("fashion",)),
-    "adaptive_iris": Model("adaptive.iris_commands", "adaptive.table_gui", ("iris",)),
-    "adaptive_neuron": Model("adaptive.neuron_commands", "adaptive.neuron_gui"),
-    "adaptive_resnet": Model("adaptive.resnet_commands", None),
-    "adaptive_sonar": Model("adaptive.sonar_commands", "adaptive.table_gui", ("sonar",)),
-    "factorized_if": Model("factorized.commands", "factorized.gui"),
-    "local_rhythms": Model("rhythms.commands", "rhythms.gui"),
-    "on_chip": Model("chip.commands", "chip.gui"),
-    "phase_sparsity": Model("rhythms.sparsity_commands", "rhythms.sparsity_gui"),
-    "sparse_lenet": Model("lenet.commands", "lenet.gui"),
+    "adaptive_cifar": Model("adaptive.cifar_commands", "adaptive.cifar_gui", STAGES),
+    "adaptive_digits": Model("adaptive.digits_commands", "adaptive.digits_gui", STAGES, ("mnist",)),
+    "adaptive_garments": Model(
+        "adaptive.garments_commands", "adaptive.digits_gui", STAGES, ("fashion",)
+    ),
+    "adaptive_iris": Model(
+        "adaptive.iris_commands", "adaptive.table_gui", ("results", "export"), ("iris",)
+    ),
+    "adaptive_neuron": Model(
+        "adaptive.neuron_commands", "adaptive.neuron_gui", ("figures", "results")
+    ),
+    "adaptive_resnet": Model("adaptive.resnet_commands", None, ("estimate", "results")),
+    "adaptive_sonar": Model(
+        "adaptive.sonar_commands", "adaptive.table_gui", ("results", "export"), ("sonar",)
+    ),
+    "factorized_if": Model("factorized.commands", "factorized.gui", ("demo", "figures", "results")),
+    "local_rhythms": Model("rhythms.commands", "rhythms.gui", ("demo", "results", "export")),
+    "on_chip": Model("chip.commands", "chip.gui", ("train", "results")),
+    "phase_sparsity": Model(
+        "rhythms.sparsity_commands", "rhythms.sparsity_gui", ("demo", "results", "export")
+    ),
+    "sparse_lenet": Model("lenet.commands", "lenet.gui", ("train", "results", "export")),
     "three_oscillators": Model("oscillators.commands", "oscillators.gui"),
 }
+
+
+def with_network() -> list[str]:
+    """Return the names of the systems that have a network to show."""
+    return [name for name, model in MODELS.items() if model.network]
+
+
+def check_name(name: str, known: Collection[str]) -> None:
+    """Refuse what is not the name of a known system, and say so of a path.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there is no such system.
+    """
+    if name in known:
+        return
+    if isinstance(name, (str, os.PathLike)) and Path(name).stem in known:
+        remedy = f"is a path; give the model's name, {Path(name).stem!r}"
+    else:
+        remedy = f"is not one of {', '.join(known)}"
+    raise ValidationError(f"{name!r} {remedy}", "name")
 
 
 def load(name: str) -> nengo.Network:
@@ -63,9 +100,7 @@ def load(name: str) -> nengo.Network:
     nengo.exceptions.ValidationError
         If there is no such system, or it has no network to show.
     """
-    known = [known for known, model in MODELS.items() if model.network]
-    if name not in known:
-        raise ValidationError(f"must be one of {', '.join(known)}; got {name!r}", "name")
+    check_name(name, with_network())
     model = MODELS[name]
     with extras.named():
         return import_module(f"{__name__}.{model.network}").gui_model(*model.arguments)

@@ -33,6 +33,22 @@ def test_search_order(tmp_path, monkeypatch):
     np.testing.assert_array_equal(datasets.fashion_mnist(tmp_path / "given").x_train, given)
 
 
+@pytest.mark.parametrize("place", ["here", "checkout"])
+def test_finds_what_make_demo_fetched(tmp_path, monkeypatch, place):
+    """In `.data` where one is, and in the checkout's from anywhere."""
+    for folder in ("here", "checkout"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "checkout" / "setup.cfg").touch()
+    monkeypatch.setattr(datasets, "FETCHED", ".data")
+    monkeypatch.setattr(datasets, "CHECKOUT", tmp_path / "checkout")
+    monkeypatch.chdir(tmp_path / "here")
+    fetched = tmp_path / place / ".data" / "fashion-mnist"
+    write_idx(tmp_path / "debian" / "fashion-mnist", seed=0)
+    images = write_idx(fetched, seed=1)[0]
+    assert datasets.locate("fashion_mnist") == fetched
+    np.testing.assert_array_equal(datasets.fashion_mnist().x_train, images)
+
+
 def test_given_folder_is_the_only_one(tmp_path):
     write_idx(tmp_path / "debian" / "fashion-mnist")
     (tmp_path / "given").mkdir()

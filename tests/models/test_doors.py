@@ -1,6 +1,7 @@
 """Doors, `networks/NAME.py`: short, in the words of their rooms, opened by people alone."""
 
 import ast
+import importlib
 import json
 import re
 import runpy
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import nengo
 import pytest
+from nengo.exceptions import ValidationError
 
 from nengo_phasor import models
 from nengo_phasor.models.shared import gui
@@ -79,6 +81,12 @@ def test_door_has_the_words_of_its_room(name):
 
 
 @each
+def test_table_has_the_room_s_commands(name):
+    main = importlib.import_module(f"nengo_phasor.models.{models.MODELS[name].commands}").main
+    assert set(models.MODELS[name].subcommands) == set(getattr(main, "commands", ()))
+
+
+@each
 def test_door_runs_the_room_s_commands(name, monkeypatch):
     ran = []
     monkeypatch.setattr(models, "main", ran.append)
@@ -109,6 +117,22 @@ def test_layout_s_objects_are_in_the_network(name):
     assert len(objects) > 3
     inside = {model, *model.all_networks, *model.all_nodes, *model.all_ensembles}
     assert inside.issuperset(objects)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("networks/local_rhythms.py", "is a path; give the model's name, 'local_rhythms'"),
+        (Path("local_rhythms.py"), "is a path; give the model's name, 'local_rhythms'"),
+        ("adaptive_resnet", "is not one of adaptive_cifar, "),
+        ("local_rythms", "is not one of adaptive_cifar, "),
+        (3, "3 is not one of adaptive_cifar, "),
+        ([], "is not one of adaptive_cifar, "),
+    ],
+)
+def test_load_refuses_what_is_no_name(name, message):
+    with pytest.raises(ValidationError, match=message):
+        models.load(name)
 
 
 def test_commands_import_nothing_heavy():

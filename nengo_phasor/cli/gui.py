@@ -1,0 +1,51 @@
+"""``nengo-phasor gui``: one of the papers' systems in Nengo GUI."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from nengo_phasor import compat, models
+from nengo_phasor.cli.console import CHECKOUT, in_checkout, shared_files
+from nengo_phasor.cli.copy import copy_files
+from nengo_phasor.cli.run import run_process
+from nengo_phasor.cli.systems import check_model
+
+click = compat.require("click")
+
+NENGO_GUI = (sys.executable, "-m", "nengo_gui.main")
+
+OPENED = Path("runs/gui")
+"""Where a model's file and layout are put if there is no networks/ that has them."""
+
+
+@click.command(options_metavar="", context_settings={"ignore_unknown_options": True})
+@click.argument("model")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def gui(ctx, model, arguments):
+    """Open a MODEL in Nengo GUI, in the browser.
+
+    \b
+    nengo-phasor gui local_rhythms
+    nengo-phasor gui three_oscillators --port 8000 --no-browser
+    nengo-phasor gui three_oscillators -b nengo_loihi
+
+    What follows the model's name goes to Nengo GUI as it is. Opened is networks/MODEL.py, of the
+    folder where you are or of the clone; where there is neither, a copy below runs/gui, which
+    keeps the layout as you leave it. Ctrl-C ends it.
+    """
+    check_model(model, models.with_network())
+    compat.require("nengo_gui")
+    ctx.exit(run_process([*NENGO_GUI, str(door(model)), *arguments]))
+
+
+def door(name: str) -> Path:
+    """Return the file of a model that Nengo GUI opens."""
+    roots = [Path(), *([CHECKOUT] if in_checkout() else []), OPENED]
+    for root in roots:
+        path = root / "networks" / f"{name}.py"
+        if path.exists():
+            return path
+    copy_files([f for f in shared_files("networks") if f.stem in (name, f"{name}.py")], path.parent)
+    return path
