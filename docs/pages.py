@@ -1,11 +1,12 @@
 """Pages that are made when the documentation is built: from the library's tables and from results.
 
-A page of every neuron type and synapse, the API reference, the tables of results and of versions,
+A page of every neuron type and synapse, the gallery, the API reference, the tables of versions,
 and the pictures that pages' own examples draw.
 """
 
 from __future__ import annotations
 
+import base64
 import configparser
 import doctest
 import importlib
@@ -13,18 +14,20 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import render_results
 from catalogue import PAGES, Page, check_complete, substrates
 from matplotlib.figure import Figure
 
-from nengo_phasor import atomic, compat, results
+from nengo_phasor import atomic, compat
 
 FOLDER = Path(__file__).resolve().parent
-RESULTS = FOLDER.parent / "results"
 NOTEBOOKS = FOLDER.parent / "notebooks"
 
 
@@ -71,9 +74,17 @@ def draw(page: Page, path: Path) -> None:
 
 API = {
     "Neurons, synapses, phases": ("neurons", "synapses", "phases", "vsa", "spa"),
-    "Networks and conversions": ("networks", "convert", "pooling", "arousal"),
-    "Training": ("surrogates", "schedules", "dl.losses", "dl.callbacks", "dl.activations"),
-    "Running": ("layerwise", "loihi.emulator", "loihi.readout", "loihi.fixed_point", "compat"),
+    "Networks and conversions": ("networks", "convert", "pooling", "arousal", "models"),
+    "Training": ("surrogates", "schedules", "dl", "dl.losses", "dl.callbacks", "dl.activations"),
+    "Running": (
+        "layerwise",
+        "loihi",
+        "loihi.emulator",
+        "loihi.readout",
+        "loihi.resources",
+        "loihi.fixed_point",
+        "compat",
+    ),
     "Measuring and showing": ("metrics", "energy", "plots", "displays", "datasets", "results"),
     "Inside": ("dynamics", "builders"),
 }
@@ -81,35 +92,42 @@ API = {
 
 def public_names(module: ModuleType) -> list[str]:
     """Return what a module offers: its ``__all__``, or the classes and functions defined in it."""
-    elsewhere = {page.type for page in PAGES}
     names = getattr(module, "__all__", None) or [
         name
         for name, value in vars(module).items()
-        if (inspect.isclass(value) or inspect.isfunction(value))
-        and value.__module__ == module.__name__
+        if getattr(value, "__module__", "") == module.__name__
     ]
-    return [n for n in names if not n.startswith("_") and getattr(module, n) not in elsewhere]
+    return [
+        name
+        for name in names
+        if not name.startswith("_")
+        and (inspect.isclass(getattr(module, name)) or inspect.isfunction(getattr(module, name)))
+    ]
+
+
+def owner(module: ModuleType, name: str) -> str:
+    """Return where a public name is documented: types with a page of their own at the top."""
+    paged = {page.type for page in PAGES}
+    return "nengo_phasor" if getattr(module, name) in paged else module.__name__
 
 
 def api_page(name: str) -> str:
     """Return the reference of a module: a table of its names, then each of them."""
     module = importlib.import_module(f"nengo_phasor.{name}")
     names = public_names(module)
-    table = "".join(f"   {n}\n" for n in names)
+    own = [n for n in names if owner(module, n) == module.__name__]
     entries = "\n".join(
         f".. autoclass:: {n}\n   :members:\n"
         if inspect.isclass(getattr(module, n))
         else f".. autofunction:: {n}\n"
-        for n in names
+        for n in own
     )
     return f"""# {name}
 
 ```{{eval-rst}}
 .. automodule:: {module.__name__}
 
-.. autosummary::
-
-{table}
+{summary(module, names)}
 .. currentmodule:: {module.__name__}
 
 {entries}
@@ -117,46 +135,110 @@ def api_page(name: str) -> str:
 """
 
 
-# ------------------------------------------------------------------------------ results, versions
-
-
-def result_files() -> dict[str, dict]:
-    """Return the content of every committed result file by its name."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
-
-
-def results_text() -> str:
-    """Return every result file's claims, with how it was made."""
+def summary(module: ModuleType, names: Sequence[str]) -> str:
+    """Return a table of names, with a line for each."""
     parts = []
-    for name, content in result_files().items():
-        rows = [
-            (*render_results.cells(c), "yes" if results.Claim(**c).holds else "**no**")
-            for c in content["claims"]
-        ]
-        table = markdown_table(("measured", "value", "promised", "paper", "holds"), rows)
+    for place, group in groupby(names, partial(owner, module)):
+        lines = "".join(f"   {name}\n" for name in group)
         parts.append(
-            f"## {name}\n\n`{content['command']}`, {content['date']}\n\n"
-            + (table if rows else "Nothing was promised of it: the file has what was measured.\n")
+            f".. currentmodule:: {place}\n\n.. autosummary::\n   :nosignatures:\n\n{lines}\n"
         )
+    return "".join(parts)
+
+
+def api_index() -> str:
+    """Return the page that lists every public name with a line about it, module by module."""
+    parts = ["# API reference\n\nEvery public name, by module. The search finds them, too.\n"]
+    for title, names in API.items():
+        parts.append(f"## {title}\n")
+        for name in names:
+            module = importlib.import_module(f"nengo_phasor.{name}")
+            table = summary(module, public_names(module))
+            parts.append(f"### [{name}](api/{name}.md)\n\n```{{eval-rst}}\n{table}```\n")
+        entries = "\n".join(f"api/{name}" for name in names)
+        parts.append(f"```{{toctree}}\n:hidden:\n\n{entries}\n```\n")
     return "\n".join(parts)
+
+
+# ---------------------------------------------------------------------------------------- gallery
+
+
+class Card(NamedTuple):
+    """A picture of the gallery with its title, what it leads to, and a line about it."""
+
+    title: str
+    picture: str
+    target: str
+    text: str
+
+
+def notebook_cards(folder: Path) -> list[Card]:
+    """Return a card for each notebook, with its title and its last picture, which is written."""
+    lines = dict(
+        re.findall(r"^- \[(\w+)\]\(.*?\): (.*)$", (FOLDER / "notebooks.md").read_text(), re.M)
+    )
+    cards = []
+    for name, text in lines.items():
+        cells = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())["cells"]
+        title = "".join(cells[0]["source"]).splitlines()[0].lstrip("# ")
+        pictures = [
+            output["data"]["image/png"]
+            for cell in cells
+            for output in cell.get("outputs", ())
+            if "image/png" in output.get("data", {})
+        ]
+        picture = folder / "notebooks" / f"{name}.png"
+        picture.write_bytes(base64.b64decode("".join(pictures[-1])))
+        cards.append(Card(title, f"notebooks/{name}.png", f"notebooks/{name}.ipynb", text))
+    return cards
+
+
+def gui_cards() -> list[Card]:
+    """Return a card for each picture of the page on Nengo GUI, titled by the picture's text."""
+    text = (FOLDER / "gui.md").read_text()
+    return [
+        Card(title, f"../{path}", "../gui.md", f"`nengo networks/{Path(path).stem}.py`")
+        for title, path in re.findall(r"!\[([^]]+)\]\((figures/gui/\w+\.png)\)", text)
+    ]
+
+
+def type_cards() -> list[Card]:
+    """Return a card for each neuron type and synapse."""
+    names = [page.type.__name__ for page in PAGES]
+    lines = [inspect.getdoc(page.type).splitlines()[0] for page in PAGES]
+    return [Card(n, f"{n}.png", f"{n}.md", line) for n, line in zip(names, lines, strict=True)]
+
+
+def gallery(folder: Path) -> str:
+    """Return the gallery: notebooks, systems, and types, each with a picture and a title."""
+    parts = ["# Gallery\n"]
+    for title, cards in (
+        ("Notebooks", notebook_cards(folder)),
+        ("In Nengo GUI", gui_cards()),
+        ("Neurons and synapses", type_cards()),
+    ):
+        shown = "\n".join(
+            f":::{{container}} card\n[![]({card.picture})]({card.target})\n\n"
+            f"[**{card.title}**]({card.target})\n\n{card.text}\n:::\n"
+            for card in cards
+        )
+        parts.append(f"## {title}\n\n::::{{container}} gallery\n{shown}\n::::\n")
+    return "\n".join(parts)
+
+
+# --------------------------------------------------------------------------------------- versions
 
 
 def versions_text() -> str:
     """Return the sets of versions that results were made with, and what the backends' tests say."""
     made_with: dict[tuple, list[str]] = {}
-    for name, content in result_files().items():
+    for name, content in render_results.result_files().items():
         made_with.setdefault(tuple(content["versions"].items()), []).append(name)
     parts = []
     for versions, names in made_with.items():
-        parts.append(markdown_table(("package", "version"), versions))
+        parts.append(render_results.markdown_table(("package", "version"), versions))
         parts.append(f"Made with these: {', '.join(names)}.\n")
-    tests = result_files()["backend_tests"]
+    tests = render_results.result_files()["backend_tests"]
     rows = [
         (f"`{file}`", run["passed"], run["failed"], run["skipped"])
         for file, run in tests["figures"].items()
@@ -169,7 +251,7 @@ def versions_text() -> str:
         for test, message in run.get("failures", {}).items()
     ]
     parts.append(f"## The backends' own tests\n\n`{tests['command']}`, {tests['date']}:\n")
-    parts.append(markdown_table(("tests", "passed", "failed", "skipped"), rows))
+    parts.append(render_results.markdown_table(("tests", "passed", "failed", "skipped"), rows))
     parts.append("Those that fail:\n\n" + "".join(failures) if failures else "None fails.\n")
     return "\n".join(parts)
 
@@ -180,7 +262,7 @@ def patches_text() -> str:
         (f"`{p.module}`", f"up to {_dotted(p.last)}", f"{p.library} from {_dotted(p.since)}")
         for p in compat.PATCHES
     ]
-    return markdown_table(("module", "releases", "with"), rows)
+    return render_results.markdown_table(("module", "releases", "with"), rows)
 
 
 def extras_text() -> str:
@@ -193,7 +275,7 @@ def extras_text() -> str:
         for name, text in needed.items()
         if name not in ("test", "docs", "all")
     ]
-    return markdown_table(("extra", "asks for"), rows)
+    return render_results.markdown_table(("extra", "asks for"), rows)
 
 
 def _dotted(version: Sequence[int]) -> str:
@@ -205,12 +287,11 @@ def more_text() -> str:
     listed = (FOLDER / "index.md").read_text().split()
     pages = sorted(path.stem for path in FOLDER.glob("*.md"))
     rest = "\n".join(page for page in pages if page not in (*listed, "index"))
-    return f"```{{toctree}}\n:caption: Substrates and systems\n:hidden:\n\n{rest}\n```\n"
+    return f"```{{toctree}}\n:caption: More\n:hidden:\n\n{rest}\n```\n" if rest else ""
 
 
 TEXTS = {
     "more.txt": more_text,
-    "results.txt": results_text,
     "versions.txt": versions_text,
     "patches.txt": patches_text,
     "extras.txt": extras_text,
@@ -251,13 +332,11 @@ def write(folder: Path) -> None:
         draw(page, folder / f"{page.type.__name__}.png")
     for name, text in TEXTS.items():
         write_text(folder / name, text())
-    sections = []
-    for title, names in API.items():
+    for names in API.values():
         for name in names:
             write_text(folder / "api" / f"{name}.md", api_page(name))
-        entries = "\n".join(f"api/{name}" for name in names)
-        sections.append(f"```{{toctree}}\n:caption: {title}\n:maxdepth: 1\n\n{entries}\n```\n")
-    write_text(folder / "api.md", "# API reference\n\n" + "\n".join(sections))
+    write_text(folder / "api.md", api_index())
+    write_text(folder / "gallery.md", gallery(folder))
     for notebook in NOTEBOOKS.glob("*.ipynb"):
         write_text(folder / "notebooks" / notebook.name, notebook.read_text())
     for page in FOLDER.glob("*.md"):

@@ -228,7 +228,7 @@ def test_lists_data_sets_without_fetching_them(tmp_path, monkeypatch):
     assert re.search(r"iris +Iris +in ", shown)
 
 
-def test_lists_results_with_promises_counted(checkout):
+def test_lists_results_with_targets_counted(checkout):
     claims = [
         {"name": "a", "value": 2.0, "unit": "", "bound": ">= 1", "paper": ""},
         {"name": "b", "value": 2.0, "unit": "", "bound": "<= 1", "paper": ""},
@@ -236,7 +236,7 @@ def test_lists_results_with_promises_counted(checkout):
     content = {"date": "2001-02-03", "command": "python x.py", "claims": claims}
     (checkout / "results" / "toy.json").write_text(json.dumps(content))
     assert re.search(
-        r"toy +2001-02-03 +1 of 2 promises hold +python x\.py", invoke("list", "results").output
+        r"toy +2001-02-03 +1 of 2 targets met +python x\.py", invoke("list", "results").output
     )
 
 

@@ -1,7 +1,9 @@
 import configparser
 import doctest
 import importlib.util
+import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -80,7 +82,8 @@ def test_a_type_without_a_page_is_refused(monkeypatch):
 
 def test_results_page_has_every_claim_of_every_file():
     """Row by row, from the files themselves."""
-    text = pages.results_text()
+    text = (DOCS / "results.md").read_text()
+    summary, *_ = text.split("\n## ")
     sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
     files = {path.stem: json.loads(path.read_text()) for path in (ROOT / "results").glob("*.json")}
     assert set(sections) == set(files)
@@ -92,10 +95,10 @@ def test_results_page_has_every_claim_of_every_file():
         ][2:]
         assert len(rows) == len(content["claims"])
         assert content["command"] in sections[name]
-        for (measured, value, promised, paper, holds), claim in zip(
+        for (measured, value, target, paper, holds), claim in zip(
             rows, content["claims"], strict=True
         ):
-            assert (measured, promised, paper) == (claim["name"], claim["bound"], claim["paper"])
+            assert (measured, target, paper) == (claim["name"], claim["bound"], claim["paper"])
             number, _, unit = value.partition(" ")
             assert float(number) == pytest.approx(claim["value"], rel=1e-3)
             assert unit == claim["unit"]
@@ -104,6 +107,7 @@ def test_results_page_has_every_claim_of_every_file():
                 claim["value"] >= float(bound) if sign == ">=" else claim["value"] <= float(bound)
             )
             assert holds == ("yes" if kept else "**no**")
+            assert (f"- {measured} (`{name}.json`)" in summary) is not kept
 
 
 def test_versions_page_has_every_version_that_results_were_made_with():
@@ -131,16 +135,55 @@ def test_build_has_no_warnings(tmp_path):
         [*command, "-d", tmp_path / "doctrees", DOCS, tmp_path / "html"],
         capture_output=True,
         text=True,
+        env={**os.environ, "NENGO_PHASOR_REPOSITORY": "https://example.org/nengo_phasor.git"},
     )
     assert built.returncode == 0, built.stderr
-    start = (tmp_path / "html" / "index.html").read_text()
-    assert "first_neuron.png" in start
-    commands = (tmp_path / "html" / "command_line.html").read_text()
+    html = tmp_path / "html"
+    assert "first_neuron.png" in (html / "index.html").read_text()
+    commands = (html / "command_line.html").read_text()
     for command in ("list", "run", "info", "convert-adaptive", "convert-phasor"):
         assert f'id="nengo-phasor-{command}"' in commands
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
-        page = tmp_path / "html" / "generated" / "notebooks" / f"{notebook.stem}.html"
+        page = html / "generated" / "notebooks" / f"{notebook.stem}.html"
         assert page.read_text().count("<img alt") >= 1
+    check_gallery(html / "generated" / "gallery.html")
+    check_api_index((html / "generated" / "api.html").read_text())
+    assert "https://www.nengo.ai/nengo/backend-api.html#nengo.Simulator" in "".join(
+        page.read_text() for page in (html / "generated" / "api").glob("*.html")
+    )
+    assert "/edit/main/docs/faq.md" in (html / "faq.html").read_text()
+    assert "/edit/main/" not in (html / "generated" / "api.html").read_text()
+
+
+def check_gallery(page):
+    """Every notebook, model of Nengo GUI and type is there, with a picture that exists."""
+    cards = re.findall(r'<div class="card[^"]*">(.*?)</div>', page.read_text(), re.DOTALL)
+    models = [path for path in (ROOT / "networks").glob("*.cfg") if path.name != "on_chip.py.cfg"]
+    notebooks = list((ROOT / "notebooks").glob("*.ipynb"))
+    assert len(cards) == len(notebooks) + len(models) + len(catalogue.PAGES)
+    for card in cards:
+        assert re.search("<strong>[^<]+</strong>", card), card
+        (picture,) = re.findall(r'<img[^>]* src="([^"]+)"', card)
+        assert (page.parent / picture).stat().st_size
+        for target in re.findall(r'href="([^"#]+)', card):
+            assert (page.parent / target).exists()
+
+
+def check_api_index(page):
+    """Every public name has a line that is a link and says something."""
+    rows = re.findall(r"<tr[^>]*>\s*<td>(.*?)</td>\s*<td>(.*?)</td>", page, re.DOTALL)
+    listed = {}
+    for name, text in rows:
+        (target,) = re.findall(r'href="[^"]*#([\w.]+)"', name)
+        assert len(re.sub("<[^>]+>", "", text).strip()) > 10, target
+        listed[target] = text
+    assert "nengo_phasor.loihi.resources.resources" in listed
+    for name in nengo_phasor.__all__:
+        if not inspect.ismodule(getattr(nengo_phasor, name)):
+            assert f"nengo_phasor.{name}" in listed
+    for module in ("convert", "layerwise", "plots", "phases", "metrics"):
+        for name in pages.public_names(getattr(nengo_phasor, module)):
+            assert f"nengo_phasor.{module}.{name}" in listed
 
 
 def test_changes_keep_a_changelog():

@@ -25,7 +25,7 @@ def test_committed_results_have_all_that_is_asked_of_them(path):
     assert "/root" not in path.read_text()
 
 
-def test_readme_quotes_the_committed_results():
+def test_front_page_and_docs_quote_the_committed_results():
     check = [sys.executable, str(ROOT / "tools" / "render_results.py"), "--check"]
     assert subprocess.run(check).returncode == 0, "run tools/render_results.py"
 

@@ -27,7 +27,7 @@ def data_lines() -> Iterator[tuple[str, ...]]:
 
 
 def result_lines() -> Iterator[tuple[str, ...]]:
-    """Yield the committed results, with how many of their promises hold."""
+    """Yield the committed results, with how many of their targets are met."""
     folder = CHECKOUT / "results"
     files = sorted(folder.glob("*.json")) if in_checkout() else []
     if not files:
@@ -35,8 +35,8 @@ def result_lines() -> Iterator[tuple[str, ...]]:
     for path in files:
         content = json.loads(path.read_text())
         claims = [results.Claim(**claim) for claim in content["claims"]]
-        kept = f"{sum(claim.holds for claim in claims)} of {len(claims)} promises hold"
-        yield path.stem, content["date"], kept if claims else "promises nothing", content["command"]
+        kept = f"{sum(claim.holds for claim in claims)} of {len(claims)} targets met"
+        yield path.stem, content["date"], kept if claims else "no targets", content["command"]
 
 
 LISTS = {"models": model_lines, "data": data_lines, "results": result_lines}

@@ -114,7 +114,7 @@ def register(cls: type, builder: type[OpBuilder]) -> None:
     Parameters
     ----------
     cls : type
-        A subclass of `nengo.neurons.NeuronType` or of `nengo.base.Process`. A type that has a
+        A subclass of `nengo.neurons.NeuronType` or of `nengo.Process`. A type that has a
         builder gets another one.
     builder : type
         For neurons a subclass of ``nengo_dl.neuron_builders.TFNeuronBuilder``, else of

@@ -1,7 +1,7 @@
 """What a network takes of the chip, and what running it costs there.
 
 Cores, axons and synapse memory are nengo-loihi's own account; operations are counted by our
-emulator while it runs, in the terms of `.energy`.
+emulator while it runs, in the terms of `nengo_phasor.energy`.
 """
 
 from __future__ import annotations

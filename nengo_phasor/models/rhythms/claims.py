@@ -1,4 +1,4 @@
-"""What was measured of the classifiers beside what was promised: means over the seeds."""
+"""What was measured of the classifiers beside its targets: means over the seeds."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def drops(runs: Sequence[Scores], removed: float = 0.6) -> dict[str, dict[str, f
 
 
 def claims(runs_of: Mapping[str, Sequence[Scores]]) -> list[results.Claim]:
-    """Return the promises, of the runs of each recipe."""
+    """Return the claims made from the runs of each recipe."""
     found = [
         results.Claim(
             f"phase-domain accuracy, {recipe} recipe",
