@@ -36,6 +36,7 @@ NENGO = Project(
         ),
         "backend-api.html": (
             "nengo.Simulator",
+            "nengo.builder.Model",
             "nengo.exceptions.BuildError",
             "nengo.exceptions.SimulationError",
             "nengo.exceptions.ValidationError",
