@@ -8,7 +8,6 @@ neurons. A non-spiking network of the same weights costs one multiply-accumulate
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from itertools import product
 from typing import Any, NamedTuple
 
 import nengo
@@ -19,6 +18,7 @@ from nengo.exceptions import BuildError, ValidationError
 from nengo.transforms import NoTransform, SparseMatrix
 from numpy.typing import ArrayLike, NDArray
 
+from nengo_phasor import convolutions
 from nengo_phasor.checks import (
     check_array,
     check_is,
@@ -337,11 +337,9 @@ def _sparse(transform, ends):
 def _convolution(transform, ends):
     shape_in = transform.input_shape
     present = _present(transform.init, transform.kernel_shape)
-    ends = _channels_last(ends, transform.output_shape)
+    ends = convolutions.channels_last(ends, transform.output_shape)
     result = np.zeros((*shape_in.spatial_shape, shape_in.n_channels))
-    for offset in product(*map(range, transform.kernel_size)):
-        linked = [_linked(transform, axis, place) for axis, place in enumerate(offset)]
-        inputs, outputs = (np.ix_(*places) for places in zip(*linked, strict=True))
+    for offset, inputs, outputs in convolutions.links(transform):
         groups = zip(
             np.split(ends[outputs], transform.groups, axis=-1),
             np.split(present[offset], transform.groups, axis=-1),
@@ -349,24 +347,6 @@ def _convolution(transform, ends):
         )
         result[inputs] += np.concatenate([end @ kernel.T for end, kernel in groups], axis=-1)
     return (result if shape_in.channels_last else np.moveaxis(result, -1, 0)).ravel()
-
-
-def _linked(transform, axis, place):
-    """Return which inputs an element of the kernel links to which outputs, along one axis."""
-    n_in, n_out = (
-        shape.spatial_shape[axis] for shape in (transform.input_shape, transform.output_shape)
-    )
-    stride = transform.strides[axis]
-    missing = (n_out - 1) * stride + transform.kernel_size[axis] - n_in
-    before = max(missing, 0) // 2 if transform.padding == "same" else 0
-    inputs = np.arange(n_out) * stride + place - before
-    inside = (inputs >= 0) & (inputs < n_in)
-    return inputs[inside], np.flatnonzero(inside)
-
-
-def _channels_last(flat, shape):
-    array = flat.reshape(shape.shape)
-    return array if shape.channels_last else np.moveaxis(array, 0, -1)
 
 
 def _present(weights, shape):

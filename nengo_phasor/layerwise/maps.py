@@ -6,13 +6,12 @@ Each adds the image of a signal to an array of shape (n_steps, n_items, n_out), 
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any, NamedTuple
 
 import nengo
 import numpy as np
 
-from nengo_phasor import compat
+from nengo_phasor import compat, convolutions
 from nengo_phasor.layerwise import compiled
 from nengo_phasor.layerwise.signal import Signal
 
@@ -96,7 +95,7 @@ class Convolution(NamedTuple):
     shape_in: tuple[int, int, int]
     shape_out: tuple[int, int, int]
     strides: tuple[int, int]
-    padding: tuple[int, int]
+    padding: tuple[int, ...]
 
     @property
     def size_out(self) -> int:
@@ -139,49 +138,24 @@ def convolution(transform: nengo.Convolution, kernel: np.ndarray, dtype) -> Line
         transform.input_shape.shape,
         transform.output_shape.shape,
         tuple(transform.strides),
-        tuple(_padding(transform, transform.input_shape.shape, transform.output_shape.shape)),
+        convolutions.padding(transform),
     )
-
-
-def _padding(transform, space_in, space_out):
-    """Return how far the kernel sticks out before the first place, as TensorFlow has it."""
-    return [
-        max((out - 1) * stride + size - before, 0) // 2 if transform.padding == "same" else 0
-        for out, stride, size, before in zip(
-            space_out, transform.strides, transform.kernel_size, space_in, strict=False
-        )
-    ]
 
 
 def convolution_matrix(transform: nengo.Convolution, kernel: np.ndarray):
     """Return the sparse matrix, (size_out, size_in), of a convolution transform."""
-    places_in = _channels_last(np.arange(transform.size_in), transform.input_shape)
-    places_out = _channels_last(np.arange(transform.size_out), transform.output_shape)
-    space_in, space_out = places_in.shape[:-1], places_out.shape[:-1]
-    padding = _padding(transform, space_in, space_out)
+    places_in = convolutions.channels_last(np.arange(transform.size_in), transform.input_shape)
+    places_out = convolutions.channels_last(np.arange(transform.size_out), transform.output_shape)
     kernel = _ungrouped(kernel, transform.input_shape.n_channels)
     parts = []
-    for offset in product(*map(range, transform.kernel_size)):
-        axes = [
-            np.arange(out) * stride + shift - pad
-            for out, stride, shift, pad in zip(
-                space_out, transform.strides, offset, padding, strict=True
-            )
-        ]
-        inside = [(a >= 0) & (a < size) for a, size in zip(axes, space_in, strict=True)]
-        sources = places_in[np.ix_(*(a[i] for a, i in zip(axes, inside, strict=True)))]
-        targets = places_out[np.ix_(*inside)]
+    for offset, inputs, outputs in convolutions.links(transform):
+        sources, targets = places_in[inputs], places_out[outputs]
         rows, columns, values = np.broadcast_arrays(
             targets[..., None, :], sources[..., :, None], kernel[offset]
         )
         parts.append((values.ravel(), rows.ravel(), columns.ravel()))
     values, rows, columns = map(np.concatenate, zip(*parts, strict=True))
     return sparse.csr_matrix((values, (rows, columns)), (transform.size_out, transform.size_in))
-
-
-def _channels_last(flat, shape):
-    array = flat.reshape(shape.shape)
-    return array if shape.channels_last else np.moveaxis(array, 0, -1)
 
 
 def _ungrouped(kernel, n_channels):
