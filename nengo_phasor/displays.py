@@ -16,26 +16,37 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from numpy.typing import NDArray
 
-from nengo_phasor import phases
 from nengo_phasor.checks import check_number, check_positive, check_positive_integer
 from nengo_phasor.drawings import classes_svg, clock_svg, dial_svg, image_svg
+from nengo_phasor.latest import LatestPhases
+from nengo_phasor.phases import STEP_TOLERANCE
 
-LATE = 1.5
-"""Cycles without a spike after which it is missing."""
+REFRESH = 0.02
+"""Simulated seconds from one drawing to the next, at least: the browser draws no faster."""
 
 
 class Display:
     """A node's function that remembers what it was told, and draws it when it is asked to.
 
-    Nengo GUI asks for ``_nengo_html_`` after every step. ``drawing`` is what a subclass draws.
+    Nengo GUI asks for ``_nengo_html_`` after every step. What a subclass takes in is `take`, what
+    it draws `drawing`. A change is drawn `REFRESH` after the last drawing.
     """
 
     size_in: int
 
     def __init__(self):
-        self._drawn = None
+        self.now = 0.0
+        self._drawn: str | None = None
+        self._changed, self._drawn_at = True, -np.inf
 
     def __call__(self, t: float, x: NDArray):
+        """Note the time (s) and take in what comes; return the node's output, if it has one."""
+        if t < self.now:  # a new simulation
+            self._drawn_at = -np.inf
+        self.now = t
+        return self.take(t, x)
+
+    def take(self, t: float, x: NDArray):
         """Take in what comes at a time (s); return the node's output, if it has one."""
         raise NotImplementedError("Displays must take in their input")
 
@@ -43,14 +54,14 @@ class Display:
         """Return the drawing of what was taken in."""
         raise NotImplementedError("Displays must provide a drawing")
 
-    def forget(self) -> None:
-        """Have it drawn anew when it is next asked for."""
-        self._drawn = None
+    def changed(self) -> None:
+        """Have it drawn anew when the time has come."""
+        self._changed = True
 
     @property
     def _nengo_html_(self) -> str:
-        if self._drawn is None:
-            self._drawn = self.drawing()
+        if self._drawn is None or (self._changed and self.now - self._drawn_at > 0.999 * REFRESH):
+            self._drawn, self._changed, self._drawn_at = self.drawing(), False, self.now
         return self._drawn
 
 
@@ -66,46 +77,13 @@ def _range(low: float, high: float) -> tuple[float, float]:
     return low, high
 
 
+def _names(names: Sequence[str]) -> tuple[str, ...]:
+    if not isinstance(names, Collection) or isinstance(names, str) or len(names) < 2:
+        raise ValidationError(f"must be two names at least, got {names!r}", attr="names")
+    return tuple(map(str, names))
+
+
 # ------------------------------------------------------------------------------------ phase clock
-
-
-class LatestPhases:
-    """The phases of neurons' latest spikes, and whether they are recent.
-
-    Parameters
-    ----------
-    n_neurons : int
-    frequency : float
-        Of the rhythm, in Hz.
-    dt : float
-        The time step, in seconds.
-    """
-
-    def __init__(self, n_neurons: int, frequency: float, dt: float):
-        phases.steps_per_cycle(frequency, dt)
-        self.frequency, self.dt = frequency, dt
-        check_positive_integer(n_neurons, "n_neurons")
-        self.phase = np.full(n_neurons, np.nan)
-        self.time = np.full(n_neurons, -np.inf)
-        self.now = 0.0
-
-    def update(self, t: float, spiked: NDArray[np.bool_]) -> bool:
-        """Take in a step's spikes; return whether anything is different now.
-
-        A time before the last one is that of a new simulation: nothing is known of it yet.
-        """
-        if t < self.now:
-            self.phase[:], self.time[:] = np.nan, -np.inf
-        before, new = self.recent, t < self.now or bool(np.any(spiked))
-        self.now = t
-        self.phase[spiked] = phases.from_times(t - 0.5 * self.dt, self.frequency)
-        self.time[spiked] = t
-        return new or not np.array_equal(before, self.recent)
-
-    @property
-    def recent(self) -> NDArray[np.bool_]:
-        """Which neurons spiked within the last `LATE` cycles."""
-        return self.now - self.time < LATE / self.frequency
 
 
 class PhaseClock(Display):
@@ -117,12 +95,12 @@ class PhaseClock(Display):
         self.size_in = n_neurons * (1 + sparsified)
         self.sent = np.zeros(n_neurons, dtype=bool)
 
-    def __call__(self, t, x):
+    def take(self, t, x):
         spiked = np.reshape(x, (-1, len(self.sent))) != 0
         own, sent = spiked.any(axis=0), spiked[-1]
         self.sent[own] = sent[own]
         if self.latest.update(t, own):
-            self.forget()
+            self.changed()
 
     def drawing(self):
         return clock_svg(self.latest.phase, self.sent & self.latest.recent)
@@ -137,8 +115,8 @@ def phase_clock(
 ) -> nengo.Node:
     """Make a display of each neuron's phase, as a hand on the unit circle.
 
-    A hand turns grey when its spike is missing: where the sparsifier left it out, or when none has
-    come for a cycle and a half. It stays at the phase that was last seen. The black mark on the
+    A hand fades when its spike is missing: where the sparsifier left it out, or when none has come
+    for a cycle and a half. It stays at the phase that was last seen. The black mark on the
     right is the reference, phase 0; phases grow counter-clockwise.
 
     Parameters
@@ -178,7 +156,7 @@ def phase_clock(
 class Image(Display):
     """What `image` puts in its node."""
 
-    def __init__(self, shape: Sequence[int], low: float, high: float):
+    def __init__(self, shape: Sequence[int], low: float, high: float, names: Sequence[str] | None):
         super().__init__()
         if np.shape(shape) not in ((2,), (3,)) or (len(shape) == 3 and shape[2] not in (1, 3)):
             raise ValidationError(
@@ -189,20 +167,30 @@ class Image(Display):
         shape = tuple(map(int, shape))
         self.shape = shape[:2] if shape[-1] == 1 and len(shape) == 3 else shape
         self.range = _range(low, high)
-        self.size_in = int(np.prod(self.shape))
+        self.names = None if names is None else _names(names)
+        self.size_in = int(np.prod(self.shape)) + (0 if names is None else len(self.names))
         self.values = np.zeros(self.size_in)
 
-    def __call__(self, t, x):
+    def take(self, t, x):
         if not np.array_equal(x, self.values):
             self.values = np.array(x)
-            self.forget()
+            self.changed()
 
     def drawing(self):
-        return image_svg(self.values.reshape(self.shape), *self.range)
+        n_pixels = int(np.prod(self.shape))
+        pixels, classes = self.values[:n_pixels].reshape(self.shape), self.values[n_pixels:]
+        caption = None
+        if self.names is not None:
+            caption = self.names[np.argmax(classes)] if np.any(classes) else "–"
+        return image_svg(pixels, *self.range, caption)
 
 
 def image(
-    shape: Sequence[int], low: float = 0.0, high: float = 1.0, label: str = "image"
+    shape: Sequence[int],
+    low: float = 0.0,
+    high: float = 1.0,
+    label: str = "image",
+    names: Sequence[str] | None = None,
 ) -> nengo.Node:
     """Make a display of an image, such as a digit or a garment.
 
@@ -215,13 +203,17 @@ def image(
         The values that are black and white; beyond them nothing gets darker or lighter.
     label : str
         Of the node.
+    names : sequence of str, optional
+        The names of classes. If given, the node takes a value for each of them after the image, and
+        the name of the class with the highest value stands below the image. While all are 0, none
+        does.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the shape is no image's, or high not greater than low.
+        If the shape is no image's, high is not greater than low, or there are fewer than two names.
     """
-    return _node(Image(shape, low, high), label)
+    return _node(Image(shape, low, high, names), label)
 
 
 # ----------------------------------------------------------------------------------------- classes
@@ -230,25 +222,36 @@ def image(
 class Classes(Display):
     """What `classes` puts in its node."""
 
-    def __init__(self, names: Sequence[str], low: float, high: float):
+    def __init__(self, names: Sequence[str], low: float, high: float, lead: float):
         super().__init__()
-        if not isinstance(names, Collection) or isinstance(names, str) or len(names) < 2:
-            raise ValidationError(f"must be two names at least, got {names!r}", attr="names")
-        self.names = tuple(map(str, names))
+        self.names = _names(names)
+        check_number(lead, "lead", low=0)
+        self.lead = lead
         self.range = _range(low, high)
         self.size_in = len(self.names)
         self.values = np.zeros(self.size_in)
 
-    def __call__(self, t, x):
+    def take(self, t, x):
         self.values = np.array(x)
-        self.forget()
+        self.changed()
+
+    @property
+    def winner(self) -> int | None:
+        """The place of the class to be named, if one leads."""
+        second, first = np.sort(self.values)[-2:]
+        leads = first > second and first - second >= self.lead
+        return int(np.argmax(self.values)) if leads else None
 
     def drawing(self):
-        return classes_svg(self.names, self.values, *self.range)
+        return classes_svg(self.names, self.values, *self.range, self.winner)
 
 
 def classes(
-    names: Sequence[str], low: float = 0.0, high: float = 1.0, label: str = "class"
+    names: Sequence[str],
+    low: float = 0.0,
+    high: float = 1.0,
+    label: str = "class",
+    lead: float = 0.0,
 ) -> nengo.Node:
     """Make a display of a classifier's outputs: a bar for each, the highest one named on top.
 
@@ -260,27 +263,36 @@ def classes(
         The values of no bar, and of a whole one.
     label : str
         Of the node.
+    lead : float
+        By how much the highest value must exceed all others for its class to be named, so that none
+        is before there is a decision. Among equals, none ever is.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there are fewer than two names, or high is not greater than low.
+        If there are fewer than two names, high is not greater than low, or lead is less than 0.
     """
-    return _node(Classes(names, low, high), label)
+    return _node(Classes(names, low, high, lead), label)
 
 
 class PhaseClasses(Classes):
     """What `phase_classes` puts in its node."""
 
     def __init__(self, names: Sequence[str], frequency: float, dt: float):
-        super().__init__(names, -1.0, 1.0)
+        super().__init__(names, -1.0, 1.0, 0.0)
         self.latest = LatestPhases(len(self.names), frequency, dt)
 
-    def __call__(self, t, x):
+    @property
+    def winner(self):
+        """None in the first cycle, in which not all outputs can have spiked."""
+        one_cycle = self.latest.now > (1.0 - STEP_TOLERANCE) / self.latest.frequency
+        return super().winner if one_cycle else None
+
+    def take(self, t, x):
         if self.latest.update(t, x != 0):
             heard = np.where(self.latest.recent, self.latest.phase, 0.0)
             self.values = np.cos(np.pi * (heard - 0.5))
-            self.forget()
+            self.changed()
         return self.values
 
 
@@ -291,7 +303,7 @@ def phase_classes(
 
     The node takes the outputs' spikes. It gives the similarities that it draws,
     :math:`\cos(\pi (p - 1/2))`, where a missing spike counts as one of phase 0; see
-    `.metrics.phase_class`.
+    `.metrics.phase_class`. No class is named before the first cycle is over.
 
     Parameters
     ----------
@@ -333,10 +345,10 @@ class PrecisionDial(Display):
         self.low, self.high = low, high
         self.m_f = low
 
-    def __call__(self, t, x):
+    def take(self, t, x):
         if x[0] != self.m_f and x[0] > 0:
             self.m_f = float(x[0])
-            self.forget()
+            self.changed()
 
     def drawing(self):
         return dial_svg(self.m_f, self.low, self.high)

@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 COLORS = ("#1c73b3", "#039f74", "#d65e00", "#cd79a7", "#f0e542", "#56b4ea")
 """Of single hands, in turn: those of Nengo GUI's plots (Okabe and Ito's)."""
 
-MISSING = "#b8b8b8"
+FADED = 0.25
+"""Opacity of hands whose spike is missing, in that of the others."""
+
 INK, PALE, LINE, NEEDLE = "#0072b2", "#9ecae1", "#666666", "#d55e00"
 
 MANY = 12
@@ -44,7 +46,7 @@ def clock_svg(phase: ArrayLike, sent: ArrayLike) -> str:
     phase : (n,) array_like
         In units of pi; NaN has no hand. 0, the reference, is on the right, 1/2 at the top.
     sent : (n,) array_like of bool
-        Whether the hand stands for a spike: grey hands are of missing ones.
+        Whether the hand stands for a spike: hands of missing ones are faded.
     """
     phase, sent = np.asarray(phase, dtype=float), np.asarray(sent, dtype=bool)
     shown = ~np.isnan(phase)
@@ -57,11 +59,10 @@ def clock_svg(phase: ArrayLike, sent: ArrayLike) -> str:
         _text(1, 50, "±1"),
         _text(56, 90, "−½", more=MIDDLE),
     ]
+    many = len(phase) > MANY
     for k in _in_groups(len(phase), shown & ~sent) + _in_groups(len(phase), shown & sent):
-        color = MISSING
-        if sent[k[0]]:
-            color = INK if len(phase) > MANY else COLORS[k[0] % len(COLORS)]
-        parts.append(_hands(phase[k], color, len(phase) > MANY))
+        color = INK if many else COLORS[k[0] % len(COLORS)]
+        parts.append(_hands(phase[k], color, many, sent[k[0]]))
     parts.append(_text(2, 98, f"{np.sum(shown & sent)} of {len(phase)} spikes sent", 5))
     return _svg(100, 100, *parts)
 
@@ -72,18 +73,17 @@ def _in_groups(n: int, chosen: NDArray[np.bool_]) -> list[NDArray[np.int_]]:
     return [hands] * bool(len(hands)) if n > MANY else list(hands[:, None])
 
 
-def _hands(phase: NDArray, color: str, many: bool) -> str:
+def _hands(phase: NDArray, color: str, many: bool, sent: bool) -> str:
     x, y = 50 + 36 * np.cos(np.pi * phase), 48 - 36 * np.sin(np.pi * phase)
     lines = "".join(f"M50 48L{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
     width, opacity = (0.5, 0.6) if many else (1.6, 1)
-    kind = "missing" if color == MISSING else "spike"
-    hands = (
-        f'<path class="{kind}" d="{lines}" stroke="{color}" stroke-width="{width}" '
-        f'opacity="{opacity}"/>'
-    )
-    if many:
-        return hands
-    return hands + f'<circle cx="{x[0]:.1f}" cy="{y[0]:.1f}" r="2.4" fill="{color}"/>'
+    parts = [
+        f'<path class="{"spike" if sent else "missing"}" d="{lines}" stroke="{color}" '
+        f'stroke-width="{width}"/>'
+    ]
+    if not many:
+        parts.append(f'<circle cx="{x[0]:.1f}" cy="{y[0]:.1f}" r="2.4" fill="{color}"/>')
+    return f'<g opacity="{opacity if sent else opacity * FADED:g}">{"".join(parts)}</g>'
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
@@ -106,24 +106,40 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     )
 
 
-def image_svg(values: ArrayLike, low: float = 0.0, high: float = 1.0) -> str:
-    """Draw an image, (height, width) or (height, width, 3): black at ``low``, white at ``high``."""
+CAPTION = 0.1
+"""Size of an image's caption, in its height."""
+
+
+def image_svg(
+    values: ArrayLike, low: float = 0.0, high: float = 1.0, caption: str | None = None
+) -> str:
+    """Draw an image, (height, width) or (height, width, 3): black at ``low``, white at ``high``.
+
+    A caption stands below it.
+    """
     scaled = (np.asarray(values, dtype=float) - low) / (high - low)
     pixels = np.rint(255 * np.clip(scaled, 0, 1)).astype(np.uint8)
     height, width = pixels.shape[:2]
     data = base64.b64encode(png(pixels)).decode()
-    return _svg(
-        width,
-        height,
+    image = (
         f'<image width="{width}" height="{height}" style="image-rendering: pixelated" '
-        f'href="data:image/png;base64,{data}"/>',
+        f'href="data:image/png;base64,{data}"/>'
     )
+    if caption is None:
+        return _svg(width, height, image)
+    size = CAPTION * height
+    text = _text(width / 2, height + size, caption, size, f'class="caption" {MIDDLE}')
+    return _svg(width, height + 1.4 * size, image, text)
 
 
 def classes_svg(
-    names: Sequence[str], values: ArrayLike, low: float = 0.0, high: float = 1.0
+    names: Sequence[str],
+    values: ArrayLike,
+    low: float = 0.0,
+    high: float = 1.0,
+    winner: int | None = None,
 ) -> str:
-    """Draw a bar for each class, from ``low`` to ``high``; the highest stands out, if there is one.
+    """Draw a bar for each class, from ``low`` to ``high``; the winner stands out, if there is one.
 
     Parameters
     ----------
@@ -131,10 +147,11 @@ def classes_svg(
     values : (n,) array_like
     low, high : float
         The values of no bar, and of a whole one.
+    winner : int, optional
+        The place of the class that stands out and is named on top.
     """
     values = np.asarray(values, dtype=float)
     lengths = 56 * np.clip((values - low) / (high - low), 0, 1)
-    winner = int(np.argmax(values)) if np.sum(values == values.max()) == 1 else None
     row = max(5.0, 80 / len(names))
     size = min(6.0, 0.75 * row)
     parts = [

@@ -16,6 +16,7 @@ EXTRAS = {
     "tf_keras": "dl",
     "nengo_loihi": "loihi",
     "nengo_gui": "gui",
+    "threadpoolctl": "gui",
     "nengo_spa": "spa",
     "scipy": "layerwise",
     "numba": "layerwise",

@@ -15,4 +15,4 @@ from nengo_phasor import models
 if __name__ == "__main__":
     models.main("adaptive_cifar")
 else:
-    model = models.load("adaptive_cifar")
+    model, on_start = models.opened("adaptive_cifar")

@@ -15,5 +15,4 @@ from nengo_phasor import models
 if __name__ == "__main__":
     models.main("adaptive_digits")
 else:
-    model = models.load("adaptive_digits")
-    on_start = model.precision.start
+    model, on_start = models.opened("adaptive_digits")

@@ -12,5 +12,4 @@ from nengo_phasor import models
 if __name__ == "__main__":
     models.main("adaptive_garments")
 else:
-    model = models.load("adaptive_garments")
-    on_start = model.precision.start
+    model, on_start = models.opened("adaptive_garments")

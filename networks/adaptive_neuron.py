@@ -12,5 +12,4 @@ from nengo_phasor import models
 if __name__ == "__main__":
     models.main("adaptive_neuron")
 else:
-    model = models.load("adaptive_neuron")
-    on_start = model.precision.start
+    model, on_start = models.opened("adaptive_neuron")

@@ -10,4 +10,4 @@ from nengo_phasor import models
 if __name__ == "__main__":
     models.main("adaptive_sonar")
 else:
-    model = models.load("adaptive_sonar")
+    model, on_start = models.opened("adaptive_sonar")

@@ -15,4 +15,4 @@ from nengo_phasor import models
 if __name__ == "__main__":
     models.main("factorized_if")
 else:
-    model = models.load("factorized_if")
+    model, on_start = models.opened("factorized_if")

@@ -15,4 +15,4 @@ from nengo_phasor import models
 if __name__ == "__main__":
     models.main("local_rhythms")
 else:
-    model = models.load("local_rhythms")
+    model, on_start = models.opened("local_rhythms")

@@ -15,4 +15,4 @@ from nengo_phasor import models
 if __name__ == "__main__":
     models.main("on_chip")
 else:
-    model = models.load("on_chip")
+    model, on_start = models.opened("on_chip")

@@ -17,4 +17,4 @@ from nengo_phasor import models
 if __name__ == "__main__":
     models.main("phase_sparsity")
 else:
-    model = models.load("phase_sparsity")
+    model, on_start = models.opened("phase_sparsity")

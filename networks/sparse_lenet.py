@@ -18,4 +18,4 @@ from nengo_phasor import models
 if __name__ == "__main__":
     models.main("sparse_lenet")
 else:
-    model = models.load("sparse_lenet")
+    model, on_start = models.opened("sparse_lenet")

@@ -26,4 +26,4 @@ from nengo_phasor import models
 if __name__ == "__main__":
     models.main("three_oscillators")
 else:
-    model = models.load("three_oscillators")
+    model, on_start = models.opened("three_oscillators")

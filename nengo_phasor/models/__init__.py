@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -104,6 +104,36 @@ def load(name: str) -> nengo.Network:
     model = MODELS[name]
     with extras.named():
         return import_module(f"{__name__}.{model.network}").gui_model(*model.arguments)
+
+
+def opened(name: str) -> tuple[nengo.Network, Callable]:
+    """Return what Nengo GUI executes a door for: ``model`` and ``on_start``.
+
+    Parameters
+    ----------
+    name : str
+        One of `MODELS` that has a network.
+
+    Returns
+    -------
+    nengo.Network
+        The system's network with its committed weights.
+    callable
+        Nengo GUI calls it with each new simulator of the network.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there is no such system, or it has no network to show.
+    """
+    network = load(name)
+    gui = import_module(f"{__name__}.shared.gui")
+    return network, gui.starter(network)
+
+
+def close_editor(page) -> None:
+    """Open a page of Nengo GUI with its editor closed: what a door's layout calls with its page."""
+    import_module(f"{__name__}.shared.closed_editor").close_editor(page)
 
 
 def main(name: str) -> None:

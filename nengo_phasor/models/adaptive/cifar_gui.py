@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import nengo
+import numpy as np
 
 from nengo_phasor import AdaptiveSpiking, convert, datasets, displays
 from nengo_phasor.models.adaptive import cifar
+from nengo_phasor.models.shared import gui
+
+SECONDS = 1.0
+"""For how long an image is shown."""
+
+FIRST = 1
+"""The class whose mean image comes first, the others in turn: one that the network names right."""
 
 
 def gui_model(m_f: float = 0.1) -> nengo.Network:
@@ -22,15 +30,23 @@ def gui_model(m_f: float = 0.1) -> nengo.Network:
     converted = convert.to_adaptive(model, AdaptiveSpiking(m_f))
     images = cifar.ycbcr(saved["images"]).reshape(len(saved["images"]), -1)
     colours = saved["images"].reshape(images.shape) / 255
+    labels = np.roll(np.arange(len(images)), -FIRST)
+    images, colours = images[labels], colours[labels]
     with converted.network as network:
-        network.input.output = nengo.processes.PresentInput(images, 1.0)
+        network.input.output = nengo.processes.PresentInput(images, SECONDS)
         network.readout, network.dense = network.output.target, network.layers["dense1"]
         network.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
-        network.colours = nengo.Node(nengo.processes.PresentInput(colours, 1.0), label="in colours")
-        network.image = displays.image(cifar.SHAPE, label="what is shown: a class's mean image")
-        network.decision = displays.classes(
-            datasets.DATASETS["cifar10"].classes, 0, 5, label="class"
+        network.colours = nengo.Node(
+            nengo.processes.PresentInput(colours, SECONDS), label="in colours"
         )
-        nengo.Connection(network.colours, network.image, synapse=None)
+        names, n_pixels = datasets.DATASETS["cifar10"].classes, colours.shape[1]
+        network.truth = gui.classes_in_turn(labels, len(names), SECONDS)
+        network.image = displays.image(
+            cifar.SHAPE, label="what is shown: a class's mean image", names=names
+        )
+        network.decision = displays.classes(names, 0, 5, label="class", lead=gui.LEAD)
+        nengo.Connection(network.colours, network.image[:n_pixels], synapse=None)
+        nengo.Connection(network.truth, network.image[n_pixels:], synapse=None)
         nengo.Connection(network.readout, network.decision, synapse=None)
+    gui.last_layer(network)
     return network

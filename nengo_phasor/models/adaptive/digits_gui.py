@@ -22,21 +22,26 @@ def gui_model(name: str = "mnist") -> nengo.Network:
     converted = convert.to_adaptive(model, AdaptiveSpiking(how.low))
     flat = pixels(images).reshape(len(images), -1)
     with converted.network as network:
-        network.input.output = nengo.processes.PresentInput(flat, WINDOW * DT)
+        seconds = WINDOW * DT
+        network.input.output = nengo.processes.PresentInput(flat, seconds)
         network.readout, network.dense = network.output.target, network.layers["dense1"]
         network.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
         network.precision = gui.Precision(how.low)
         network.arousal = nengo.Node(
-            gui.Aroused(how, network.precision, WINDOW * DT, DT), 10, 1, label="arousal"
+            gui.Aroused(how, network.precision, seconds, DT), 10, 1, label="arousal"
         )
-        network.image = displays.image((28, 28), label="what is shown")
-        network.decision = displays.classes(digits.CLASSES[name], 0, 5, label="class")
+        names, n_pixels = digits.CLASSES[name], flat.shape[1]
+        network.truth = gui.classes_in_turn(range(len(names)), len(names), seconds)
+        network.image = displays.image((28, 28), label="what is shown", names=names)
+        network.decision = displays.classes(names, 0, 5, label="class", lead=gui.LEAD)
         network.dial = displays.precision_dial(how.low, how.high, label="precision")
         for pre, post in (
-            (network.input, network.image),
+            (network.input, network.image[:n_pixels]),
+            (network.truth, network.image[n_pixels:]),
             (network.readout, network.decision),
             (network.readout, network.arousal),
             (network.arousal, network.dial),
         ):
             nengo.Connection(pre, post, synapse=None)
+    gui.last_layer(network)
     return network

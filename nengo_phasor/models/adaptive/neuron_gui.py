@@ -36,4 +36,5 @@ def gui_model() -> nengo.Network:
         net.dial = displays.precision_dial(low, high, label="precision")
         nengo.Connection(net.m_f, net.control, synapse=None)
         nengo.Connection(net.control, net.dial, synapse=None)
+    net.spikes = gui.spikes(net, net.neuron.neurons, "spikes")
     return net

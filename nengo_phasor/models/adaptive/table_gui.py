@@ -8,7 +8,7 @@ import numpy as np
 from nengo_phasor import AdaptiveSpiking, convert, datasets, displays
 from nengo_phasor.models.adaptive.spiking import DT, WINDOW
 from nengo_phasor.models.adaptive.tables import TABLES, keras_model
-from nengo_phasor.models.shared.gui import keep_on_host
+from nengo_phasor.models.shared import gui
 
 
 def gui_model(name: str, m_f: float = 0.1) -> nengo.Network:
@@ -28,13 +28,15 @@ def gui_model(name: str, m_f: float = 0.1) -> nengo.Network:
         network.input.output = nengo.processes.PresentInput(data.x_train[in_turn], WINDOW * DT)
         network.readout, network.dense = network.output.target, network.layers["dense1"]
         network.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
-        keep_on_host(network, network.layers["features"])
-        right = np.eye(table.classes)[data.y_train[in_turn]]
-        network.truth = nengo.Node(nengo.processes.PresentInput(right, WINDOW * DT), label="label")
-        network.right = displays.classes(data.classes, label="the right class")
-        network.decision = displays.classes(data.classes, -5, 5, label="the network's class")
+        gui.keep_on_host(network, network.layers["features"])
+        network.truth = gui.classes_in_turn(data.y_train[in_turn], table.classes, WINDOW * DT)
+        network.right = displays.classes(data.classes, label="the true class")
+        network.decision = displays.classes(
+            data.classes, -5, 5, label="the network's class", lead=gui.LEAD
+        )
         nengo.Connection(network.truth, network.right, synapse=None)
         nengo.Connection(network.readout, network.decision, synapse=None)
+    gui.last_layer(network)
     return network
 
 

@@ -8,8 +8,14 @@ import numpy as np
 from nengo_phasor import datasets, displays
 from nengo_phasor.models import PARAMS
 from nengo_phasor.models.lenet.network import DT, TAU, lenet
+from nengo_phasor.models.shared.gui import classes_in_turn, spikes
 
 WEIGHTS = PARAMS / "sparse_lenet.npz"
+SECONDS = 0.2
+"""For how long an image is shown."""
+
+LEAD = 1.0
+"""By how much the highest logit must exceed the others for its class to be named."""
 
 
 def gui_model() -> nengo.Network:
@@ -22,20 +28,25 @@ def gui_model() -> nengo.Network:
     images, names = params.pop("images"), params.pop("classes")
     weights = {name: values.astype(np.float32) for name, values in params.items()}
     net = lenet(images.shape[1:], weights)
-    net.image.output = nengo.processes.PresentInput(images.reshape(len(images), -1), 0.2)
+    net.image.output = nengo.processes.PresentInput(images.reshape(len(images), -1), SECONDS)
     net.layers = {name: probe.target for name, probe in net.spikes.items()}
     net.last, net.sums = net.layers["dense2"].ensemble, net.logits.target
     net.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
     with net:
         pixels = images[..., :-1]  # the last channel is for biases
         shape = images.shape[1:3] + (() if pixels.shape[-1] == 1 else pixels.shape[-1:])
-        net.shown = displays.image(shape, pixels.min(), pixels.max(), label="what is shown")
-        net.decision = displays.classes(names, 0, 10, label="class")
+        net.shown = displays.image(shape, pixels.min(), pixels.max(), "what is shown", names)
+        net.truth = classes_in_turn(range(len(names)), len(names), SECONDS)
+        net.decision = displays.classes(names, 0, 10, label="class", lead=LEAD)
         net.count = nengo.Node(size_in=len(net.layers), label="spikes in a step, by layer")
         places = np.arange(net.image.size_out).reshape(images.shape[1:])[..., :-1]
-        nengo.Connection(net.image[places.ravel().tolist()], net.shown, synapse=None)
+        n_pixels = places.size
+        nengo.Connection(net.image[places.ravel().tolist()], net.shown[:n_pixels], synapse=None)
+        nengo.Connection(net.truth, net.shown[n_pixels:], synapse=None)
         nengo.Connection(net.sums, net.decision, synapse=0.03)
         for k, layer in enumerate(net.layers.values()):
             each = np.full((1, layer.size_out), DT / TAU)
             nengo.Connection(layer, net.count[k], transform=each, synapse=None)
+    net.last.label = "dense2: voltages"
+    net.last_spikes = spikes(net, net.last.neurons, "dense2: spikes")
     return net

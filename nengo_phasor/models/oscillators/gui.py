@@ -17,6 +17,7 @@ from nengo_phasor.models.oscillators.network import (
     N,
     Sparsifier,
 )
+from nengo_phasor.models.shared.gui import spikes
 
 
 def gui_model() -> nengo.Network:
@@ -28,7 +29,10 @@ def gui_model() -> nengo.Network:
         net.strength = nengo.Node([STRENGTH], label="sparsifier's strength")
         net.drive = nengo.Node(Drive(), Drive.size_in, Drive.size_out, label="drive")
         net.neurons = nengo.Ensemble(
-            N, 1, neuron_type=ResonateAndFire(FREQUENCY, threshold=1.0), label="oscillators"
+            N,
+            1,
+            neuron_type=ResonateAndFire(FREQUENCY, threshold=1.0),
+            label="oscillators: voltages",
         )
         net.sparsifier = nengo.Node(Sparsifier(), Sparsifier.size_in, N, label="sparsifier")
         net.clock = displays.phase_clock(N, FREQUENCY, True, DT)
@@ -44,4 +48,5 @@ def gui_model() -> nengo.Network:
             nengo.Connection(pre, post, synapse=None)
         weights = np.kron(np.eye(N), SIZES)
         nengo.Connection(net.drive, net.neurons.neurons, transform=weights, synapse=None)
+    net.sent = spikes(net, net.sparsifier, "spikes that are sent")
     return net

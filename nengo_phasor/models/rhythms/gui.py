@@ -17,6 +17,10 @@ from nengo_phasor.models.rhythms.network import (
     classifier,
     projection,
 )
+from nengo_phasor.models.shared.gui import classes_in_turn, spikes
+
+SECONDS = 1.0
+"""For how long a garment is shown."""
 
 
 def gui_model() -> nengo.Network:
@@ -27,13 +31,16 @@ def gui_model() -> nengo.Network:
 def shown(params: Mapping[str, np.ndarray], arc: float = 0.1) -> nengo.Network:
     """Return the spiking network behind its random projection, shown a garment a second.
 
-    Displays show the garment, the phases of both layers, with hands in grey for spikes that the
-    sparsifier leaves out, and the class.
+    Displays show the garment, the phases of both layers, with faded hands for spikes that the
+    sparsifier leaves out, and the class, below the garment the true one.
     """
     model, sent = _spiking(params, arc)
     with model:
-        model.image = displays.image((28, 28), label="what is shown")
-        nengo.Connection(model.garment, model.image, synapse=None)
+        names = datasets.DATASETS["fashion_mnist"].classes
+        model.truth = classes_in_turn(range(len(names)), len(names), SECONDS)
+        model.image = displays.image((28, 28), label="what is shown", names=names)
+        nengo.Connection(model.garment, model.image[:PIXELS], synapse=None)
+        nengo.Connection(model.truth, model.image[PIXELS:], synapse=None)
         model.hidden_clock = displays.phase_clock(SIZES[1], FREQUENCY, True, label="hidden phases")
         model.clock = displays.phase_clock(SIZES[2], FREQUENCY, True, label="output phases")
         for ensemble, relay, clock in zip(
@@ -42,9 +49,9 @@ def shown(params: Mapping[str, np.ndarray], arc: float = 0.1) -> nengo.Network:
             n = ensemble.n_neurons
             nengo.Connection(ensemble.neurons, clock[:n], synapse=None)
             nengo.Connection(relay, clock[n:], synapse=None)
-        names = datasets.DATASETS["fashion_mnist"].classes
-        model.decision = displays.phase_classes(names, FREQUENCY, label="class: phase nearest 1/2")
+        model.decision = displays.phase_classes(names, FREQUENCY, label="similarity to phase 1/2")
         nengo.Connection(sent[-1], model.decision, synapse=None)
+    model.sent = spikes(model, sent[0], "spikes that the hidden neurons send")
     return model
 
 
@@ -52,7 +59,7 @@ def _spiking(params: Mapping[str, np.ndarray], arc: float) -> tuple[nengo.Networ
     """Return the network without displays, and what each layer sends: its sparsified spikes."""
     pixels = params["images"].reshape(-1, PIXELS) / 255
     with nengo.Network(label="local rhythms") as net:
-        garment = nengo.Node(nengo.processes.PresentInput(pixels, 1.0), label="garment")
+        garment = nengo.Node(nengo.processes.PresentInput(pixels, SECONDS), label="garment")
         project = projection(int(params["seed"]), float(params["spread"]))
         nengo.Connection(garment, project.input, synapse=None)
         layers = classifier(params)

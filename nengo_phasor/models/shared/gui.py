@@ -1,15 +1,35 @@
-"""What models share that only Nengo GUI needs: precision that changes, layers kept off the chip."""
+"""What models share that only Nengo GUI needs: their start, precision that changes, plots."""
 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 
 import nengo
 import numpy as np
 from nengo.builder.neurons import SimNeurons
 
-from nengo_phasor import AdaptiveSpiking
+from nengo_phasor import AdaptiveSpiking, extras
 from nengo_phasor.arousal import Arousal
+
+LEAD = 0.25
+"""By how much a network's highest output must exceed the others for its class to be named."""
+
+
+def starter(network: nengo.Network) -> Callable:
+    """Return a door's ``on_start``, which Nengo GUI calls with each new simulator of a network.
+
+    It has the linear algebra library use a single thread. Products as small as those of one step
+    gain little from more, which wait for each other actively, while the other processor draws in
+    the browser: with them the digits ran at a tenth of the speed.
+    """
+
+    def on_start(simulator):
+        extras.require("threadpoolctl").threadpool_limits(1, "blas")
+        if hasattr(network, "precision"):
+            network.precision.start(simulator)
+
+    return on_start
 
 
 def keep_on_host(network: nengo.Network, ensemble: nengo.Ensemble) -> None:
@@ -23,6 +43,56 @@ def keep_on_host(network: nengo.Network, ensemble: nengo.Ensemble) -> None:
 
         nengo_loihi.add_params(network)
         network.config[ensemble].on_chip = False
+
+
+class Passing(nengo.neurons.NeuronType):
+    """Neurons that send what they receive, spikes as a rule, in the same time step."""
+
+    spiking = True
+
+    def step(self, dt, J, output):
+        """Send it."""
+        output[...] = J
+
+
+def spikes(network: nengo.Network, source, label: str) -> nengo.Ensemble:
+    """Add to a network what Nengo GUI can draw as a raster: of the spikes that come from a source.
+
+    Nengo GUI draws those of an ensemble alone, by its name. These may be of a relay behind a
+    sparsifier, and the plot has a name of its own.
+
+    Parameters
+    ----------
+    network : nengo.Network
+    source : nengo.Node or nengo.ensemble.Neurons
+    label : str
+        The plot's title.
+
+    Returns
+    -------
+    nengo.Ensemble
+        As many neurons, which send the same, on the host.
+    """
+    n = source.size_out
+    with network:
+        ensemble = nengo.Ensemble(
+            n, 1, neuron_type=Passing(), gain=np.ones(n), bias=np.zeros(n), label=label
+        )
+        nengo.Connection(source, ensemble.neurons, synapse=None)
+    keep_on_host(network, ensemble)
+    return ensemble
+
+
+def last_layer(network: nengo.Network) -> None:
+    """Name the last hidden layer, ``dense``, and add ``spikes`` for its raster."""
+    network.dense.label = "last hidden layer: voltages"
+    network.spikes = spikes(network, network.dense.neurons, "last hidden layer: spikes")
+
+
+def classes_in_turn(labels, n_classes: int, seconds: float) -> nengo.Node:
+    """Make a node in the current network that gives the class of each input in turn, one-hot."""
+    shown = nengo.processes.PresentInput(np.eye(n_classes)[np.asarray(labels)], seconds)
+    return nengo.Node(shown, label="the true class")
 
 
 class Precision:

@@ -1,0 +1,185 @@
+"""Measure at which speed each model runs in Nengo GUI: simulated seconds per second of one core.
+
+    python tools/gui_speed.py                    every model, here and as it was before
+    python tools/gui_speed.py local_rhythms      one model
+    python tools/gui_speed.py --before ""        without what was before
+
+Each model is opened as Nengo GUI opens it, its layout's plots and displays in place, and runs with
+all that the server does but for sending it to a browser. The time is the whole process's processor
+time, which other work on the machine does not change much. Every run has a new process, and the
+two revisions take turns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+
+import click
+
+from nengo_phasor import models, results
+
+ROOT = Path(__file__).resolve().parents[1]
+BEFORE = "bdf6fee"
+"""The last commit before the models were made faster."""
+
+REAL_TIME = 0.8
+CLAIMED = (
+    "local_rhythms",
+    "phase_sparsity",
+    "three_oscillators",
+    "adaptive_iris",
+    "adaptive_digits",
+    "sparse_lenet",
+)
+WARM_UP = 0.1
+SECONDS, CPU_SECONDS = 3.0, 12.0
+"""A run ends after so much simulated time, or so much processor time."""
+
+TICK = 0.01
+"""Seconds from one look of Nengo GUI's server at a component to the next."""
+
+
+class Sink:
+    """A component's connection to a browser that takes in everything at once."""
+
+    def write_text(self, text):
+        """Take in a text."""
+
+    write_binary = write_frame = write_text
+
+
+def measured(path: str) -> float:
+    """Return the speed of the model in a file: simulated seconds per second of processor time."""
+    page = opened(path)
+    control = page.components[0]
+    control.target_rate, control.paused = None, False  # as fast as it can
+    page.rebuild = True
+    start = None
+    while start is None or not done(control.time - start[0], time.process_time() - start[1]):
+        time.sleep(TICK)
+        for component in page.components:
+            component.update_client(Sink())
+        if page.error:
+            sys.exit(page.error["trace"])
+        if start is None and control.time >= WARM_UP:
+            start = control.time, time.process_time()
+    now = control.time, time.process_time()
+    page.finished = True
+    return (now[0] - start[0]) / (now[1] - start[1])
+
+
+def opened(path: str):
+    """Return Nengo GUI's page of a model, which runs in a thread of its own."""
+    from nengo_gui.page import Page, PageSettings
+
+    context = SimpleNamespace(filename=None, model=None, locals=None, writeable=True)
+    page = Page(SimpleNamespace(model_context=context, component_uids={}), path, PageSettings())
+    if page.error:
+        sys.exit(page.error["trace"])
+    return page
+
+
+def done(simulated: float, processor: float) -> bool:
+    """Return whether a run was long enough."""
+    return simulated >= SECONDS or processor >= CPU_SECONDS
+
+
+def speed(name: str, checkout: Path) -> float:
+    """Return the speed of a model of a checkout, run in a process of its own."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(checkout),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-W", "ignore", str(Path(__file__).resolve()), "--measure", name]
+    output = subprocess.run(
+        command, cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    return float(output.split()[-1])
+
+
+@contextlib.contextmanager
+def checked_out(revision: str) -> Iterator[Path]:
+    """Check a revision out, for as long as it is needed."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "before"
+        git = ["git", "-C", str(ROOT), "worktree"]
+        subprocess.run([*git, "add", "--quiet", "--detach", str(place), revision], check=True)
+        try:
+            yield place
+        finally:
+            subprocess.run([*git, "remove", "--force", str(place)], check=True)
+
+
+def claims(speeds: dict[str, dict[str, float]]) -> list[results.Claim]:
+    """Return whether the models run in real time that were to."""
+    return [
+        results.Claim(
+            f"Nengo GUI: {name}, simulated seconds per second", speeds[name]["now"], "", bound
+        )
+        for name in CLAIMED
+        if name in speeds
+        for bound in [f">= {REAL_TIME}"]
+    ]
+
+
+def shown_models() -> list[str]:
+    """Return the models that Nengo GUI opens."""
+    return [name for name, model in models.MODELS.items() if model.network]
+
+
+@click.command(help=__doc__)
+@click.argument("names", nargs=-1, type=click.Choice(shown_models()))
+@click.option("--before", default=BEFORE, show_default=True, help="revision to compare with")
+@click.option("--repeats", default=3, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--output",
+    default=ROOT / "results" / "gui_speed.json",
+    show_default="results/gui_speed.json",
+    type=click.Path(path_type=Path, dir_okay=False),
+)
+@click.option("--measure", hidden=True, help="measure this model in this process")
+def main(names, before, repeats, output, measure):
+    """Measure, write the results, print them; the exit status is 1 if a claim does not hold."""
+    if measure:
+        threading.stack_size(0)
+        print(measured(f"networks/{measure}.py"))
+        return
+    names = names or shown_models()
+    runs = {name: {"before": [], "now": []} for name in names}
+    with contextlib.ExitStack() as stack:
+        checkouts = {"now": ROOT}
+        if before:
+            checkouts = {"before": stack.enter_context(checked_out(before)), **checkouts}
+        for name in names:
+            for _ in range(repeats):
+                for when, checkout in checkouts.items():
+                    runs[name][when].append(speed(name, checkout))
+            print(name, json.dumps(runs[name]))
+    speeds = {
+        name: {when: median(values) for when, values in of_model.items() if values}
+        for name, of_model in runs.items()
+    }
+    settings = {"before": before, "repeats": repeats, "cpu_seconds": CPU_SECONDS}
+    figures = {"speed": speeds, "runs": runs}
+    kept = claims(speeds)
+    results.write(output, results.report(settings, [], figures, kept))
+    for claim in kept:
+        print(claim.verdict)
+    sys.exit(not all(claim.holds for claim in kept))
+
+
+if __name__ == "__main__":
+    main()
