@@ -7,11 +7,12 @@ WORKERS ?= 2
 export NENGO_PHASOR_DATA ?= .data
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help data demo test notebooks docs lint format results benchmarks install-tests backend-tests clean
+.PHONY: help data demo test screenshots notebooks docs lint format results benchmarks install-tests backend-tests clean
 
 help:
 	@echo "make demo           train on FashionMNIST, turn to spikes, sparsify; opens nothing, prints where"
 	@echo "make test           lint and all tests, in WORKERS processes at a time (2)"
+	@echo "make screenshots    make the pictures of Nengo GUI in docs/figures/gui again"
 	@echo "make notebooks      execute notebooks/*.ipynb again, in place"
 	@echo "make docs           build the documentation: docs/_build/html/index.html"
 	@echo "make results        make results/*.json of the papers' systems again (hours); MNIST and"
@@ -40,6 +41,9 @@ demo: data
 test: $(VENV)/installed lint
 	@echo "== Tests"
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+screenshots: $(VENV)/installed
+	SCREENSHOTS=docs/figures/gui SCREENSHOT_AT=2.9 $(BIN)/python -m pytest tests/gui -k test_model_runs_here
 
 notebooks: $(VENV)/installed
 	$(BIN)/python tools/run_notebooks.py

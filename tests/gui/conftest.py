@@ -97,7 +97,6 @@ class Page:
         """Open a model, and wait until Nengo GUI has drawn it."""
         url = self.start_server(backend).url
         self.driver.get(url)  # with the token, which lets the browser in
-        self.run("localStorage.setItem('ng.hide_editor', 'true')")
         self.driver.get(f"{url.partition('?')[0]}?filename=networks/{model}.py")
         self.wait("typeof sim !== 'undefined' && sim.ws.readyState === 1", "a connection")
         self.wait("document.querySelectorAll('#netgraph g.node').length > 0", "the network")

@@ -12,7 +12,7 @@ from nengo_phasor.models.shared import gui
 SECONDS = 1.0
 """For how long an image is shown."""
 
-FIRST = 1
+FIRST = 4
 """The class whose mean image comes first, the others in turn: one that the network names right."""
 
 

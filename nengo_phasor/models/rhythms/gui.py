@@ -51,7 +51,7 @@ def shown(params: Mapping[str, np.ndarray], arc: float = 0.1) -> nengo.Network:
             nengo.Connection(relay, clock[n:], synapse=None)
         model.decision = displays.phase_classes(names, FREQUENCY, label="similarity to phase 1/2")
         nengo.Connection(sent[-1], model.decision, synapse=None)
-    model.sent = spikes(model, sent[0], "spikes that the hidden neurons send")
+    model.sent = spikes(model, sent[0], "hidden spikes sent")
     return model
 
 

@@ -85,14 +85,14 @@ def spikes(network: nengo.Network, source, label: str) -> nengo.Ensemble:
 
 def last_layer(network: nengo.Network) -> None:
     """Name the last hidden layer, ``dense``, and add ``spikes`` for its raster."""
-    network.dense.label = "last hidden layer: voltages"
-    network.spikes = spikes(network, network.dense.neurons, "last hidden layer: spikes")
+    network.dense.label = "dense1: voltages"
+    network.spikes = spikes(network, network.dense.neurons, "dense1: spikes")
 
 
 def classes_in_turn(labels, n_classes: int, seconds: float) -> nengo.Node:
     """Make a node in the current network that gives the class of each input in turn, one-hot."""
     shown = nengo.processes.PresentInput(np.eye(n_classes)[np.asarray(labels)], seconds)
-    return nengo.Node(shown, label="the true class")
+    return nengo.Node(shown, label="true classes")
 
 
 class Precision:
