@@ -17,7 +17,7 @@ Each neuron is driven by a spike a cycle. Sliders set
 - sparsifier's strength: the fraction of the circle, around the reference, in which spikes are
   left out.
 
-Hands of the phase clock are grey where a spike is missing: the sparsifier left it out, or the
+Hands of the phase clock fade when a spike is missing: the sparsifier left it out, or the
 neuron did not reach its threshold.
 """
 

@@ -63,7 +63,7 @@ def test_clock_points_at_phases(n):
     assert [p.get("class") for p in svg.iter(f"{SVG}path")].count("reference") == 1
 
 
-def test_clock_has_grey_hands_for_spikes_left_out():
+def test_clock_has_faded_hands_for_spikes_left_out():
     phase = np.array([-0.8, -0.15, 0.05, 0.15, 0.6])
     net = spiking_phases(phase, ArcSparsifier(0.1))
     run(net, 0.35)
@@ -107,10 +107,20 @@ def test_clock_starts_anew_with_a_new_simulation():
     assert len(hands(drawn(net.clock), "missing")) == 0
 
 
-def test_few_hands_differ_in_colour():
-    svg = ElementTree.fromstring(drawings.clock_svg([0.1, 0.2, 0.3], [True] * 3))
-    hands = [p.get("stroke") for p in svg.iter(f"{SVG}path") if p.get("class") == "spike"]
-    assert len(set(hands)) == 3
+def test_few_hands_differ_in_colour_and_keep_it_when_they_fade():
+    def looks(sent):
+        """Return each hand's colour and opacity, by its place on the circle."""
+        svg = ElementTree.fromstring(drawings.clock_svg([0.1, 0.2, 0.3], sent))
+        hands = [(g.find(f"{SVG}path"), float(g.get("opacity"))) for g in svg.iter(f"{SVG}g")]
+        return {path.get("d"): (path.get("stroke"), opacity) for path, opacity in hands}
+
+    all_sent, one_sent = looks([True] * 3), looks([False, True, False])
+    assert len({color for color, _ in all_sent.values()}) == 3
+    assert {d: color for d, (color, _) in all_sent.items()} == {
+        d: color for d, (color, _) in one_sent.items()
+    }
+    assert sorted(opacity for _, opacity in one_sent.values()) == [0.25, 0.25, 1]
+    assert {opacity for _, opacity in all_sent.values()} == {1}
 
 
 @pytest.mark.parametrize("shape", [(4, 6), (4, 6, 1), (5, 3, 3)])
@@ -147,9 +157,64 @@ def test_classes():
     assert texts(svg) == ["<frog>", "cat", "dog & co", "<frog>"]
 
 
-def test_no_class_stands_out_of_equals():
-    svg = ElementTree.fromstring(drawings.classes_svg("ab", [0.3, 0.3]))
-    assert texts(svg)[0] == "–"
+def named(values, lead):
+    """Return the class that a display names that is told some values."""
+    with nengo.Network() as net:
+        display = displays.classes([*"abc"], lead=lead)
+        nengo.Connection(nengo.Node(values), display, synapse=None)
+    run(net, 0.001)
+    return texts(drawn(display))[0]
+
+
+@pytest.mark.parametrize("lead", [0, 0.5])
+def test_no_class_stands_out_of_equals(lead):
+    assert named([0.3, 0.3, 0.1], lead) == "–"
+
+
+def test_class_is_named_once_it_leads():
+    assert named([0.25, 0.5, 0.0], lead=0.0) == named([0.25, 0.5, 0.0], lead=0.25) == "b"
+    assert named([0.25, 0.5, 0.0], lead=0.26) == "–"
+
+
+def test_no_phase_class_is_named_before_all_can_have_spiked():
+    net = spiking_phases([-0.6, 0.4, -0.9])
+    with net:
+        display = displays.phase_classes([*"abc"])
+        nengo.Connection(net.spikes, display, synapse=None)
+    run(net, 0.09)
+    assert texts(drawn(display))[0] == "–"
+    run(net, 0.13)
+    assert texts(drawn(display))[0] == "b"
+
+
+def test_caption_is_the_class_told():
+    with nengo.Network() as net:
+        truth = nengo.Node(lambda t: [0, t > 0.0015, 0])
+        display = displays.image((2, 3), names=["cat", "dog & co", "frog"])
+        nengo.Connection(nengo.Node(np.ones(6)), display[:6], synapse=None)
+        nengo.Connection(truth, display[6:], synapse=None)
+    seen = []
+    for seconds in (0.001, 0.03):
+        run(net, seconds)
+        seen.append(texts(drawn(display)))
+    assert seen == [["–"], ["dog & co"]]
+
+
+def test_changes_are_drawn_a_while_after_the_last_drawing(monkeypatch):
+    drawn_at = []
+    monkeypatch.setattr(
+        displays.Classes, "drawing", lambda self: drawn_at.append(round(self.now, 3)) or ""
+    )
+    with nengo.Network() as net:
+        source = nengo.Node(lambda t: [t, 0] if t < 0.0305 else [0, 0])
+        display = displays.classes(["a", "b"])
+        nengo.Connection(source, display, synapse=None)
+    for _ in range(2):
+        with nengo.Simulator(net, progress_bar=False) as sim:
+            for _ in range(50):
+                sim.step()
+                display.output._nengo_html_  # noqa: B018  (as Nengo GUI does after each step)
+    assert drawn_at == [0.001, 0.021, 0.041] * 2
 
 
 def test_phase_classes_decide_as_the_metric_does():

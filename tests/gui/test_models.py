@@ -90,13 +90,13 @@ def seen(page, read, expected, what, seconds=120):
 
 
 def test_sliders_move_the_clock(page):
-    """A person drags the sparsifier's strength up: all hands turn grey."""
+    """A person drags the sparsifier's strength up: all hands fade."""
     from selenium.webdriver import ActionChains
 
     page.open("three_oscillators")
     page.play_until(0.5)
     seen(page, lambda d: hands(d[0], "spike"), [-0.4, 0.5], "hands")
-    seen(page, lambda d: hands(d[0], "missing"), [0.05], "grey hands")
+    seen(page, lambda d: hands(d[0], "missing"), [0.05], "faded hands")
 
     sliders = page.driver.find_elements("css selector", "[data-object-type=slider] .btn")
     assert [float(slider.text) for slider in sliders] == [-0.4, 0.05, 0.5, 10, 10, 10, 2, 0.1]
@@ -110,14 +110,14 @@ def test_sliders_move_the_clock(page):
         return found
 
     assert drag(sliders[-1], -200) == 1
-    seen(page, lambda d: hands(d[0], "missing"), [-0.4, 0.05, 0.5], "grey hands")
+    seen(page, lambda d: hands(d[0], "missing"), [-0.4, 0.05, 0.5], "faded hands")
     assert drag(sliders[-1], 200) == 0
     seen(page, lambda d: hands(d[0], "spike"), [-0.4, 0.05, 0.5], "hands")
     sliders_of = "Nengo.Component.components.filter(c => c instanceof Nengo.Slider)"
     page.run(f"{sliders_of}[0].sliders[1].set_value(-0.8)")
     seen(page, lambda d: hands(d[0], "spike"), [-0.8, -0.4, 0.5], "hands")
     page.run(f"{sliders_of}[2].sliders[0].set_value(8)")  # more than a rhythm of spikes adds up to
-    seen(page, lambda d: hands(d[0], "missing"), [-0.8, -0.4, 0.5], "grey hands")
+    seen(page, lambda d: hands(d[0], "missing"), [-0.8, -0.4, 0.5], "faded hands")
 
 
 def winner(svg):
@@ -136,16 +136,43 @@ def test_class_is_the_image_s(page, model, first):
     assert [winner(svg) for svg in page.displays if "winner" in svg] == [first]
 
 
-def test_an_error_would_be_seen(page, tmp_path):
-    """The tests above can fail."""
-    (tmp_path / "broken.py").write_text("import nengo\nmodel = nengo.Network()\n1 / 0\n")
+EDITOR_SHOWN = "$('#rightpane').is(':visible')"
+
+
+def test_editor_is_closed_until_it_is_wanted(page, tmp_path):
+    """The layout says so, even after Nengo GUI has written it anew; other models keep theirs."""
+    page.open("three_oscillators")
+    assert not page.run(EDITOR_SHOWN)
+    for shown in (True, False):
+        page.driver.find_element("id", "Toggle_ace").click()
+        assert page.run(EDITOR_SHOWN) is shown
+    assert page.run("localStorage.getItem('ng.hide_editor')") == "false", "kept for all models"
+    layout = tmp_path / "networks" / "three_oscillators.py.cfg"
+    layout.write_text(written := layout.read_text().replace("\n", "\n\n", 1))
+    page.run("Nengo.netgraph.ws.send(JSON.stringify({act: 'pan', x: 0.1, y: 0}))")
+    end = time.monotonic() + 60
+    while layout.read_text() == written and time.monotonic() < end:
+        time.sleep(0.1)
+    lines = layout.read_text().splitlines()
+    assert "_viz_config[model].pos=(0.1, 0)" in lines
+    assert lines.count("models.close_editor(__page__)") == 1
+
+
+def test_an_error_is_seen_on_the_page(page, tmp_path):
+    """Such as that of an extra that is not installed: the closed editor opens and has its text."""
+    (tmp_path / "broken.py").write_text(
+        "import nengo\nfrom nengo_phasor import models\n"
+        "model = nengo.Network()\nraise ImportError('Run: pip install it')\n"
+    )
+    (tmp_path / "broken.py.cfg").write_text("models.close_editor(__page__)\n")
     url = page.start_server("nengo").url
     page.driver.get(url)
     page.driver.get(f"{url.partition('?')[0]}?filename={tmp_path / 'broken.py'}")
     end = time.monotonic() + 120
-    while "ZeroDivisionError" not in page.error and time.monotonic() < end:
+    while "pip install" not in page.error and time.monotonic() < end:
         time.sleep(0.1)
-    assert "ZeroDivisionError" in page.error
+    assert "Run: pip install it" in page.error
+    assert page.driver.find_element("id", "console_error").is_displayed()
 
 
 def processes():

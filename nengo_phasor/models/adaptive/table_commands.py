@@ -40,11 +40,16 @@ def make_results(
 
 
 def export(table: Table, runs: Path) -> None:
-    """Make the weights of a run's first fold those that are committed."""
-    saved = datasets.load_params(runs / "seed0-fold0.npz", ["held_out"])
-    weights = {name: array for name, array in saved.items() if ":" in name}
-    datasets.save_params(table.params, **weights, held_out=saved["held_out"])
-    click.echo(f"wrote {table.params}")
+    """Make the weights with the lowest validation loss of a run those that are committed."""
+    files = {path.stem: path for path in sorted(runs.glob("seed*-fold*.npz"))}
+    if not files:
+        raise click.ClickException(f"{runs} has no trained networks: run `results` first")
+    trained = {name: datasets.load_params(path, ["history"]) for name, path in files.items()}
+    name = min(trained, key=lambda name: trained[name]["history"][:, 1].min())
+    saved = trained[name]
+    weights = {key: array for key, array in saved.items() if ":" in key}
+    datasets.save_params(table.params, **weights, held_out=saved["held_out"], trained_as=name)
+    click.echo(f"wrote {table.params}: {name}")
 
 
 def command_line(name: str, about: str) -> click.Group:

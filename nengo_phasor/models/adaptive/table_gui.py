@@ -14,15 +14,19 @@ from nengo_phasor.models.shared import gui
 def gui_model(name: str, m_f: float = 0.1) -> nengo.Network:
     """Return the network in spikes, from committed weights, shown a new sample twice a second.
 
-    The samples are those that were held out when it was trained, the classes in turn.
+    The samples are those that were held out when it was trained, the classes in turn, and of each
+    class first those of which the analog network is surest, rightly or wrongly.
     """
-    from nengo_phasor.models.adaptive.training import load_weights
+    from nengo_phasor.models.adaptive.training import load_weights, logits
 
     table = TABLES[name]
     data = datasets.load(table.name)
     model = keras_model(table, data.x_train.shape[1])
     held_out = load_weights(table.params, model)["held_out"]
-    in_turn = held_out[np.argsort(_places_in_class(data.y_train[held_out]), kind="stable")]
+    second, first = np.sort(logits(model, data.x_train[held_out]), axis=1).T[-2:]
+    surest = held_out[np.argsort(second - first, kind="stable")]
+    labels = data.y_train[surest]
+    in_turn = surest[np.lexsort([labels, _places_in_class(labels)])]
     converted = convert.to_adaptive(model, AdaptiveSpiking(m_f))
     with converted.network as network:
         network.input.output = nengo.processes.PresentInput(data.x_train[in_turn], WINDOW * DT)

@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import nengo
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -138,4 +139,11 @@ def test_missing_data_is_named(tmp_path):
 @pytest.mark.skipif(not cifar.PARAMS.exists(), reason="no committed weights")
 def test_model_opens_as_nengo_gui_opens_it():
     model = models.load("adaptive_cifar")
-    assert model.n_neurons == 25408
+    assert (
+        sum(layer.n_neurons for layer in model.all_ensembles if layer is not model.spikes) == 25408
+    )
+    with model:
+        output, truth = nengo.Probe(model.readout), nengo.Probe(model.truth)
+    with nengo.Simulator(model, progress_bar=False) as sim:
+        sim.run(0.5, progress_bar=False)
+    assert np.argmax(sim.data[output][-1]) == np.argmax(sim.data[truth][-1])

@@ -188,7 +188,7 @@ def test_sweep_is_the_network_it_stands_for(recipe):
 def test_model_shows_the_class():
     """It appears in the rhythm's phases."""
     model = models.load("local_rhythms")
-    outputs = model.all_ensembles[-1]
+    outputs = model.output
     with model:
         probe = nengo.Probe(outputs.neurons)
     with nengo.Simulator(model, progress_bar=False, seed=0) as sim:

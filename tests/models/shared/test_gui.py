@@ -2,7 +2,7 @@ import nengo
 import numpy as np
 import pytest
 
-from nengo_phasor import AdaptiveSpiking
+from nengo_phasor import AdaptiveSpiking, ArcSparsifier, PhaseEncoder
 from nengo_phasor.arousal import Arousal
 from nengo_phasor.models.shared import gui
 
@@ -16,6 +16,41 @@ def network(neuron):
         nengo.Connection(current, ensemble.neurons, synapse=None)
         net.spikes = nengo.Probe(ensemble.neurons)
     return net
+
+
+def test_spikes_that_are_drawn_are_those_that_are_sent():
+    """Nengo GUI draws rasters of ensembles' neurons alone."""
+    with nengo.Network() as net:
+        phases = nengo.Node([-0.5, 0.05, 0.5])
+        fired, sent = nengo.Node(size_in=3), nengo.Node(size_in=3)
+        nengo.Connection(phases, fired, synapse=PhaseEncoder())
+        nengo.Connection(fired, sent, synapse=ArcSparsifier(0.1))
+    ensemble = gui.spikes(net, sent, "sent")
+    with net:
+        seen, expected, all_spikes = map(nengo.Probe, (ensemble.neurons, sent, fired))
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        sim.run(0.2)
+    np.testing.assert_array_equal(sim.data[seen], sim.data[expected])
+    assert np.count_nonzero(sim.data[seen]) == 4 < np.count_nonzero(sim.data[all_spikes])
+    assert ensemble.label == "sent"
+    assert ensemble.neuron_type.spiking
+
+
+def test_a_started_model_has_one_thread_of_linear_algebra():
+    """More of them wait for each other actively, which made models ten times slower."""
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    net = network(AdaptiveSpiking(0.4))
+    net.precision = gui.Precision(0.4)
+    with (
+        threadpoolctl.threadpool_limits(2, "blas"),
+        nengo.Simulator(net, progress_bar=False) as sim,
+    ):
+        gui.starter(net)(sim)
+        pools = threadpoolctl.threadpool_info()
+        net.precision.set(0.1)
+    blas = [pool["num_threads"] for pool in pools if pool["user_api"] == "blas"]
+    assert blas == [1] * len(blas) != []
+    assert net.precision.m_f == 0.1, "takes hold of the simulator's neurons"
 
 
 def test_precision_changes_while_it_runs():
