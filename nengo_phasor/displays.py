@@ -167,8 +167,8 @@ class Image(Display):
         shape = tuple(map(int, shape))
         self.shape = shape[:2] if shape[-1] == 1 and len(shape) == 3 else shape
         self.range = _range(low, high)
-        self.names = None if names is None else _names(names)
-        self.size_in = int(np.prod(self.shape)) + (0 if names is None else len(self.names))
+        self.names = () if names is None else _names(names)
+        self.size_in = int(np.prod(self.shape)) + len(self.names)
         self.values = np.zeros(self.size_in)
 
     def take(self, t, x):
@@ -180,7 +180,7 @@ class Image(Display):
         n_pixels = int(np.prod(self.shape))
         pixels, classes = self.values[:n_pixels].reshape(self.shape), self.values[n_pixels:]
         caption = None
-        if self.names is not None:
+        if self.names:
             caption = self.names[np.argmax(classes)] if np.any(classes) else "–"
         return image_svg(pixels, *self.range, caption)
 

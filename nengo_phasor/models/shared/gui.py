@@ -21,11 +21,12 @@ def starter(network: nengo.Network) -> Callable:
 
     It has the linear algebra library use a single thread. Products as small as those of one step
     gain little from more, which wait for each other actively, while the other processor draws in
-    the browser: with them the digits ran at a tenth of the speed.
+    the browser: with them the digits ran at less than a tenth of real time.
     """
+    threads = extras.require("threadpoolctl")
 
     def on_start(simulator):
-        extras.require("threadpoolctl").threadpool_limits(1, "blas")
+        threads.threadpool_limits(1, "blas")
         if hasattr(network, "precision"):
             network.precision.start(simulator)
 
