@@ -148,13 +148,15 @@ def test_editor_is_closed_until_it_is_wanted(page, tmp_path):
         assert page.run(EDITOR_SHOWN) is shown
     assert page.run("localStorage.getItem('ng.hide_editor')") == "false", "kept for all models"
     layout = tmp_path / "networks" / "three_oscillators.py.cfg"
-    layout.write_text(written := layout.read_text().replace("\n", "\n\n", 1))
     page.run("Nengo.netgraph.ws.send(JSON.stringify({act: 'pan', x: 0.1, y: 0}))")
     end = time.monotonic() + 60
-    while layout.read_text() == written and time.monotonic() < end:
+    lines: list[str] = []
+    while "_viz_config[model].pos=(0.1, 0)" not in lines:
+        assert time.monotonic() < end, lines
         time.sleep(0.1)
+        lines = layout.read_text().splitlines()
+    time.sleep(0.1)  # until it is written whole
     lines = layout.read_text().splitlines()
-    assert "_viz_config[model].pos=(0.1, 0)" in lines
     assert lines.count("models.close_editor(__page__)") == 1
 
 
