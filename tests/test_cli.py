@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from nengo_phasor import datasets, extras, models, phases
 from nengo_phasor.cli import app as cli
-from nengo_phasor.cli import console, info, lists
+from nengo_phasor.cli import console, info
 from nengo_phasor.cli import gui as cli_gui
 from nengo_phasor.cli import run as cli_run
 from nengo_phasor.cli import setup as cli_setup
@@ -112,7 +112,6 @@ def checkout(tmp_path, monkeypatch):
     """A repository without results."""
     (tmp_path / "setup.cfg").touch()
     (tmp_path / "results").mkdir()
-    monkeypatch.setattr(lists, "CHECKOUT", tmp_path)
     monkeypatch.setattr(console, "CHECKOUT", tmp_path)
     return tmp_path
 
@@ -283,14 +282,13 @@ def test_a_path_in_place_of_a_model_is_said_to_be_one(toys, command, path):
     assert f"{path!r} is a path; give the model's name, 'toy'" in " ".join(wrong.output.split())
 
 
-def test_an_installed_package_says_that_results_are_in_the_repository(tmp_path, monkeypatch):
+def test_an_installation_without_results_says_so(tmp_path, monkeypatch):
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "x.json").touch()  # some other package's
-    monkeypatch.setattr(lists, "CHECKOUT", tmp_path)
     monkeypatch.setattr(console, "CHECKOUT", tmp_path)
     shown = invoke("list")
     assert shown.exit_code == 0
-    assert "none here: they come with the project's repository" in shown.output
+    assert "none here: this installation lacks them" in shown.output
     assert "local_rhythms" in shown.output
 
 
@@ -330,7 +328,7 @@ def installation(request, tmp_path, monkeypatch):
     """Here nothing, and the repository's files in a checkout or where a wheel puts them."""
     prefix = tmp_path / "prefix"
     share = prefix / "share" / "nengo-phasor"
-    for name in ("networks", "notebooks"):
+    for name in console.SHARED:
         shutil.copytree(ROOT / name, (prefix if request.param == "checkout" else share) / name)
     if request.param == "checkout":
         (prefix / "setup.cfg").touch()
@@ -347,7 +345,7 @@ def installation(request, tmp_path, monkeypatch):
 
 def test_copy_gives_doors_with_layouts_and_notebooks(installation):
     assert invoke("copy", "mine").exit_code == 0
-    for name in ("networks", "notebooks"):
+    for name in ("networks", "notebooks", "results"):
         copied = {path.name: path.read_bytes() for path in Path("mine", name).iterdir()}
         assert copied == {p.name: p.read_bytes() for p in (ROOT / name).iterdir() if p.is_file()}
     again = invoke("copy", "mine")

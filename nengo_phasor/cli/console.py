@@ -11,10 +11,9 @@ from nengo_phasor import compat
 click = compat.require("click")
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-"""Where the committed results are: they are in the repository, not in the installed package."""
+"""The folder above the package: the repository, if this is a clone of it."""
 
-
-SHARED = ("networks", "notebooks")
+SHARED = ("networks", "notebooks", "results")
 """Folders of the repository that an installation has beside the package."""
 
 
@@ -26,7 +25,7 @@ def in_checkout() -> bool:
 def shared_files(folder: str) -> list[Path]:
     """Return the files of one of the `SHARED` folders, of the checkout or of the installation."""
     if in_checkout():
-        return [path for path in sorted((CHECKOUT / folder).iterdir()) if path.is_file()]
+        return [path for path in sorted((CHECKOUT / folder).glob("*")) if path.is_file()]
     files = importlib.metadata.files("nengo-phasor") or []
     return [Path(str(f.locate())) for f in files if f.parts[-3:-1] == ("nengo-phasor", folder)]
 

@@ -14,15 +14,16 @@ click = compat.require("click")
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def copy(folder):
-    """Copy networks/ and notebooks/ into FOLDER.
+    """Copy networks/, notebooks/ and results/ into FOLDER.
 
     \b
     nengo-phasor copy mine
     nengo mine/networks/local_rhythms.py
     jupyter lab mine/notebooks
 
-    networks/ has the models as Nengo GUI opens them, with their layouts. Nothing is replaced: a
-    FOLDER that has one of the two already is refused.
+    networks/ has the models as Nengo GUI opens them, with their layouts; results/ has the committed
+    figures, which notebooks show. Nothing is replaced: a FOLDER that has one of the three already
+    is refused.
     """
     targets = {name: folder / name for name in SHARED}
     there = [str(target) for target in targets.values() if target.exists()]

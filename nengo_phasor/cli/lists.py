@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from nengo_phasor import compat, datasets, results
-from nengo_phasor.cli.console import CHECKOUT, echo_table, in_checkout
+from nengo_phasor.cli.console import echo_table, shared_files
 from nengo_phasor.cli.systems import systems
 
 click = compat.require("click")
@@ -28,11 +28,10 @@ def data_lines() -> Iterator[tuple[str, ...]]:
 
 def result_lines() -> Iterator[tuple[str, ...]]:
     """Yield the committed results, with how many of their targets are met."""
-    folder = CHECKOUT / "results"
-    files = sorted(folder.glob("*.json")) if in_checkout() else []
+    files = [path for path in shared_files("results") if path.suffix == ".json"]
     if not files:
-        yield ("none here: they come with the project's repository, not with the package",)
-    for path in files:
+        yield ("none here: this installation lacks them",)
+    for path in sorted(files):
         content = json.loads(path.read_text())
         claims = [results.Claim(**claim) for claim in content["claims"]]
         kept = f"{sum(claim.holds for claim in claims)} of {len(claims)} targets met"
