@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import configparser
-import doctest
+import contextlib
 import importlib
 import inspect
+import io
 import json
 import os
 import re
@@ -302,21 +303,37 @@ TEXTS = {
 # ----------------------------------------------------------------------------- examples of pages
 
 
-def examples(page: Path) -> str:
-    """Return the doctests of a page, one after the other."""
-    blocks = re.findall(r"^```\{doctest\}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
-    return "\n".join(blocks)
+class Example(NamedTuple):
+    """A block of code of a page, and what the block after it says that it prints."""
+
+    source: str
+    output: str
 
 
-def run_examples(page: Path, folder: Path) -> None:
-    """Run a page's examples where they are to leave the pictures that they save."""
-    names, here = {}, Path.cwd()
+def examples(page: Path) -> list[Example]:
+    """Return the examples of a page, which build on one another."""
+    block = r"^```\{testcode\}\n(.*?)^```\n(?:\n```\{testoutput\}\n(.*?)^```\n)?"
+    found = re.findall(block, page.read_text(), re.DOTALL | re.MULTILINE)
+    return [Example(*groups) for groups in found]
+
+
+def source(page: Path) -> str:
+    """Return the code of a page's examples."""
+    return "\n".join(example.source for example in examples(page))
+
+
+def run_examples(page: Path, folder: Path) -> list[str]:
+    """Run a page's examples where they are to leave the pictures they save; return their output."""
+    names, here, printed = {"__name__": page.stem}, Path.cwd(), []
     os.chdir(folder)
     try:
-        for example in doctest.DocTestParser().get_examples(examples(page)):
-            exec(compile(example.source, page.name, "exec"), names)
+        for example in examples(page):
+            with contextlib.redirect_stdout(io.StringIO()) as stream:
+                exec(compile(example.source, page.name, "exec"), names)
+            printed.append(stream.getvalue())
     finally:
         os.chdir(here)
+    return printed
 
 
 # ------------------------------------------------------------------------------------------ write
@@ -340,7 +357,7 @@ def write(folder: Path) -> None:
     for notebook in NOTEBOOKS.glob("*.ipynb"):
         write_text(folder / "notebooks" / notebook.name, notebook.read_text())
     for page in FOLDER.glob("*.md"):
-        if "savefig" in examples(page):
+        if "savefig" in source(page):
             run_examples(page, folder)
 
 

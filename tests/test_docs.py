@@ -29,29 +29,39 @@ WITH_EXAMPLES = [page for page in sorted(DOCS.glob("*.md")) if pages.examples(pa
 
 
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.stem)
-def test_examples(page, tmp_path, monkeypatch):
-    text = pages.examples(page)
+def test_examples(page, tmp_path):
+    """They print what the page says, and the page shows the pictures that they save."""
+    source = pages.source(page)
     for module, sign in {
         "nengo_dl": "nengo_dl",
         "nengo_loihi": "nengo_loihi",
         "numba": "layerwise",
     }.items():
-        if sign in text:
+        if sign in source:
             pytest.importorskip(module)
-    monkeypatch.chdir(tmp_path)
-    test = doctest.DocTestParser().get_doctest(text, {}, page.stem, page.name, 0)
-    report = []
-    failed, tried = doctest.DocTestRunner(optionflags=FLAGS).run(test, out=report.append)
-    assert tried
-    assert not failed, "".join(report)
-    for picture in re.findall(r'savefig\("([^"]+)"\)', text):
+    printed = pages.run_examples(page, tmp_path)
+    for example, output in zip(pages.examples(page), printed, strict=True):
+        assert doctest.OutputChecker().check_output(example.output, output, FLAGS), (
+            f"{example.source}\nshould print:\n{example.output}\nbut prints:\n{output}"
+        )
+    for picture in re.findall(r'savefig\("([^"]+)"\)', source):
         assert (tmp_path / picture).stat().st_size
         assert f"(generated/{picture})" in page.read_text(), "the page doesn't show what it draws"
 
 
+def test_every_example_is_found():
+    """None is written in a way that the tests would pass over."""
+    for page in DOCS.glob("*.md"):
+        text = page.read_text()
+        found = pages.examples(page)
+        assert len(re.findall(r"\{testcode\}", text)) == len(found), page
+        assert len(re.findall(r"\{testoutput\}", text)) == sum(bool(e.output) for e in found), page
+        assert ">>>" not in text, page
+
+
 def test_own_types_are_shown_on_every_substrate():
     """For a neuron and for a synapse, compared with nengo.Simulator by `test_examples`."""
-    text = pages.examples(DOCS / "howto_neuron.md")
+    text = pages.source(DOCS / "howto_neuron.md")
     parts = text.split("class EveryNth(SpikeSynapse)")
     assert len(parts) == 2
     for part in parts:
@@ -63,7 +73,7 @@ def test_own_types_are_shown_on_every_substrate():
 
 def test_the_start_page_shows_a_picture():
     assert DOCS / "index.md" in WITH_EXAMPLES
-    assert "savefig" in pages.examples(DOCS / "index.md")
+    assert "savefig" in pages.source(DOCS / "index.md")
 
 
 def test_every_type_has_a_page():
