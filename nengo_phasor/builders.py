@@ -22,6 +22,7 @@ from nengo.ensemble import Neurons
 from nengo.exceptions import BuildError, ValidationError
 from nengo.processes import PresentInput
 
+from nengo_phasor.checks import warn_outside
 from nengo_phasor.neurons import PhaseCoding, Phasor, ResonateAndFire
 from nengo_phasor.synapses import PhaseEncoder, RandomSparsifier, RhythmicSynapse, SpikeSynapse
 
@@ -57,6 +58,7 @@ def build_phasor(model, neuron_type, neurons):
 def build_spike_synapse(model, synapse, sig_in=None, sig_out=None, mode="set"):
     """Build the synapse without the delay of a step that Nengo gives to filters."""
     explained(synapse, synapse.make_state, sig_in.shape, sig_in.shape, model.dt)
+    check_phase_coding(model, model.toplevel)
     return build_process(model, synapse, sig_in, sig_out, mode="inc" if mode == "inc" else "set")
 
 
@@ -98,11 +100,12 @@ def notes(model) -> BuildNotes:
 
 
 def check_phase_coding(model, network: nengo.Network | None) -> None:
-    """Look once a build at all that comes to and from the neurons that code in phase.
+    """Look once a build at all spike synapses, and all connections of neurons that code in phase.
 
-    Encoders that are drawn, which turn phases round, are refused. Warnings tell of synapses nobody
-    chose, of spike synapses that make or take phases for another rhythm's, and of phases that come
-    without having been made spikes.
+    Encoders that are drawn, which turn phases round, are refused, and so are spike synapses that
+    would act on weighted sums. Warnings tell of synapses nobody chose, of spike synapses that make
+    or take phases for another rhythm's, of phases that come without having been made spikes, and of
+    degrees and radians.
 
     Parameters
     ----------
@@ -114,11 +117,16 @@ def check_phase_coding(model, network: nengo.Network | None) -> None:
     Raises
     ------
     nengo.exceptions.BuildError
-        If a connection is to an ensemble of such neurons, whose encoders are not given.
+        If a connection is to an ensemble of such neurons, whose encoders are not given, or has
+        weights before a spike synapse.
     """
     if network is None or notes(model).checked:
         return
     notes(model).checked = True
+    for connection in network.all_connections:
+        if isinstance(connection.synapse, SpikeSynapse):
+            check_unweighted(connection)
+            check_encoded(connection)
     layers = [e for e in network.all_ensembles if isinstance(e.neuron_type, PhaseCoding)]
     arriving = Ends(network.all_connections, "post_obj", "pre_obj")
     leaving = Ends(network.all_connections, "pre_obj", "post_obj")
@@ -205,27 +213,105 @@ def check_rhythm(connection: nengo.Connection, neurons: Neurons, kind: type[Any]
         )
 
 
-def check_spikes(connection: nengo.Connection, neurons: Neurons) -> None:
-    """Warn if a node gives resonate-and-fire neurons what must be phases.
+def check_unweighted(connection: nengo.Connection) -> None:
+    """Refuse a spike synapse that would act on weighted sums, or an encoder of what is spikes."""
+    pre, post, synapse = connection.pre_obj, connection.post_obj, connection.synapse
+    spikes = isinstance(pre, Neurons) and pre.ensemble.neuron_type.spiking
+    if spikes and isinstance(synapse, PhaseEncoder):
+        raise BuildError(
+            f"{connection}: {synapse} turns phases into spikes, but {pre} send spikes already: "
+            "give the connection synapse=None"
+        )
+    if (spikes or isinstance(post, Neurons)) and mixes(connection.transform):
+        raise BuildError(
+            f"{connection}: a connection's synapse acts after its weights, so {synapse} would act "
+            f"on weighted sums instead of single spikes. Put synapse={synapse} on a connection "
+            f"without weights to a relay, nengo.Node(size_in={connection.size_in}), and the "
+            "weights on a connection from the relay with synapse=None"
+        )
 
-    Whether numbers are phases or currents can't be known in general. Those are taken for phases
-    that a node holds, for ever or in turn (`nengo.processes.PresentInput`): all in [-1, 1), and not
-    all 0, which stands for data to come. Held so low, a current would not make the neurons
-    resonate, but for its onset. What a function or another process gives is not looked at.
+
+def mixes(transform: Any) -> bool:
+    """Return whether a transform sums different inputs, instead of only scaling each."""
+    if not isinstance(transform, nengo.Dense):
+        return not isinstance(transform, nengo.transforms.NoTransform)
+    if isinstance(transform.init, Distribution):
+        return True
+    weights = np.asarray(transform.init)
+    return weights.ndim == 2 and bool(np.any(weights != np.diag(np.diag(weights))))
+
+
+def check_encoded(connection: nengo.Connection) -> None:
+    """Warn if a node holds degrees or radians for a phase encoder."""
+    held = _held(connection.pre_obj)
+    is_direct = isinstance(connection.transform, nengo.transforms.NoTransform)
+    if held is not None and is_direct and isinstance(connection.synapse, PhaseEncoder):
+        warn_outside(held, f"{connection}: {connection.pre_obj}")
+
+
+def check_spikes(connection: nengo.Connection, neurons: Neurons) -> None:
+    """Warn if a node holds, for ever or in turn, what must be phases for neurons that take spikes.
+
+    What a function or another process gives is not looked at.
     """
     source = connection.pre_obj
+    held = _held(source)
+    if held is not None and not isinstance(connection.synapse, PhaseEncoder):
+        warn_unencoded(held, f"{connection}: what {source} holds", neurons)
+
+
+def _held(source):
+    """Return what a node holds, for ever or in turn; None if that is not known."""
     held = getattr(source, "output", None)
-    if isinstance(held, PresentInput):
-        held = held.inputs
-    if not isinstance(held, np.ndarray) or isinstance(connection.synapse, PhaseEncoder):
-        return
-    if np.any(held) and np.all((held >= -1) & (held < 1)):
+    held = held.inputs if isinstance(held, PresentInput) else held
+    return held if isinstance(held, np.ndarray) else None
+
+
+def warn_unencoded(values: np.ndarray, what: str, neurons: Neurons) -> None:
+    """Warn if constant values look like phases on their way to neurons that take spikes.
+
+    Whether numbers are phases or currents can't be known in general. Those are taken for phases
+    that are all in [-1, 1), and not all 0, which stands for data to come. Held so low, a current
+    would not make the neurons resonate, but for its onset.
+    """
+    if np.any(values) and np.all((values >= -1) & (values < 1)):
         _warn(
-            f"{connection}: what {source} holds looks like phases, which are no spikes, but "
-            f"{neurons} take spikes. Put synapse=PhaseEncoder() on a connection of their own to a "
-            "relay, a node without output, and connect the relay to the neurons; if you mean "
-            "currents, give them by a function, nengo.Node(lambda t: ...)"
+            f"{what} looks like phases, which are not spikes, but {neurons} take spikes. Put "
+            "synapse=PhaseEncoder() on a connection of their own to a relay, a node without "
+            "output, and connect the relay to the neurons; if you mean currents, give them by a "
+            "function, nengo.Node(lambda t: ...)"
         )
+
+
+def takers_of_phasors(network: nengo.Network) -> set[nengo.Node]:
+    """Return the nodes that are connected, directly or by relays, to `Phasor` neurons."""
+    layers = [e for e in network.all_ensembles if isinstance(e.neuron_type, Phasor)]
+    arriving = Ends(network.all_connections, "post_obj", "pre_obj").reached_from(layers)
+    return {c.pre_obj for c, _ in arriving if isinstance(c.pre_obj, nengo.Node)}
+
+
+def takers_of_spikes(network: nengo.Network) -> dict[nengo.Node, Neurons]:
+    """Return resonate-and-fire neurons that each node without input reaches without an encoder."""
+    layers = [e for e in network.all_ensembles if isinstance(e.neuron_type, ResonateAndFire)]
+    arriving = Ends(network.all_connections, "post_obj", "pre_obj").reached_from(layers)
+    return {
+        connection.pre_obj: neurons
+        for connection, neurons in arriving
+        if isinstance(connection.pre_obj, nengo.Node)
+        and not connection.pre_obj.size_in
+        and not isinstance(connection.synapse, PhaseEncoder)
+    }
+
+
+def takers_of_phases(network: nengo.Network) -> set[nengo.Node]:
+    """Return the nodes whose every connection has a phase encoder, and no weights."""
+    takes: dict[nengo.Node, list[bool]] = defaultdict(list)
+    for connection in network.all_connections:
+        takes[connection.pre_obj].append(
+            isinstance(connection.synapse, PhaseEncoder)
+            and isinstance(connection.transform, nengo.transforms.NoTransform)
+        )
+    return {node for node, found in takes.items() if all(found)}
 
 
 def _warn(message: str) -> None:

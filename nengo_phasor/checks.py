@@ -8,13 +8,17 @@ boolean is no number, and neither is infinity.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.params import IntParam, NumberParam, ShapeParam
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+ROUNDING = 1e-6
+"""How far rounding, in single precision, may bring a phase outside [-1, 1]."""
 
 
 class Typed:
@@ -204,6 +208,27 @@ def check_together(attr: str, *arrays: NDArray) -> None:
         raise ValidationError(
             f"of shape {shape} doesn't broadcast with {', '.join(map(str, others))}", attr
         ) from None
+
+
+def warn_outside(phase: ArrayLike, what: str = "phase") -> None:
+    """Warn of phases outside [-1, 1], which are probably degrees or radians.
+
+    Parameters
+    ----------
+    phase : array_like
+        Phases; NaN is a missing spike.
+    what : str
+        What they are, with which the warning begins.
+    """
+    phase = np.asarray(phase)
+    outside = phase[np.abs(phase) > 1 + ROUNDING]
+    if outside.size:
+        warnings.warn(
+            f"{what}: {outside.flat[0]:g} is outside [-1, 1): phases are in units of pi. Divide "
+            "degrees by 180 and radians by pi; if you mean whole turns more, give "
+            "nengo_phasor.phases.wrap(...)",
+            stacklevel=3,
+        )
 
 
 def check_items(attr: str, arrays: Iterable[NDArray]) -> None:

@@ -201,6 +201,7 @@ INTERNALS = {
         "process_builders.LinearFilterBuilder.build_pre",
         "process_builders.SimProcessBuilder.TF_PROCESS_IMPL",
         "process_builders.SimProcessBuilder.mergeable",
+        "simulator.Simulator._check_data",
     ),
 }
 """What we take from the inside of a backend, where another release may have it otherwise."""

@@ -69,6 +69,15 @@ class Dataset:
     y_test: np.ndarray
     classes: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        """Say how many samples of which shape, and how many classes there are."""
+        n_train, n_test = len(self.x_train), len(self.x_test)
+        shape = " x ".join(map(str, self.x_train.shape[1:]))
+        return (
+            f"<Dataset {self.name!r}: {n_train} + {n_test} samples of {shape} "
+            f"{self.x_train.dtype}, {len(self.classes)} classes>"
+        )
+
 
 @dataclass(frozen=True)
 class Source:

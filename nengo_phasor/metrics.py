@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nengo_phasor import phases
 from nengo_phasor.checks import (
+    ROUNDING,
     check_array,
     check_classes,
     check_integer,
@@ -46,9 +47,25 @@ def phase_class(phase: ArrayLike) -> NDArray[np.int_]:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If a phase is no number or infinite, or there are none.
+        If a phase is no number, infinite, or outside [-1, 1], or there are none; or if it is a
+        raster, which has spikes in place of phases.
     """
+    phase = np.asarray(phase)
+    is_high = phase.dtype.kind in "biuf" and np.any(phase >= 1)
+    if is_high and np.all((phase == 0) | (phase == phase.max())):
+        raise ValidationError(
+            "is a raster of spikes, not phases: decode it with phases.from_raster(raster, "
+            "frequency, dt), which gives phases for each cycle",
+            "phase",
+        )
     phase = check_array(phase, "phase", "(..., n_classes)", missing=True)
+    outside = phase[np.abs(phase) > 1 + ROUNDING]
+    if outside.size:
+        raise ValidationError(
+            f"must be in [-1, 1), in units of pi, got {outside[0]:g}: divide degrees by 180 and "
+            "radians by pi, or call phases.wrap",
+            "phase",
+        )
     return np.argmax(phases.to_complex(phase).imag, axis=-1)
 
 

@@ -5,9 +5,10 @@ a cycle of period T that begins at t0 it is a spike at ``t0 + T (phase + 1) / 2`
 reference, is mid-cycle.
 
 A missing spike is phase NaN and the complex value 0. Functions act elementwise and carry any
-leading (batch) dimensions along. Phases that are no numbers, or infinite, are refused with a
-`nengo.exceptions.ValidationError`, as are complex numbers that are NaN: a network that diverged
-has no missing spikes.
+leading (batch) dimensions along. Phases outside [-1, 1] stand for the same direction, with a
+warning, because most are degrees or radians; `wrap` brings them into the range without one. Phases
+that are no numbers, or infinite, are refused with a `nengo.exceptions.ValidationError`, as are
+complex numbers that are NaN: a network that diverged has no missing spikes.
 
 Notes
 -----
@@ -38,6 +39,7 @@ from nengo_phasor.checks import (
     check_positive_integer,
     check_spikes,
     check_together,
+    warn_outside,
 )
 
 MIN_STEPS_PER_CYCLE = 4
@@ -78,6 +80,11 @@ def difference(a: ArrayLike, b: ArrayLike) -> NDArray:
 def to_complex(phase: ArrayLike) -> NDArray:
     """Phasor of each phase: ``exp(i pi phase)``, or 0 where the spike is missing (NaN)."""
     phase = check_array(phase, "phase", missing=True)
+    warn_outside(phase)
+    return _phasors(phase)
+
+
+def _phasors(phase):
     missing = np.isnan(phase)
     return np.where(missing, 0, np.exp(1j * np.pi * np.where(missing, 0, phase)))[()]
 
@@ -90,7 +97,9 @@ def from_complex(z: ArrayLike) -> NDArray:
 
 def to_rows(phase: ArrayLike) -> NDArray:
     """Phasors of phases as real numbers, (..., n) to (..., 2n): real parts, imaginary parts."""
-    z = to_complex(check_array(phase, "phase", "(..., n)", missing=True))
+    phase = check_array(phase, "phase", "(..., n)", missing=True)
+    warn_outside(phase)
+    z = _phasors(phase)
     return np.concatenate([z.real, z.imag], axis=-1)
 
 
@@ -134,7 +143,7 @@ def circular_mean(
     ValidationError
         If there is no such axis, or the weights are not finite or don't broadcast.
     """
-    phasors = to_complex(check_array(phases, "phases", missing=True))
+    phasors = _phasors(check_array(phases, "phases", missing=True))
     if weights is not None:
         weights = check_array(weights, "weights")
         check_together("weights", phasors, weights)
@@ -204,6 +213,7 @@ def to_times(phase: ArrayLike, frequency: float, n_cycles: int, t0: float = 0.0)
     check_positive(frequency, "frequency")
     check_number(t0, "t0")
     phase = _repeated(phase, n_cycles)
+    warn_outside(phase)
     return t0 + (np.arange(n_cycles) + (_wrapped(phase)[..., None] + 1) / 2) / frequency
 
 
@@ -302,6 +312,7 @@ def to_raster(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> N
     """
     remedy = "give a single number as a list of one"
     phase = check_array(phase, "phase", "(..., n)", missing=True, remedy=remedy)
+    warn_outside(phase)
     check_positive_integer(n_cycles, "n_cycles")
     n_steps = int(np.ceil(n_cycles * steps_per_cycle(frequency, dt) - STEP_TOLERANCE))
     check_memory(phase.size * n_steps // 8, "n_cycles")

@@ -12,6 +12,7 @@ phase, or of another shape, is refused with a `nengo.exceptions.ValidationError`
 from __future__ import annotations
 
 import numpy as np
+from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike, NDArray
 
 from nengo_phasor.checks import (
@@ -173,5 +174,11 @@ def _both(a, b, names=("a", "b"), shape="(...)"):
     a, b = (
         check_array(x, name, shape, missing=True) for x, name in zip((a, b), names, strict=True)
     )
+    if a.ndim and b.ndim and a.shape[-1] != b.shape[-1]:
+        raise ValidationError(
+            f"has {b.shape[-1]} phases, but {names[0]} has {a.shape[-1]}: only symbols of the same "
+            "number of phases go together",
+            names[1],
+        )
     check_together(names[1], a, b)
     return a, b

@@ -19,7 +19,6 @@ nan = np.nan
         ([-0.5, nan, -0.2], 1),  # a missing spike is at phase 0
         ([nan, 0.1, nan], 1),
         ([nan, nan, nan], 0),
-        ([1.4, -1.5, 0.3], 1),  # outside [-1, 1)
     ],
 )
 def test_class_is_nearest_to_a_quarter(phase, expected):

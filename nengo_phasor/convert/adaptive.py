@@ -27,7 +27,8 @@ def to_adaptive(
 ) -> Converted:
     """Turn a trained Keras model into a network of adaptive spiking neurons.
 
-    Each `.HalfSigmoid` layer becomes an ensemble of `.AdaptiveSpiking` neurons. The layers between
+    Each `.HalfSigmoid` layer, and each layer's ``activation=HalfSigmoid()``, becomes an ensemble of
+    `.AdaptiveSpiking` neurons. The layers between
     are folded into the connections: convolutions, dense layers, batch normalisation (with Keras'
     epsilon), average pooling, padding, additions. Biases and shifts are gathered in the biases of
     the neurons that they reach. A `.HalfSigmoid` and the max pooling after it change places: the
@@ -99,7 +100,8 @@ class Converted:
     output : nengo.Probe
         Sees the smoothed output, before softmax.
     layers : {str: nengo.Ensemble}
-        The neurons by the names of their `.HalfSigmoid` layers, in order.
+        The neurons by the names of their `.HalfSigmoid` layers, or of the layers that have one as
+        their activation, in order.
     """
 
     def __init__(self, model: Any, network: nengo.Network):
@@ -108,6 +110,14 @@ class Converted:
         self.input, self.output = network.input, network.output
         self.layers = network.layers
         self._neurons = {name: ensemble.neuron_type for name, ensemble in self.layers.items()}
+
+    def __repr__(self) -> str:
+        """Say which neurons each layer has, and how precise they are."""
+        layers = ", ".join(
+            f"{name}: {e.n_neurons} of m_f={e.neuron_type.m_f:g}" for name, e in self.layers.items()
+        )
+        sizes = f"{self.input.size_out} inputs, {self.output.size_in} outputs"
+        return f"<Converted {self.network.label!r}: {sizes}; {layers}>"
 
     def rate_network(self) -> nengo.Network:
         """Return a copy of the network with `AdaptiveSpikingRate` neurons and without synapses.

@@ -5,6 +5,7 @@ Layers are told by their names, so that nothing here imports TensorFlow.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -25,6 +26,9 @@ ABSENT = {
     "SpatialDropout2D",
 }
 """Layers that do nothing but in training."""
+
+ACTIVATED = {"Activation", "Conv2D", "Dense"}
+"""Layers whose activation may be a HalfSigmoid: it becomes a layer behind them, of their name."""
 
 MAX_POOLS = {"MaxPooling2D", "GlobalMaxPooling2D"}
 
@@ -110,7 +114,15 @@ def read(model: Any) -> Graph:
         if kind in ABSENT or _is_activation(layer, "linear") or (ends_here and _is_softmax(layer)):
             (same_as[layer.name],) = inputs
             continue
-        if ends_here and _activation(layer) == "softmax":
+        neurons = getattr(layer, "activation", None)
+        if type(neurons).__name__ == "HalfSigmoid" and kind in ACTIVATED:
+            if kind != "Activation":
+                before = _without_activation(node)
+                _check(before)
+                steps[f"{layer.name} before its activation"] = Step(before, inputs)
+                inputs = (f"{layer.name} before its activation",)
+            layer = type(neurons)(neurons.neurons, name=layer.name)
+        elif ends_here and _activation(layer) == "softmax":
             layer = _without_activation(node)
         _check(layer)
         steps[layer.name] = Step(layer, inputs)
@@ -196,6 +208,12 @@ def _nodes(model):
         raise ValidationError(
             f"must be a Keras 2 model, got {model!r} of Keras 3: import nengo_phasor and nengo_dl "
             "before the first use of tf.keras, and make it with tf.keras",
+            attr="model",
+        )
+    if isinstance(model, str | os.PathLike):
+        raise ValidationError(
+            f"must be a Keras model, got the path {model!r}: load it first, with "
+            "tf.keras.models.load_model",
             attr="model",
         )
     if not nodes or not hasattr(nodes[0], "keras_inputs"):

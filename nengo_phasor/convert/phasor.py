@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import nengo
@@ -99,7 +100,9 @@ def _check_arguments(network, neuron_type, sparsifier):
     }
     for attr, (value, fine, what) in wanted.items():
         if not fine:
-            raise ValidationError(f"must be {what}, got {value!r}", attr=attr)
+            path = isinstance(value, str | os.PathLike)
+            remedy = ": load it first, with nengo_phasor.load" if path else ""
+            raise ValidationError(f"must be {what}, got {value!r}{remedy}", attr=attr)
 
 
 class _Conversion:

@@ -22,8 +22,9 @@ for _surrogate in SURROGATES:
 class HalfSigmoid(tf.keras.layers.Layer):
     """The transfer function of adaptive spiking neurons, as a Keras layer.
 
-    Put it behind a dense, convolution, batch normalisation or addition layer, with
-    ``activation=None`` there; `.convert.to_adaptive` turns it into neurons.
+    Put it behind a dense, convolution, batch normalisation or addition layer, or give it to a dense
+    or convolution layer as ``activation=HalfSigmoid()``. `.convert.to_adaptive` turns it into
+    neurons.
 
     Parameters
     ----------
@@ -47,7 +48,12 @@ class HalfSigmoid(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self.neurons = AdaptiveSpikingRate() if neurons is None else neurons
         if not isinstance(self.neurons, AdaptiveSpikingRate):
-            raise ValidationError(f"must be AdaptiveSpikingRate, got {neurons!r}", "neurons", self)
+            raise ValidationError(
+                f"must be AdaptiveSpikingRate, got {neurons!r}; as an activation give an object, "
+                "activation=HalfSigmoid()",
+                attr="neurons",
+                obj=self,
+            )
 
     def call(self, inputs):
         """Return f(inputs), elementwise."""

@@ -8,6 +8,14 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from nengo_phasor.builders import (
+    takers_of_phases,
+    takers_of_phasors,
+    takers_of_spikes,
+    warn_unencoded,
+)
+from nengo_phasor.checks import warn_outside
+
 
 class Feeding:
     """The nodes of a network that take data, and what these have to be.
@@ -26,6 +34,9 @@ class Feeding:
         self.nodes = {node for node in network.all_nodes if not node.size_in}
         self.dtype = dtype
         self.may_be_missing = may_be_missing
+        self.phases = takers_of_phases(network)
+        self.spikes = takers_of_spikes(network)
+        self.phasors = takers_of_phasors(network)
 
     def arrays(self, data: Mapping, one_item: bool = False) -> dict[nengo.Node, np.ndarray]:
         """Return the data as arrays, if the network can take them.
@@ -61,8 +72,11 @@ class Feeding:
         if node not in self.nodes:
             raise _error(f"{node} takes no data: give them to a node without input")
         if x.ndim != 3 or x.shape[2] != node.size_out:
+            is_half = node in self.phasors and x.shape[-1:] == (node.size_out // 2,)
+            remedy = ": give phasors, nengo_phasor.phases.to_rows(phases)" if is_half else ""
             raise _error(
-                f"for {node} are of shape {x.shape}; needs (n_items, n_steps or 1, {node.size_out})"
+                f"for {node} are of shape {x.shape}; needs (n_items, n_steps or 1, "
+                f"{node.size_out}){remedy}"
             )
         if not np.can_cast(x.dtype, self.dtype, "same_kind"):
             raise _error(f"for {node} are of type {x.dtype}; needs real numbers")
@@ -73,6 +87,10 @@ class Feeding:
                 f"for {node} have {x[item, step, place]} in item {item}, step {step}, place "
                 f"{place}; needs finite numbers"
             )
+        if node in self.phases:
+            warn_outside(x, f"data for {node}")
+        if node in self.spikes and x.shape[1] == 1:
+            warn_unencoded(x, f"what is given for {node}", self.spikes[node])
 
 
 def _error(message):

@@ -103,7 +103,11 @@ class Simulator:
         threads: int | None = None,
     ):
         if not isinstance(network, nengo.Network):
-            raise ValidationError(f"must be a nengo.Network, got {network!r}", "network", self)
+            path = isinstance(network, str | os.PathLike)
+            remedy = ": load it first, with nengo_phasor.load" if path else ""
+            raise ValidationError(
+                f"must be a nengo.Network, got {network!r}{remedy}", "network", self
+            )
         self.network = network
         self.minibatch_size = minibatch_size
         self.progress_bar = progress_bar

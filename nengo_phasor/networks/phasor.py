@@ -155,13 +155,15 @@ class PhasorClassifier(nengo.Network):
     """
 
     def __init__(self, sizes: Sequence[int], label: str | None = None, seed: int | None = None):
-        super().__init__(label=label or "phasor classifier", seed=seed)
         if np.ndim(sizes) != 1 or len(sizes) < 2:
+            given = f"{sizes}, {label}" if isinstance(label, int) else f"{sizes}"
             raise ValidationError(
-                f"needs the sizes of the input and of at least one layer, got {sizes}",
+                "needs the sizes of the input and of at least one layer as one sequence, such as "
+                f"PhasorClassifier((784, 10)), got {given}",
                 attr="sizes",
                 obj=self,
             )
+        super().__init__(label=label or "phasor classifier", seed=seed)
         with self:
             self.layers = [PhasorDense(a, b) for a, b in pairwise(sizes)]
             for pre, post in pairwise(self.layers):

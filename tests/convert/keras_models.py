@@ -68,6 +68,18 @@ def flat(*parts):
 MODELS = {
     "dense": lambda: stack((5,), norm(), act(), dense(7), norm(), act(), dense(3)),
     "softmax": lambda: stack((5,), act(), dense(3, activation="softmax")),
+    "activations of layers": lambda: stack(
+        (6, 6, 1),
+        layers.Conv2D(4, 3, activation=act()),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+        dense(5, activation=act()),
+        dense(3, activation="softmax"),
+    ),
+    "activation layer": lambda: stack((5,), dense(4), layers.Activation(act()), dense(3)),
+    "one activation of two layers": lambda: stack(
+        (5,), *(dense(4, activation=half) for half in [act()] * 2), dense(3)
+    ),
     "softmax layer": lambda: stack((5,), act(), dense(3), layers.Softmax()),
     "softmax activation": lambda: stack((5,), act(), dense(3), layers.Activation("softmax")),
     "linear layers in a row": lambda: stack((5,), dense(4), act(), dense(4), dense(6), dense(3)),

@@ -364,3 +364,23 @@ def test_a_saved_model(models, tmp_path):
     assert_array_equal(spiking_output(a, x, 100), spiking_output(b, x, 100))
     for old, new in zip(before, model.get_weights(), strict=True):
         assert_array_equal(old, new)
+
+
+def test_activations_of_layers(models, tmp_path):
+    """They have the names of their layers, keep their neurons, and are saved with the model."""
+    model = models["activations of layers"]
+    model.save(tmp_path / "model.keras")
+    for one in (model, tf.keras.models.load_model(tmp_path / "model.keras")):
+        converted = convert.to_adaptive(one)
+        names = [layer.name for layer in one.layers if "HalfSigmoid" in str(layer.get_config())]
+        assert list(converted.layers) == names
+        assert len(names) == 2
+        neurons = [e.neuron_type for e in converted.layers.values()]
+        assert [x.m_f for x in neurons] == [0.1, 0.1]
+    assert repr(converted).startswith("<Converted ")
+    assert f"{names[1]}: 5 of m_f=0.1" in repr(converted)
+
+
+def test_an_activation_is_an_object():
+    with pytest.raises(Exception, match=r"activation=HalfSigmoid\(\)"):
+        stack((3,), dense(2, activation=HalfSigmoid))

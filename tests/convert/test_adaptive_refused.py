@@ -51,10 +51,6 @@ REFUSED = {
         lambda: stack((3,), act(), dense(2, activation="relu", name="odd"), act()),
         "has the activation 'relu'; give it activation=None .*HalfSigmoid",
     ),
-    "half sigmoid as an activation": (
-        lambda: stack((3,), act(), dense(2, activation=act(), name="odd"), act()),
-        "has the activation 'HalfSigmoid'",
-    ),
     "softmax within": (
         lambda: stack((3,), act(), dense(2, activation="softmax", name="odd"), dense(2)),
         "has the activation 'softmax'",
@@ -134,7 +130,7 @@ class Subclassed(tf.keras.Model):
         (lambda: stack((None, 4, 2), act()), r"\(None, None, 4, 2\); give every size"),
         (lambda: Sequential([dense(2), act()]), "begin it with an Input"),
         (Subclassed, "made of layers"),
-        (lambda: "model.keras", "made of layers"),
+        (lambda: "model.keras", r"got the path 'model.keras': load it first"),
         (lambda: stack((3,), dense(2)), "no neurons.*HalfSigmoid"),
         (
             lambda: stack((3,), act(), act(AdaptiveSpikingRate(tau_beta=0.1))),
