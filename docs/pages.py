@@ -92,17 +92,11 @@ API = {
 
 
 def public_names(module: ModuleType) -> list[str]:
-    """Return what a module offers: its ``__all__``, or the classes and functions defined in it."""
-    names = getattr(module, "__all__", None) or [
-        name
-        for name, value in vars(module).items()
-        if getattr(value, "__module__", "") == module.__name__
-    ]
+    """Return the classes and functions that `dir` shows of a module."""
     return [
         name
-        for name in names
-        if not name.startswith("_")
-        and (inspect.isclass(getattr(module, name)) or inspect.isfunction(getattr(module, name)))
+        for name in dir(module)
+        if inspect.isclass(getattr(module, name)) or inspect.isfunction(getattr(module, name))
     ]
 
 

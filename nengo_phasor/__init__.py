@@ -16,9 +16,12 @@ from nengo_phasor import (
     energy,
     metrics,
     networks,
+    neurons,
     phases,
+    pooling,
     schedules,
     surrogates,
+    synapses,
     vsa,
 )
 from nengo_phasor.neurons import (
@@ -57,13 +60,17 @@ __all__ = [
     "energy",
     "metrics",
     "networks",
+    "neurons",
     "phases",
+    "pooling",
     "schedules",
     "surrogates",
+    "synapses",
     "vsa",
 ]
 
 _ON_DEMAND = ("datasets", "displays", "dl", "layerwise", "loihi", "models", "plots", "spa")
+_SAVING = ("load", "save")
 
 compat.install()
 compat.on_import("nengo_dl", lambda module: import_module("nengo_phasor.dl"))
@@ -74,8 +81,10 @@ def __getattr__(name):
     """Import the modules that need an optional package, or time, when they are first used."""
     if name in _ON_DEMAND:
         return import_module(f"{__name__}.{name}")
+    if name in _SAVING:
+        return getattr(import_module(f"{__name__}.saving"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted({*globals(), *_ON_DEMAND})
+    return [*__all__, *_ON_DEMAND, *_SAVING]

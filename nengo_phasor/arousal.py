@@ -25,6 +25,7 @@ from nengo_phasor.checks import (
     check_positive,
     check_positive_integer,
 )
+from nengo_phasor.listing import public_names
 
 Run = Callable[[NDArray[np.int_], int, float, Any], tuple[ArrayLike, ArrayLike, Any]]
 
@@ -309,3 +310,7 @@ def _smallest_threshold(margins: NDArray, fraction: float) -> float:
     """Return the smallest of the margins which is at least as great as this fraction of them."""
     covered = np.arange(1, len(margins) + 1) / max(len(margins), 1)
     return float(np.sort(margins)[np.searchsorted(covered, fraction)]) if len(margins) else 0.0
+
+
+def __dir__():
+    return public_names(__name__)

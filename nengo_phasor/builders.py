@@ -23,6 +23,7 @@ from nengo.exceptions import BuildError, ValidationError
 from nengo.processes import PresentInput
 
 from nengo_phasor.checks import warn_outside
+from nengo_phasor.listing import public_names
 from nengo_phasor.neurons import PhaseCoding, Phasor, ResonateAndFire
 from nengo_phasor.synapses import PhaseEncoder, RandomSparsifier, RhythmicSynapse, SpikeSynapse
 
@@ -214,14 +215,9 @@ def check_rhythm(connection: nengo.Connection, neurons: Neurons, kind: type[Any]
 
 
 def check_unweighted(connection: nengo.Connection) -> None:
-    """Refuse a spike synapse that would act on weighted sums, or an encoder of what is spikes."""
+    """Refuse a spike synapse that would act on weighted sums; warn of an encoder of spikes."""
     pre, post, synapse = connection.pre_obj, connection.post_obj, connection.synapse
     spikes = isinstance(pre, Neurons) and pre.ensemble.neuron_type.spiking
-    if spikes and isinstance(synapse, PhaseEncoder):
-        raise BuildError(
-            f"{connection}: {synapse} turns phases into spikes, but {pre} send spikes already: "
-            "give the connection synapse=None"
-        )
     if (spikes or isinstance(post, Neurons)) and mixes(connection.transform):
         raise BuildError(
             f"{connection}: a connection's synapse acts after its weights, so {synapse} would act "
@@ -229,16 +225,23 @@ def check_unweighted(connection: nengo.Connection) -> None:
             f"without weights to a relay, nengo.Node(size_in={connection.size_in}), and the "
             "weights on a connection from the relay with synapse=None"
         )
+    if spikes and isinstance(synapse, PhaseEncoder):
+        _warn(
+            f"{connection}: {synapse} turns phases into spikes, but {pre} send spikes already: "
+            "give the connection synapse=None"
+        )
 
 
-def mixes(transform: Any) -> bool:
+def mixes(transform: Any) -> bool | np.bool_:
     """Return whether a transform sums different inputs, instead of only scaling each."""
     if not isinstance(transform, nengo.Dense):
         return not isinstance(transform, nengo.transforms.NoTransform)
     if isinstance(transform.init, Distribution):
         return True
     weights = np.asarray(transform.init)
-    return weights.ndim == 2 and bool(np.any(weights != np.diag(np.diag(weights))))
+    if weights.ndim < 2:
+        return False
+    return weights.shape[0] != weights.shape[1] or np.any(weights != np.diag(np.diag(weights)))
 
 
 def check_encoded(connection: nengo.Connection) -> None:
@@ -324,3 +327,7 @@ def explained(obj, check, *args):
         return check(*args)
     except ValidationError as error:
         raise BuildError(f"{obj}: {error}") from error
+
+
+def __dir__():
+    return public_names(__name__)

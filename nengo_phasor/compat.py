@@ -29,6 +29,7 @@ import numpy as np
 
 from nengo_phasor.extras import EXTRAS, MissingExtra
 from nengo_phasor.extras import require as require
+from nengo_phasor.listing import public_names
 
 Version = tuple[int, int]
 
@@ -316,3 +317,7 @@ def on_import(name: str, callback: Callable[[ModuleType], Any]) -> None:
         callback(module)
     else:
         _FINDER.callbacks.setdefault(name, []).append(callback)
+
+
+def __dir__():
+    return [*public_names(__name__), "require"]

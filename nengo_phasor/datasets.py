@@ -35,6 +35,7 @@ from nengo_phasor.files import (
 )
 from nengo_phasor.files import load_params as load_params
 from nengo_phasor.files import save_params as save_params
+from nengo_phasor.listing import public_names
 
 DEBIAN = Path("/usr/share/datasets")
 PACKAGE = Path(__file__).with_name("data")
@@ -393,3 +394,7 @@ def split(
             )
         held[members[:n_held]] = True
     return x[~held], y[~held], x[held], y[held]
+
+
+def __dir__():
+    return [*public_names(__name__), "DatasetError", "load_params", "save_params"]

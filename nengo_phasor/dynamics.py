@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nengo_phasor.listing import public_names
 from nengo_phasor.phases import STEP_TOLERANCE
 
 Array = Any
@@ -397,3 +398,7 @@ def dropped_at_random(key: Array, step: Array, index: Array, limit: Array):
     probability limit / 2**31.
     """
     return mixed(mixed(mixed(key) ^ step) ^ index) // 2 < limit
+
+
+def __dir__():
+    return public_names(__name__)

@@ -26,6 +26,7 @@ from nengo_phasor.checks import (
     check_number,
     check_positive_integer,
 )
+from nengo_phasor.listing import public_names
 
 KINDS = ("synapse", "update", "mac")
 """Of operations."""
@@ -360,3 +361,7 @@ _BACKWARDS = {
     nengo.Sparse: _sparse,
     nengo.Convolution: _convolution,
 }
+
+
+def __dir__():
+    return public_names(__name__)

@@ -27,6 +27,7 @@ from nengo_phasor.checks import (
     check_positive_integer,
     check_spikes,
 )
+from nengo_phasor.listing import public_names
 
 
 def phase_class(phase: ArrayLike) -> NDArray[np.int_]:
@@ -50,15 +51,14 @@ def phase_class(phase: ArrayLike) -> NDArray[np.int_]:
         If a phase is no number, infinite, or outside [-1, 1], or there are none; or if it is a
         raster, which has spikes in place of phases.
     """
-    phase = np.asarray(phase)
-    is_high = phase.dtype.kind in "biuf" and np.any(phase >= 1)
-    if is_high and np.all((phase == 0) | (phase == phase.max())):
+    phase = check_array(phase, "phase", "(..., n_classes)", kinds="biuf", missing=True)
+    is_high = np.any(phase >= 1) and np.all((phase == 0) | (phase == phase.max()))
+    if is_high or phase.dtype == bool:
         raise ValidationError(
             "is a raster of spikes, not phases: decode it with phases.from_raster(raster, "
             "frequency, dt), which gives phases for each cycle",
             "phase",
         )
-    phase = check_array(phase, "phase", "(..., n_classes)", missing=True)
     outside = phase[np.abs(phase) > 1 + ROUNDING]
     if outside.size:
         raise ValidationError(
@@ -340,3 +340,7 @@ def spike_agreement(a: ArrayLike, b: ArrayLike, within: int = 0) -> float:
         for x, y in ((a, b), (b, a))
     ]
     return float(min(found))
+
+
+def __dir__():
+    return public_names(__name__)

@@ -41,6 +41,7 @@ from nengo_phasor.checks import (
     check_together,
     warn_outside,
 )
+from nengo_phasor.listing import public_names
 
 MIN_STEPS_PER_CYCLE = 4
 
@@ -398,3 +399,7 @@ def from_raster(
         step_phases = _wrapped(2 * ((np.arange(begin, end) + 0.5 - start) / period - cycle) - 1)
         phases[..., cycle, :] = np.where(found, step_phases[first], missing)
     return phases
+
+
+def __dir__():
+    return public_names(__name__)

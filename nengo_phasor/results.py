@@ -17,6 +17,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from nengo_phasor import atomic
+from nengo_phasor.listing import public_names
 
 PACKAGES = (
     "nengo-phasor",
@@ -119,3 +120,7 @@ def write(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
     """Write a JSON file, which is then there whole or not at all."""
     with atomic.replacing(path) as place:
         place.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def __dir__():
+    return public_names(__name__)

@@ -12,6 +12,7 @@ from nengo.exceptions import ValidationError
 from nengo.params import FrozenObject
 
 from nengo_phasor.checks import Integer, Number, check_integer
+from nengo_phasor.listing import public_names
 
 
 class Schedule(FrozenObject):
@@ -113,3 +114,7 @@ class AlternatingLinear(Schedule):
 
 
 SCHEDULES = (Constant, Linear, Quadratic, Alternating, AlternatingLinear)
+
+
+def __dir__():
+    return public_names(__name__)

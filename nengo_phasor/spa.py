@@ -21,6 +21,7 @@ from nengo_phasor.checks import (
     check_number,
     check_positive_integer,
 )
+from nengo_phasor.listing import public_names
 
 try:
     from nengo_spa.algebras import AbstractAlgebra, CommonProperties, ElementSidedness
@@ -333,3 +334,7 @@ def _product_transforms(d: int) -> tuple[NDArray, NDArray, NDArray]:
     right = scale * np.vstack([real, imag, imag, paired])
     out = np.vstack([real, -paired, imag, imag]).T / scale
     return left, right, out
+
+
+def __dir__():
+    return public_names(__name__)

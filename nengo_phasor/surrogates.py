@@ -13,6 +13,7 @@ from typing import Any
 from nengo.params import FrozenObject, Parameter
 
 from nengo_phasor.checks import Number, Typed
+from nengo_phasor.listing import public_names
 
 Array = Any
 
@@ -101,3 +102,7 @@ def heaviside(x):
 def above(x):
     """Return whether x > 0, as a number: the spike of neurons that fire above a threshold."""
     return (x > 0).astype(x.dtype)
+
+
+def __dir__():
+    return public_names(__name__)

@@ -21,6 +21,7 @@ from nengo.synapses import Synapse
 
 from nengo_phasor import dynamics
 from nengo_phasor.checks import Number
+from nengo_phasor.listing import public_names
 from nengo_phasor.phases import steps_per_cycle
 
 Array = Any
@@ -393,3 +394,7 @@ def mean_over_neurons(xp, x: Array) -> Array:
 
 
 SYNAPSES = (ArcSparsifier, FieldSparsifier, RandomSparsifier, AssumeReference, PhaseEncoder)
+
+
+def __dir__():
+    return public_names(__name__)

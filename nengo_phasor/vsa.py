@@ -22,6 +22,7 @@ from nengo_phasor.checks import (
     check_positive_integer,
     check_together,
 )
+from nengo_phasor.listing import public_names
 from nengo_phasor.phases import (
     circular_mean,
     difference,
@@ -182,3 +183,7 @@ def _both(a, b, names=("a", "b"), shape="(...)"):
         )
     check_together(names[1], a, b)
     return a, b
+
+
+def __dir__():
+    return public_names(__name__)

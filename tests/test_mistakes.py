@@ -78,7 +78,7 @@ def test_spike_synapses_behind_weights_are_refused(synapse, transform):
         (lambda: neurons(nengo.LIF()), lambda: nengo.Node(size_in=4)),
     ]
     for pre, post in ends:
-        with pytest.raises(BuildError, match=r"<Connection from .*(after its weights|already)"):
+        with pytest.raises(BuildError, match=r"<Connection from .*after its weights"):
             build(lambda pre=pre, post=post: nengo.Connection(pre(), post(), **kwargs))
 
 
@@ -99,7 +99,7 @@ def test_phases_may_be_weighted_before_they_are_encoded():
 
 
 def test_spikes_are_not_encoded_again():
-    with pytest.raises(BuildError, match=r"PhaseEncoder\(\) turns phases into spikes.*already"):
+    with pytest.warns(UserWarning, match=r"PhaseEncoder\(\) turns phases into spikes.*already"):
         build(lambda: relay(neurons(), synapse=PhaseEncoder()))
     build_quietly(lambda: relay(neurons(nengo.RectifiedLinear()), synapse=PhaseEncoder()))
 

@@ -204,9 +204,13 @@ class Maker:
             scale = 0.05 if not source.ensemble.neuron_type.spiking else 0.3
             synapse = self.synapse()
             transform = scaled(transform, scale if synapse is None else 0.05)
-            nengo.Connection(start, end, transform=transform, synapse=synapse)
         else:
-            nengo.Connection(start, end, transform=transform, synapse=self.synapse())
+            synapse = self.synapse()
+        if isinstance(synapse, SpikeSynapse):  # acts before the weights
+            relay = nengo.Node(size_in=source.size_out)
+            nengo.Connection(source, relay, synapse=synapse)
+            start, synapse = relay[getattr(start, "slice", slice(None))], None
+        nengo.Connection(start, end, transform=transform, synapse=synapse)
 
     def synapse(self):
         frequency = self.pick(10.0, 40.0)

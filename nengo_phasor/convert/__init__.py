@@ -6,3 +6,7 @@ from nengo_phasor.convert.factorize import factorize
 from nengo_phasor.convert.phasor import to_spiking
 
 __all__ = ["deepen", "factorize", "to_adaptive", "to_spiking"]
+
+
+def __dir__():
+    return __all__

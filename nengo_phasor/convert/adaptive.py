@@ -92,8 +92,8 @@ class Converted:
 
     Attributes
     ----------
-    model : tf.keras.Model
-        The model; it is not changed.
+    model : tf.keras.Model or None
+        The model; it is not changed. None where the network was loaded from a file.
     network : nengo.Network
     input : nengo.Node
         Takes flat inputs, of shape (n_items, n_steps, size).
@@ -157,6 +157,10 @@ class Converted:
         nengo.exceptions.SimulationError
             If the difference is larger, or either gives values that are not finite.
         """
+        if self.model is None:
+            raise ValidationError(
+                "was loaded from a file, without its Keras model: convert the model again", "model"
+            )
         nengo_dl = compat.require("nengo_dl")
         check_positive(tolerance, "tolerance", self)
         x, shape = np.asarray(x), tuple(self.model.input_shape[1:])

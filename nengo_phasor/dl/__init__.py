@@ -8,3 +8,7 @@ from nengo_phasor.dl import activations, builders, callbacks, losses, sizes  # n
 from nengo_phasor.dl.tables import register  # noqa: E402
 
 __all__ = ["activations", "builders", "callbacks", "losses", "register"]
+
+
+def __dir__():
+    return __all__

@@ -8,6 +8,7 @@ import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 from nengo_phasor import dynamics
+from nengo_phasor.listing import public_names
 from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate
 from nengo_phasor.surrogates import SURROGATES
 
@@ -92,3 +93,7 @@ class HalfSigmoid(tf.keras.layers.Layer):
         if parameters.get("surrogate") is not None:
             parameters["surrogate"] = legacy.deserialize_keras_object(parameters["surrogate"])
         return cls(AdaptiveSpikingRate(**parameters), **config)
+
+
+def __dir__():
+    return public_names(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
+from nengo_phasor.listing import public_names
 from nengo_phasor.schedules import Schedule
 
 
@@ -56,3 +57,7 @@ class SparsitySchedule(tf.keras.callbacks.Callback):
         """Log the weight."""
         if logs is not None:
             logs["sigma"] = self.schedule(epoch + 1)
+
+
+def __dir__():
+    return public_names(__name__)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from nengo_phasor.checks import check_positive
 from nengo_phasor.dl.tables import NEURONS
+from nengo_phasor.listing import public_names
 from nengo_phasor.neurons import ResonateAndFire
 
 saved = tf.keras.utils.register_keras_serializable("nengo_phasor")
@@ -323,3 +324,7 @@ def _spiking_neurons(probe: nengo.Probe) -> nengo.neurons.NeuronType:
     if probe.synapse is not None or probe.sample_every is not None:
         refuse("misses spikes: give it neither a synapse nor sample_every")
     return neurons
+
+
+def __dir__():
+    return public_names(__name__)

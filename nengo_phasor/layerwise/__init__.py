@@ -5,3 +5,7 @@ from nengo_phasor.layerwise.simulator import Simulator
 from nengo_phasor.layerwise.span import State
 
 __all__ = ["Row", "Simulator", "State", "register"]
+
+
+def __dir__():
+    return __all__

@@ -16,6 +16,7 @@ from types import FunctionType
 import numpy as np
 
 from nengo_phasor import compat, dynamics, surrogates
+from nengo_phasor.listing import public_names
 
 numba = compat.require("numba")
 overload = compat.require("numba.extending").overload
@@ -294,3 +295,7 @@ def window_of(advance_row: Callable, sources: str | None = None) -> Callable:
 
 
 rhythm = compiled_of(_rhythm, SOURCES)
+
+
+def __dir__():
+    return public_names(__name__)

@@ -94,4 +94,4 @@ class Feeding:
 
 
 def _error(message):
-    return ValidationError(message, attr="data", obj="layerwise.Simulator")
+    return ValidationError(message, attr="data")

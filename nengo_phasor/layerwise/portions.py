@@ -62,5 +62,4 @@ def check_memory(n_bytes: int, n_steps: int) -> None:
             f"is too much: {n_steps} steps need {n_bytes / 2**30:.3g} GB, and there are "
             f"{there / 2**30:.3g}. Run fewer steps or items at a time, or let probes sample",
             attr="n_steps",
-            obj="layerwise.Simulator",
         )

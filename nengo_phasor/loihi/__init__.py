@@ -21,3 +21,7 @@ __all__ = [
 ]
 
 install.install()
+
+
+def __dir__():
+    return __all__

@@ -35,6 +35,7 @@ from nengo_loihi.builder.discretize import Q_BITS, U_BITS
 from nengo_loihi.emulator import interface
 from nengo_loihi.simulator import StepRunner
 
+from nengo_phasor.listing import public_names
 from nengo_phasor.loihi.compartments import STATE_KEY, NeuronCompartment
 from nengo_phasor.loihi.delivery import SynapseState, Way
 
@@ -307,3 +308,7 @@ class CompartmentState(interface.CompartmentState):
         np.add(state, 2**bits, out=self._moved)
         if np.maximum.reduce(self._unsigned) >= 2 ** (bits + 1):
             self._overflow(state, bits=bits, name=name)
+
+
+def __dir__():
+    return public_names(__name__)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nengo_phasor import dynamics
+from nengo_phasor.listing import public_names
 
 Array = Any
 
@@ -168,3 +169,7 @@ def adaptive_constants(
         m_f_shift,
         np.int32(round(c.theta_0 * scale)),
     )
+
+
+def __dir__():
+    return public_names(__name__)

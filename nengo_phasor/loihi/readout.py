@@ -23,6 +23,7 @@ from nengo_loihi.passthrough import base_obj
 from numpy.typing import ArrayLike, NDArray
 
 from nengo_phasor import phases
+from nengo_phasor.listing import public_names
 from nengo_phasor.loihi.latency import latencies
 from nengo_phasor.loihi.tables import compartments_of
 
@@ -227,3 +228,7 @@ def compare(network: nengo.Network, n_steps: int, dt: float = 0.001, within: int
             )
     overflows = sum(str(w.message).startswith("Overflow") for w in caught)
     return Report(layers, overflows)
+
+
+def __dir__():
+    return public_names(__name__)

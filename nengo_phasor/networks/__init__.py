@@ -8,3 +8,7 @@ from nengo_phasor.networks.phasor import (
 )
 
 __all__ = ["PhasorClassifier", "PhasorDense", "RandomProjection", "real_weights"]
+
+
+def __dir__():
+    return __all__

@@ -14,3 +14,7 @@ __all__ = [
     "ResonateAndFire",
     "SurrogateLIF",
 ]
+
+
+def __dir__():
+    return __all__

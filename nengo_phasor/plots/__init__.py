@@ -35,3 +35,7 @@ __all__ = [
     "transfer_function",
     "unit_circle",
 ]
+
+
+def __dir__():
+    return __all__
