@@ -75,7 +75,7 @@ def draw(page: Page, path: Path) -> None:
 
 API = {
     "Neurons, synapses, phases": ("neurons", "synapses", "phases", "vsa", "spa"),
-    "Networks and conversions": ("networks", "convert", "pooling", "arousal", "models"),
+    "Networks and conversions": ("networks", "convert", "saving", "pooling", "arousal", "models"),
     "Training": ("surrogates", "schedules", "dl", "dl.losses", "dl.callbacks", "dl.activations"),
     "Running": (
         "layerwise",

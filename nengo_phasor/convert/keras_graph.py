@@ -114,7 +114,7 @@ def read(model: Any) -> Graph:
         if kind in ABSENT or _is_activation(layer, "linear") or (ends_here and _is_softmax(layer)):
             (same_as[layer.name],) = inputs
             continue
-        neurons = getattr(layer, "activation", None)
+        neurons: Any = getattr(layer, "activation", None)
         if type(neurons).__name__ == "HalfSigmoid" and kind in ACTIVATED:
             if kind != "Activation":
                 before = _without_activation(node)

@@ -49,3 +49,7 @@ def test_split_depends_on_the_seed_alone():
 def test_split_refuses(y, fraction, message):
     with pytest.raises(ValidationError, match=message):
         datasets.split(np.arange(10), y, fraction, 0)
+
+
+def test_repr_says_what_there_is():
+    assert repr(datasets.iris()) == "<Dataset 'iris': 150 + 0 samples of 4 float64, 3 classes>"
