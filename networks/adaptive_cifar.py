@@ -8,6 +8,8 @@ transfer function and turned into adaptive spiking neurons (Zambrano et al. 2017
     python networks/adaptive_cifar.py results    both, and the committed figures
     python networks/adaptive_cifar.py export     make a run's weights the committed ones
     nengo networks/adaptive_cifar.py             Nengo GUI, from committed weights
+
+In Nengo GUI it runs at about 0.6 of real time on one core (results/gui_speed.json).
 """
 
 from nengo_phasor import models

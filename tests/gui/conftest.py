@@ -110,6 +110,16 @@ class Page:
         self.press()
         self.wait(f"sim.time > {seconds}", f"the simulation's time of {seconds} s")
 
+    def play_to(self, seconds):
+        """Press the button, and have the browser press it again at the simulation's time."""
+        self.driver.execute_script(
+            "const waiting = setInterval(() => { if (sim.time > arguments[0]) "
+            "{ clearInterval(waiting); $('#pause_button').click(); } }, 5);",
+            seconds,
+        )
+        self.press()
+        self.wait(f"sim.time > {seconds} && sim.paused", f"a pause at {seconds} s")
+
     @property
     def error(self):
         """What Nengo GUI shows of an error in the model, or in building or running it."""

@@ -39,12 +39,13 @@ def check(page, model, backend, seconds):
     assert page.error == ""
     # lines of a layout that name what isn't there are passed over in silence
     assert page.run("Nengo.Component.components.length") == len(placed(model))
-    page.play_until(seconds)
+    page.play_to(seconds)
     n_displays = len(placed(model, "HTMLView"))
     page.wait(
         f"document.querySelectorAll('.htmlview > svg').length === {n_displays}", "all displays"
     )
     page.screenshot(model if backend == "nengo" else f"{model}-{backend}")
+    page.press()
     before = page.run("sim.time")
     page.wait(f"sim.time > {before}", "time to advance")
     lines = placed(model, "Raster|Value|Voltage")
