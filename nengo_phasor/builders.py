@@ -287,7 +287,7 @@ def warn_unencoded(values: np.ndarray, what: str, neurons: Neurons) -> None:
 
 
 def takers_of_phasors(network: nengo.Network) -> set[nengo.Node]:
-    """Return the nodes that are connected, directly or by relays, to `Phasor` neurons."""
+    """Return the nodes that are connected, directly or by relays, to `.Phasor` neurons."""
     layers = [e for e in network.all_ensembles if isinstance(e.neuron_type, Phasor)]
     arriving = Ends(network.all_connections, "post_obj", "pre_obj").reached_from(layers)
     return {c.pre_obj for c, _ in arriving if isinstance(c.pre_obj, nengo.Node)}

@@ -36,10 +36,10 @@ def save(path: PathLike, network: nengo.Network | Converted) -> None:
     path : path
         The file, which is replaced if it exists; the ending is usually ``.npz``. A failure leaves
         an older file as it was.
-    network : nengo.Network or `.convert.Converted`
+    network : nengo.Network or ``Converted``
         What `.convert.to_spiking` or `.convert.to_adaptive` returned, or any other network without
         functions. What should be found after loading must be an attribute of the network, such as
-        ``spiking.input = mapping[network.input]``. Of a `.convert.Converted` its Keras model is not
+        ``spiking.input = mapping[network.input]``. Of a ``Converted`` its Keras model is not
         saved.
 
     Raises
@@ -74,9 +74,9 @@ def load(path: PathLike, types: Sequence[type] = ()) -> nengo.Network | Converte
 
     Returns
     -------
-    nengo.Network or `.convert.Converted`
+    nengo.Network or ``Converted``
         As it was saved. A subclass of `nengo.Network` comes back as a plain network with the same
-        attributes, a `.convert.Converted` without its Keras model.
+        attributes, a ``Converted`` without its Keras model.
 
     Raises
     ------
