@@ -120,10 +120,10 @@ class Converted:
         return f"<Converted {self.network.label!r}: {sizes}; {layers}>"
 
     def rate_network(self) -> nengo.Network:
-        """Return a copy of the network with `AdaptiveSpikingRate` neurons and without synapses.
+        """Return a copy of the network with `.AdaptiveSpikingRate` neurons and without synapses.
 
         One step gives its output. It has the attributes ``input``, ``output`` and ``layers``, as
-        `network` has.
+        ``network`` has.
         """
         with warnings.catch_warnings():  # Nengo's copy of a relay warns of the size that it has
             warnings.filterwarnings("ignore", "'Node.size_out' is being overwritten")
