@@ -273,6 +273,21 @@ def extras_text() -> str:
     return render_results.markdown_table(("extra", "asks for"), rows)
 
 
+def install_text() -> str:
+    """Return what was tried on which Python, with which extra and tool."""
+    content = result_files()["install"]
+    tried = content["figures"]["cells"]
+    parts: dict[tuple, dict[str, str]] = {}
+    for name, verdict in tried.items():
+        python, *extra, tool = name.split()
+        parts.setdefault((python, " ".join(extra)), {})[tool] = verdict
+    rows = [(*key, found.get("pip", "-"), found.get("uv", "-")) for key, found in parts.items()]
+    of = f"{len(tried)} of {content['figures']['of']} were tried"
+    return f"`{content['command']}`, {content['date']}; {of}:\n\n" + markdown_table(
+        ("Python", "extra", "pip", "uv"), rows
+    )
+
+
 def _dotted(version: Sequence[int]) -> str:
     return ".".join(map(str, version))
 
@@ -290,6 +305,7 @@ TEXTS = {
     "versions.txt": versions_text,
     "patches.txt": patches_text,
     "extras.txt": extras_text,
+    "install.txt": install_text,
 }
 """Files that pages include."""
 

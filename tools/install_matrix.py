@@ -3,6 +3,7 @@
     \b
     python tools/install_matrix.py                       all that has not been tried yet
     python tools/install_matrix.py --python 3.13 --extra dl
+    python tools/install_matrix.py --minutes 30          begin no other after half an hour
     python tools/install_matrix.py --output results/install.json
 
 A wheel is built from a copy of the checkout and installed where nothing else is; then a small
@@ -214,8 +215,9 @@ def table(verdicts: dict[Cell, str]) -> str:
 @click.option("--extra", "names", multiple=True, type=click.Choice(list(PROGRAMS)))
 @click.option("--tool", "tools", multiple=True, type=click.Choice(TOOLS), default=TOOLS)
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("runs/install"))
+@click.option("--minutes", type=click.FloatRange(0), default=float("inf"))
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path))
-def main(pythons, names, tools, folder, output):
+def main(pythons, names, tools, folder, minutes, output):
     """Try the cells that were not tried with this package, and show them all."""
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -233,24 +235,25 @@ def main(pythons, names, tools, folder, output):
         for c in CELLS
         if c.python in pythons and c.extra in (names or PROGRAMS) and c.tool in tools
     ]
+    end = time.monotonic() + 60 * minutes
     for cell in cells:
-        name = " ".join(cell)
-        if name not in found or "FAILS" in found[name]:
-            start = time.monotonic()
+        name, start = " ".join(cell), time.monotonic()
+        if start < end and not found.get(name, "").startswith("works"):
             with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as place:
                 found[name] = attempt(cell, wheel, source, uv, Path(place))
             with atomic.replacing(kept) as path:
                 path.write_text(json.dumps(found, indent=1))
             click.echo(f"{name}: {found[name]} ({time.monotonic() - start:.0f} s)")
-    verdicts = {cell: found[" ".join(cell)] for cell in cells}
-    click.echo("\n" + table(verdicts))
+    verdicts = {cell: found[name] for cell in cells if (name := " ".join(cell)) in found}
     failed = [cell for cell, verdict in verdicts.items() if not verdict.startswith("works")]
+    click.echo(f"\n{table(verdicts)}\n{len(verdicts)} of {len(cells)} tried, {len(failed)} fail")
     if output:
-        claim = results.Claim("installations that fail", len(failed), "cells", "<= 0")
+        claim = results.Claim("installations that fail", len(failed), "of those tried", "<= 0")
         settings = {"pythons": pythons, "extras": list(names or PROGRAMS), "tools": tools}
         figures = {" ".join(cell): verdict for cell, verdict in verdicts.items()}
-        results.write(output, results.report(settings, [], figures, [claim]))
-    sys.exit(bool(failed))
+        content = results.report(settings, [], {"of": len(cells), "cells": figures}, [claim])
+        results.write(output, content)
+    sys.exit(len(verdicts) < len(cells) or bool(failed))
 
 
 if __name__ == "__main__":
