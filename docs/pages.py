@@ -266,7 +266,7 @@ def extras_text() -> str:
     setup.read(FOLDER.parent / "setup.cfg")
     needed = {"core": setup["options"]["install_requires"], **setup["options.extras_require"]}
     rows = [
-        (f"`{name}`", ", ".join(f"`{line}`" for line in text.split()))
+        (f"`{name}`", ", ".join(f"`{line}`" for line in text.strip().splitlines()))
         for name, text in needed.items()
         if name not in ("test", "docs", "all")
     ]
@@ -275,7 +275,7 @@ def extras_text() -> str:
 
 def install_text() -> str:
     """Return what was tried on which Python, with which extra and tool."""
-    content = result_files()["install"]
+    content = render_results.result_files()["install"]
     tried = content["figures"]["cells"]
     parts: dict[tuple, dict[str, str]] = {}
     for name, verdict in tried.items():
@@ -283,7 +283,7 @@ def install_text() -> str:
         parts.setdefault((python, " ".join(extra)), {})[tool] = verdict
     rows = [(*key, found.get("pip", "-"), found.get("uv", "-")) for key, found in parts.items()]
     of = f"{len(tried)} of {content['figures']['of']} were tried"
-    return f"`{content['command']}`, {content['date']}; {of}:\n\n" + markdown_table(
+    return f"`{content['command']}`, {content['date']}; {of}:\n\n" + render_results.markdown_table(
         ("Python", "extra", "pip", "uv"), rows
     )
 

@@ -279,7 +279,9 @@ def test_run_says_what_can_be_run(toys, capfd):
 def test_a_path_in_place_of_a_model_is_said_to_be_one(toys, command, path):
     wrong = invoke(command, path)
     assert wrong.exit_code == 2
-    assert f"{path!r} is a path; give the model's name, 'toy'" in " ".join(wrong.output.split())
+    assert f"MODEL: {path!r} is a path; give the model's name, 'toy'" in " ".join(
+        wrong.output.split()
+    )
 
 
 def test_an_installation_without_results_says_so(tmp_path, monkeypatch):
@@ -356,7 +358,9 @@ def test_copy_gives_doors_with_layouts_and_notebooks(installation):
 def test_gui_opens_the_nearest_door(installation, monkeypatch):
     pytest.importorskip("nengo_gui")
     ran = []
-    monkeypatch.setattr(cli_gui, "run_process", lambda command: ran.append(command) or 7)
+    monkeypatch.setattr(sys, "argv", [])
+    main = importlib.import_module("nengo_gui.main")
+    monkeypatch.setattr(main, "main", lambda: ran.append(sys.argv) or sys.exit(7))
     assert invoke("gui", "on_chip", "--port", "80", "-b", "nengo_loihi").exit_code == 7
     opened = Path(ran[-1][-5])
     assert ran[-1][-4:] == ["--port", "80", "-b", "nengo_loihi"]
@@ -380,6 +384,7 @@ def test_gui_says_what_has_nothing_to_show():
 
 def test_gui_without_its_extra_says_so_in_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "nengo_gui", None)
+    monkeypatch.delitem(sys.modules, "nengo_gui.main", raising=False)
     shown = invoke("gui", "on_chip")
     assert shown.exit_code == 2
     assert re.fullmatch(r'Error: nengo_gui is not .*"nengo-phasor\[gui\]"\n', shown.output)

@@ -8,12 +8,9 @@ from pathlib import Path
 from nengo_phasor import compat, models
 from nengo_phasor.cli.console import CHECKOUT, in_checkout, shared_files
 from nengo_phasor.cli.copy import copy_files
-from nengo_phasor.cli.run import run_process
 from nengo_phasor.cli.systems import check_model
 
 click = compat.require("click")
-
-NENGO_GUI = (sys.executable, "-m", "nengo_gui.main")
 
 OPENED = Path("runs/gui")
 """Where a model's file and layout are put if there is no networks/ that has them."""
@@ -22,8 +19,7 @@ OPENED = Path("runs/gui")
 @click.command(options_metavar="", context_settings={"ignore_unknown_options": True})
 @click.argument("model")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@click.pass_context
-def gui(ctx, model, arguments):
+def gui(model, arguments):
     """Open a MODEL in Nengo GUI, in the browser.
 
     \b
@@ -36,8 +32,9 @@ def gui(ctx, model, arguments):
     keeps the layout as you leave it. Ctrl-C ends it.
     """
     check_model(model, models.with_network())
-    compat.require("nengo_gui")
-    ctx.exit(run_process([*NENGO_GUI, str(door(model)), *arguments]))
+    nengo_gui = compat.require("nengo_gui.main")
+    sys.argv = ["nengo", str(door(model)), *arguments]
+    nengo_gui.main()
 
 
 def door(name: str) -> Path:

@@ -9,8 +9,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from nengo.exceptions import ValidationError
-
 from nengo_phasor import compat, models
 
 click = compat.require("click")
@@ -43,7 +41,5 @@ def _system(name: str, model: models.Model) -> System:
 
 def check_model(name: str, known: Collection[str]) -> None:
     """Raise a `click.BadParameter` unless it is the name of a known model."""
-    try:
-        models.check_name(name, known)
-    except ValidationError as error:
-        raise click.BadParameter(str(error), param_hint="MODEL") from None
+    if why := models.refusal(name, known):
+        raise click.BadParameter(why, param_hint="MODEL")

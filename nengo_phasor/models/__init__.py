@@ -71,21 +71,13 @@ def with_network() -> list[str]:
     return [name for name, model in MODELS.items() if model.network]
 
 
-def check_name(name: str, known: Collection[str]) -> None:
-    """Refuse what is not the name of a known system, and say so of a path.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If there is no such system.
-    """
+def refusal(name: str, known: Collection[str]) -> str | None:
+    """Return why this is not the name of a known system, or None; a path is said to be one."""
     if name in known:
-        return
+        return None
     if isinstance(name, (str, os.PathLike)) and Path(name).stem in known:
-        remedy = f"is a path; give the model's name, {Path(name).stem!r}"
-    else:
-        remedy = f"is not one of {', '.join(known)}"
-    raise ValidationError(f"{name!r} {remedy}", "name")
+        return f"{name!r} is a path; give the model's name, {Path(name).stem!r}"
+    return f"{name!r} is not one of {', '.join(known)}"
 
 
 def load(name: str) -> nengo.Network:
@@ -101,7 +93,8 @@ def load(name: str) -> nengo.Network:
     nengo.exceptions.ValidationError
         If there is no such system, or it has no network to show.
     """
-    check_name(name, with_network())
+    if why := refusal(name, with_network()):
+        raise ValidationError(why, "name")
     model = MODELS[name]
     with extras.named():
         return import_module(f"{__name__}.{model.network}").gui_model(*model.arguments)
