@@ -187,8 +187,12 @@ PATCHES = (
 )
 
 
-MENDED = ("This version of NengoDL has not been tested with your Nengo", "No GPU support detected")
-"""How warnings of NengoDL's begin that do not hold with our patches."""
+MENDED = (
+    "This version of NengoDL has not been tested with your Nengo",
+    "This version of `nengo_loihi` has not been tested with your `nengo`",
+    "No GPU support detected",
+)
+"""How the backends' warnings begin that do not hold with our patches."""
 
 INTERNALS = {
     "nengo_dl": (
@@ -295,7 +299,7 @@ def install() -> None:
         return
     sys.meta_path.insert(0, _FINDER)
     for message in MENDED:
-        warnings.filterwarnings("ignore", message, UserWarning, r"nengo_dl\.")
+        warnings.filterwarnings("ignore", message, UserWarning, r"nengo_(dl|loihi)\.")
     for patch in needed_patches(installed_versions()):
         if patch.after and patch.module in sys.modules:
             patch.after(sys.modules[patch.module])

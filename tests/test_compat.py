@@ -482,7 +482,8 @@ def test_install_command(monkeypatch):
 
 
 @needs_dl
-def test_nengo_dl_does_not_warn_of_what_is_mended():
+@needs_loihi
+def test_backends_do_not_warn_of_what_is_mended():
     seen = run(
         """
         import sys, warnings
@@ -492,6 +493,7 @@ def test_nengo_dl_does_not_warn_of_what_is_mended():
         import nengo
         with warnings.catch_warnings(record=True) as caught:
             import nengo_dl
+            import nengo_loihi
             with nengo.Network() as net:
                 nengo.Probe(nengo.Node([0]))
             nengo_dl.Simulator(net, progress_bar=False).close()
