@@ -152,8 +152,10 @@ def main(argv: list[str] | None = None) -> int:
     same = metrics.accuracy(np.argmax(outputs["layerwise"][:, -1], axis=-1), labels)
     ratio = main_figures["times_as_fast"]["layerwise"]
     claims = [
-        Claim("layerwise, times as fast as NengoDL", ratio, "", ">= 3"),
-        Claim("same classes in layerwise and NengoDL", float(same), "", ">= 1"),
+        Claim("speed of layerwise relative to NengoDL", ratio, "", ">= 3"),
+        Claim(
+            "fraction of images that layerwise and NengoDL classify alike", float(same), "", ">= 1"
+        ),
     ]
     figures = {"inference": main_figures, "growth": growth}
     return measure.finish(arguments, asdict(problem), [SEED], figures, claims)

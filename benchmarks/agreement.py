@@ -106,7 +106,9 @@ def main(output, data, images):
     rows = compare(params, x)
     claims = [
         results.Claim(
-            f"same step as nengo, worst of all, {dtype}" if exact else f"within one step, {dtype}",
+            f"spikes in the same step as in nengo, worst case, {dtype}"
+            if exact
+            else f"spikes within one step of nengo's, worst case, {dtype}",
             min(row["same_step" if exact else "within_one_step"] for row in chosen),
             "",
             bound,

@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     claims = [
         Claim(
-            f"time to build an ensemble among {sizes[-1]:,}, in that among {sizes[0]:,}",
+            f"build time per ensemble, {sizes[-1]:,} ensembles relative to {sizes[0]:,}",
             most / few,
             "",
             "<= 1.5",

@@ -152,7 +152,7 @@ def main(argv: list[str] | None = None) -> int:
     }
     claims = [
         Claim(
-            f"steps per second, in those of nengo-loihi's emulator, {name}",
+            f"speed relative to nengo-loihi's emulator, {name}",
             values["times_as_fast"]["nengo_phasor"],
             "",
             ">= 5",
@@ -160,7 +160,14 @@ def main(argv: list[str] | None = None) -> int:
         for name, values in figures.items()
     ]
     same = np.mean([values["same_state"] for values in figures.values()])
-    claims.append(Claim("fraction of runs that end in the same state", float(same), "", ">= 1"))
+    claims.append(
+        Claim(
+            "fraction of runs in which both emulators end in the same state",
+            float(same),
+            "",
+            ">= 1",
+        )
+    )
     settings = {"sizes": sizes, "fractions": fractions, "steps": steps}
     return measure.finish(arguments, settings, [SEED], figures, claims)
 

@@ -114,7 +114,7 @@ def main(argv: list[str] | None = None) -> int:
     }
     claims = [
         Claim(
-            "time of a step of ResonateAndFire neurons in nengo.Simulator, in steps of LIF",
+            "time per step of ResonateAndFire neurons in nengo.Simulator, relative to LIF",
             measure.times_as_fast(simulator, "LIF", than="ResonateAndFire"),
             "",
             "<= 1.5",

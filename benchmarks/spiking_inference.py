@@ -188,10 +188,15 @@ def main(argv: list[str] | None = None) -> int:
     for dtype in PRECISIONS:
         ours, plain = f"layerwise {dtype}", f"plain loop {dtype}"
         ratio = measure.times_as_fast(seconds, ours, than=plain)
-        claims.append(Claim(f"{ours}, times as fast as the {plain}", ratio, "", ">= 10"))
+        claims.append(Claim(f"{ours}, speed relative to the {plain}", ratio, "", ">= 10"))
         claims.append(Claim(f"{ours}, peak memory", memory[ours], "GB", "<= 2"))
     claims += [
-        Claim(f"{name}, spikes within a step of layerwise float64", value, "", ">= 0.999")
+        Claim(
+            f"{name}, fraction of spikes within one step of layerwise float64",
+            value,
+            "",
+            ">= 0.999",
+        )
         for name, value in agreements.items()
         if name != "layerwise float64"
     ]

@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     }
     claims = [
         Claim(
-            f"start: {task}, second process, CPU time over import nengo",
+            f"start: {task}, second process, CPU time in addition to import nengo",
             extra[f"{task}, second process"],
             "s",
             "<= 1.0",

@@ -98,7 +98,7 @@ def main(argv: list[str] | None = None) -> int:
         "peak_memory_gb": peak,
     }
     claims = [
-        Claim(f"time of a training step, {long}, in those of {short}", growth, "", "<= 5.5"),
+        Claim(f"time of a training step, {long} relative to {short}", growth, "", "<= 5.5"),
         Claim(f"peak memory of training, {long}", peak[long], "GB", "<= 4"),
     ]
     return measure.finish(arguments, asdict(first), [first.run.seed], figures, claims)

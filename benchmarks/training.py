@@ -160,13 +160,13 @@ def main(argv: list[str] | None = None) -> int:
     }
     claims = [
         Claim(
-            "NengoDL, times as fast as TensorFlow",
+            "speed of NengoDL relative to TensorFlow",
             measure.times_as_fast(seconds, "nengo_dl", than="tensorflow"),
             "",
             ">= 0.6",
         ),
         Claim(
-            "difference of the losses from TensorFlow's, relative",
+            "relative difference of the losses from TensorFlow's",
             max(abs(value / loss["tensorflow"] - 1) for value in loss.values()),
             "",
             "<= 0.0001",

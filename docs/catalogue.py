@@ -1,4 +1,4 @@
-"""What the pages of neuron types and synapses have besides docstrings: one line for each type."""
+"""The content of the pages of neuron types and synapses, besides docstrings: an entry per type."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nengo_phasor.synapses import SYNAPSES
 
 
 class Page(NamedTuple):
-    """What the page of a type has besides its docstring.
+    """The content of a type's page besides its docstring.
 
-    ``draw`` draws on a figure; ``caption`` says what is seen; ``limits`` what it can't do; ``more``
-    names pages to read on.
+    ``draw`` draws the picture on a figure and ``caption`` explains it. ``limits`` lists what the
+    type cannot do, and ``more`` names pages for further reading.
     """
 
     type: type
@@ -32,65 +32,70 @@ PAGES = (
     Page(
         nph.ResonateAndFire,
         plots.resonance,
-        "Spikes at phase 0.3 of four cycles drive it, and then none. It spikes at its voltage's "
-        "peaks, which keep that phase, as long as they are above the threshold (dotted).",
+        "The neuron is driven by a spike at phase 0.3 in each of four cycles. It spikes at the "
+        "peaks of its voltage, which keep that phase, as long as they exceed the threshold "
+        "(dotted).",
         (
-            "A constant input sets no firing rate, so nothing is decoded from it the NEF's way: "
-            "connect from and to `ensemble.neurons`.",
-            "It notices a crossing at the end of a step: each layer lags by dt/2 on average, 0.01 "
-            "of phase at 100 steps a cycle.",
+            "A constant input does not set a firing rate, so values cannot be decoded as in the "
+            "NEF: connect from and to `ensemble.neurons`.",
+            "The neuron detects a crossing at the end of a step, so each layer lags by dt/2 on "
+            "average: a phase of 0.01 at 100 steps per cycle.",
             "A cycle needs at least 4 steps.",
-            "It keeps what came before for five periods, so an answer takes some cycles, and one "
-            "input fades into the next.",
+            "The neuron remembers its input for about five periods, so an answer takes several "
+            "cycles, and one input fades into the next.",
         ),
         ("phases", "conversion"),
     ),
     Page(
         nph.Phasor,
         plots.phasor,
-        "Four input currents (grey), and the outputs at length 1 (black). The one next to the "
-        "centre is shorter than the floor, 0.1 here: it has no phase.",
+        "Four input currents (grey) and the outputs of length 1 (black). The input close to the "
+        "centre is shorter than the floor, 0.1 here, so it has no phase.",
         (
-            "It has no time: a network of it is run for one step, with `synapse=None` everywhere.",
-            "An ensemble of n units has 2n neurons, real parts before imaginary parts.",
-            "It is no model of a neuron, but the domain in which `ResonateAndFire` networks train.",
+            "It has no dynamics: run a network of it for one step, with `synapse=None` on every "
+            "connection.",
+            "An ensemble of n units has 2n neurons: the real parts, then the imaginary parts.",
+            "It is not a model of a neuron; it is the domain in which `ResonateAndFire` networks "
+            "are trained.",
         ),
         ("phase_domain",),
     ),
     Page(
         nph.SurrogateLIF,
         plots.surrogate_lif,
-        "The same current into neurons with either reset, and the surrogate derivative that takes "
-        "a spike's place in training.",
+        "The same current drives a neuron with each kind of reset. The surrogate derivative "
+        "replaces that of a spike in training.",
         (
-            "One spike a step at most, and no refractory time.",
-            "No gradient takes the way through a reset.",
-            "The voltage has no lower bound: without leak, what a negative current takes has to be "
-            "made up for before the next spike. Nengo's LIF clips it at 0.",
+            "It fires at most one spike per step, and it has no refractory period.",
+            "Gradients do not pass through a reset.",
+            "The voltage has no lower bound: without a leak, a negative current has to be made up "
+            "for before the next spike. Nengo's LIF clips the voltage at 0.",
         ),
         ("adaptive", "factorized"),
     ),
     Page(
         nph.AdaptiveSpiking,
         plots.adaptive,
-        "Its refractory response follows the activation to within half the threshold, which rises "
-        "with each spike.",
+        "The refractory response follows the activation to within half the threshold. The "
+        "threshold rises with each spike.",
         (
             "Connect it through `nengo.Lowpass(tau_beta)`: a shorter filter amplifies spike noise.",
-            "The spikes lead by tau_eta; in recurrent networks let tau_phi be tau_eta.",
-            "Silent up to an activation of theta_0/2; the transfer function is least exact there.",
-            "One spike a step at most, which caps the output.",
+            "The spikes lead the input by tau_eta; in recurrent networks set tau_phi = tau_eta.",
+            "It is silent up to an activation of theta_0/2, where the transfer function is least "
+            "accurate.",
+            "It fires at most one spike per step, which limits the output.",
         ),
         ("adaptive",),
     ),
     Page(
         nph.AdaptiveSpikingRate,
         plots.adaptive_rate,
-        "Lines: the transfer function. Points: means of what `AdaptiveSpiking` neurons send in two "
-        "seconds.",
+        "Lines: the transfer function. Points: the mean output of `AdaptiveSpiking` neurons over "
+        "two seconds.",
         (
-            "It stands for the mean of the spikes of a constant input: it has no lag, no noise.",
-            "It was derived for tau_beta = tau_eta, and fits less the more these differ.",
+            "It is the mean of the spikes for a constant input: it has neither lag nor noise.",
+            "It was derived for tau_beta = tau_eta, and becomes less accurate the more these "
+            "differ.",
         ),
         ("adaptive",),
     ),
@@ -100,8 +105,9 @@ PAGES = (
         "Spikes of a layer, left out (light) and sent on (black), at a strength of 0.3. Dotted: "
         "the reference.",
         (
-            "It needs the reference's time: the layer's rhythm has to begin with the simulation.",
-            "What it leaves out depends on where training has put the phases.",
+            "It has to know the time of the reference, so the layer's rhythm must start with the "
+            "simulation.",
+            "The number of spikes it drops depends on where training has put the phases.",
         ),
         ("howto_sparsify", "phase_sparsity"),
     ),
@@ -111,9 +117,9 @@ PAGES = (
         "Spikes of a layer, left out (light) and sent on (black), at a strength of 0.3. Dotted: "
         "the reference, which this sparsifier does not know.",
         (
-            "It predicts the rhythm from what has been, so the first spikes pass.",
-            "A layer without a common rhythm has no field to go by.",
-            "One state for the whole layer, so it is no synapse to merge or to slice.",
+            "It predicts the rhythm from earlier spikes, so the first spikes pass.",
+            "A layer without a common rhythm has no usable field.",
+            "It has one state for the whole layer, so it cannot be merged or sliced.",
         ),
         ("howto_sparsify",),
     ),
@@ -122,32 +128,33 @@ PAGES = (
         plots.sparsified,
         "Spikes of a layer, left out (light) and sent on (black), at a strength of 0.3.",
         (
-            "It knows nothing of phases: what the others save at no cost costs accuracy here. "
-            "It is the control.",
+            "It ignores phases, so it loses accuracy where the other sparsifiers do not. It is the "
+            "control.",
         ),
         ("howto_sparsify",),
     ),
     Page(
         nph.AssumeReference,
         plots.assumed,
-        "Above: every other neuron of a layer sends a spike a cycle. Below: what the receiver "
-        "takes it for. Who is not heard from one reference to the next spikes at the reference.",
+        "Top: every other neuron of a layer sends one spike per cycle. Bottom: the spikes that the "
+        "receiver sees. A neuron that stays silent for a whole cycle is assumed to spike at the "
+        "reference.",
         (
-            "Who is heard after the reference counts twice in the first cycle: it was not heard "
-            "before.",
-            "For each further spike in a cycle it puts out a negative one, so it is for receivers "
-            "that add up what they get.",
+            "A neuron that spikes after the reference counts twice in the first cycle, because it "
+            "was silent before.",
+            "For every further spike in a cycle it sends a negative one, so receivers must sum "
+            "their inputs.",
         ),
         ("howto_sparsify",),
     ),
     Page(
         nph.PhaseEncoder,
         plots.encoded,
-        "Three phases that change once (lines, above), and their spikes (below).",
+        "Top: three phases, each of which changes once. Bottom: their spikes.",
         (
-            "A phase is sampled to the step: at most dt/2 off.",
-            "It encodes the phase that it gets in the step of the spike; one that changes within a "
-            "cycle may make two spikes in it, or none.",
+            "A phase is rounded to a time step, with an error of at most dt/2.",
+            "It encodes the phase that it receives in the step of the spike; a phase that changes "
+            "within a cycle may cause two spikes in that cycle, or none.",
         ),
         ("phases",),
     ),
@@ -155,7 +162,7 @@ PAGES = (
 
 
 def check_complete() -> None:
-    """Refuse to build if a type of the library has no page."""
+    """Raise an error if a type of the library has no page."""
     types = {*NEURON_TYPES, *SYNAPSES}
     if missing := types - {page.type for page in PAGES}:
         names = ", ".join(sorted(t.__name__ for t in missing))
@@ -165,11 +172,11 @@ def check_complete() -> None:
 def _on_chip(is_synapse: bool) -> str:
     if is_synapse:
         return "by the neurons of the emulated chip, or on the host"
-    return "in fixed point, on the emulated chip"
+    return "in fixed point on the emulated chip"
 
 
 def substrates(cls: type) -> dict[str, str]:
-    """Return how each substrate runs a type, by what is registered there."""
+    """Return how each substrate runs a type, from the types that are registered there."""
     from nengo_phasor.dl import tables
     from nengo_phasor.layerwise.neurons import TABLE
     from nengo_phasor.loihi.tables import COMPARTMENTS, GATES

@@ -1,7 +1,7 @@
-"""Pages that are made when the documentation is built: from the library's tables and from results.
+"""Make the pages that are generated from the library's tables and from results.
 
-A page of every neuron type and synapse, the gallery, the API reference, the tables of versions,
-and the pictures that pages' own examples draw.
+These are a page for every neuron type and synapse, the gallery, the API reference and the tables of
+versions, together with the pictures that the examples of other pages draw.
 """
 
 from __future__ import annotations
@@ -90,9 +90,12 @@ API = {
     "Inside": ("dynamics", "builders"),
 }
 
+HELPERS = {"synapses": {"Tick", "RhythmicSynapse", "mean_over_neurons"}}
+"""Names for authors of new types, by module: on the module's page, but not in the index."""
+
 
 def public_names(module: ModuleType) -> list[str]:
-    """Return the classes and functions that `dir` shows of a module."""
+    """Return the classes and functions that `dir` shows for a module."""
     return [
         name
         for name in dir(module)
@@ -101,13 +104,13 @@ def public_names(module: ModuleType) -> list[str]:
 
 
 def owner(module: ModuleType, name: str) -> str:
-    """Return where a public name is documented: types with a page of their own at the top."""
+    """Return the module under which a name is documented: the package, for types with a page."""
     paged = {page.type for page in PAGES}
     return "nengo_phasor" if getattr(module, name) in paged else module.__name__
 
 
 def api_page(name: str) -> str:
-    """Return the reference of a module: a table of its names, then each of them."""
+    """Return the reference page of a module: a table of its names, then an entry for each."""
     module = importlib.import_module(f"nengo_phasor.{name}")
     names = public_names(module)
     own = [n for n in names if owner(module, n) == module.__name__]
@@ -131,7 +134,7 @@ def api_page(name: str) -> str:
 
 
 def summary(module: ModuleType, names: Sequence[str]) -> str:
-    """Return a table of names, with a line for each."""
+    """Return a table of names, with a line about each."""
     parts = []
     for place, group in groupby(names, partial(owner, module)):
         lines = "".join(f"   {name}\n" for name in group)
@@ -142,13 +145,14 @@ def summary(module: ModuleType, names: Sequence[str]) -> str:
 
 
 def api_index() -> str:
-    """Return the page that lists every public name with a line about it, module by module."""
-    parts = ["# API reference\n\nEvery public name, by module. The search finds them, too.\n"]
+    """Return the page that lists the public names with a line about each, module by module."""
+    parts = ["# API reference\n\nThe public names, by module. The search finds them as well.\n"]
     for title, names in API.items():
         parts.append(f"## {title}\n")
         for name in names:
             module = importlib.import_module(f"nengo_phasor.{name}")
-            table = summary(module, public_names(module))
+            hidden = HELPERS.get(name, ())
+            table = summary(module, [n for n in public_names(module) if n not in hidden])
             parts.append(f"### [{name}](api/{name}.md)\n\n```{{eval-rst}}\n{table}```\n")
         entries = "\n".join(f"api/{name}" for name in names)
         parts.append(f"```{{toctree}}\n:hidden:\n\n{entries}\n```\n")
@@ -159,7 +163,7 @@ def api_index() -> str:
 
 
 class Card(NamedTuple):
-    """A picture of the gallery with its title, what it leads to, and a line about it."""
+    """A picture in the gallery: its title, its file, the page it links to, and a line of text."""
 
     title: str
     picture: str
@@ -168,7 +172,7 @@ class Card(NamedTuple):
 
 
 def notebook_cards(folder: Path) -> list[Card]:
-    """Return a card for each notebook, with its title and its last picture, which is written."""
+    """Write the last picture of each notebook, and return a card for each notebook."""
     lines = dict(
         re.findall(r"^- \[(\w+)\]\(.*?\): (.*)$", (FOLDER / "notebooks.md").read_text(), re.M)
     )
@@ -189,7 +193,7 @@ def notebook_cards(folder: Path) -> list[Card]:
 
 
 def gui_cards() -> list[Card]:
-    """Return a card for each picture of the page on Nengo GUI, titled by the picture's text."""
+    """Return a card for each picture on the page about Nengo GUI, titled with its caption."""
     text = (FOLDER / "gui.md").read_text()
     return [
         Card(title, f"../{path}", "../gui.md", f"`nengo networks/{Path(path).stem}.py`")
@@ -205,7 +209,7 @@ def type_cards() -> list[Card]:
 
 
 def gallery(folder: Path) -> str:
-    """Return the gallery: notebooks, systems, and types, each with a picture and a title."""
+    """Return the gallery: notebooks, systems and types, each with a picture and a title."""
     parts = ["# Gallery\n"]
     for title, cards in (
         ("Notebooks", notebook_cards(folder)),
@@ -225,14 +229,14 @@ def gallery(folder: Path) -> str:
 
 
 def versions_text() -> str:
-    """Return the sets of versions that results were made with, and what the backends' tests say."""
+    """Return the versions that results were made with, and the outcome of the backends' tests."""
     made_with: dict[tuple, list[str]] = {}
     for name, content in render_results.result_files().items():
         made_with.setdefault(tuple(content["versions"].items()), []).append(name)
     parts = []
     for versions, names in made_with.items():
         parts.append(render_results.markdown_table(("package", "version"), versions))
-        parts.append(f"Made with these: {', '.join(names)}.\n")
+        parts.append(f"These results were made with them: {', '.join(names)}.\n")
     tests = render_results.result_files()["backend_tests"]
     rows = [
         (f"`{file}`", run["passed"], run["failed"], run["skipped"])
@@ -247,12 +251,12 @@ def versions_text() -> str:
     ]
     parts.append(f"## The backends' own tests\n\n`{tests['command']}`, {tests['date']}:\n")
     parts.append(render_results.markdown_table(("tests", "passed", "failed", "skipped"), rows))
-    parts.append("Those that fail:\n\n" + "".join(failures) if failures else "None fails.\n")
+    parts.append("These fail:\n\n" + "".join(failures) if failures else "None fails.\n")
     return "\n".join(parts)
 
 
 def patches_text() -> str:
-    """Return what is mended in which releases of the backends."""
+    """Return a table of the modules that are patched in the backends, with their releases."""
     rows = [
         (f"`{p.module}`", f"up to {_dotted(p.last)}", f"{p.library} from {_dotted(p.since)}")
         for p in compat.PATCHES
@@ -261,7 +265,7 @@ def patches_text() -> str:
 
 
 def extras_text() -> str:
-    """Return the ranges of versions that each extra asks for."""
+    """Return a table of the version ranges that each extra requires."""
     setup = configparser.ConfigParser()
     setup.read(FOLDER.parent / "setup.cfg")
     needed = {"core": setup["options"]["install_requires"], **setup["options.extras_require"]}
@@ -270,11 +274,11 @@ def extras_text() -> str:
         for name, text in needed.items()
         if name not in ("test", "docs", "all")
     ]
-    return render_results.markdown_table(("extra", "asks for"), rows)
+    return render_results.markdown_table(("extra", "requires"), rows)
 
 
 def install_text() -> str:
-    """Return what was tried on which Python, with which extra and tool."""
+    """Return a table of the installations that were tried, by Python, extra and tool."""
     content = render_results.result_files()["install"]
     tried = content["figures"]["cells"]
     parts: dict[tuple, dict[str, str]] = {}
@@ -293,7 +297,7 @@ def _dotted(version: Sequence[int]) -> str:
 
 
 def more_text() -> str:
-    """Return a table of contents of the pages that the start page does not list itself."""
+    """Return a table of contents with the pages that the start page does not list."""
     listed = (FOLDER / "index.md").read_text().split()
     pages = sorted(path.stem for path in FOLDER.glob("*.md"))
     rest = "\n".join(page for page in pages if page not in (*listed, "index"))
@@ -307,33 +311,33 @@ TEXTS = {
     "extras.txt": extras_text,
     "install.txt": install_text,
 }
-"""Files that pages include."""
+"""The files that pages include, by name, with the functions that make their text."""
 
 
 # ----------------------------------------------------------------------------- examples of pages
 
 
 class Example(NamedTuple):
-    """A block of code of a page, and what the block after it says that it prints."""
+    """A block of code on a page, and the output that the next block expects, or ""."""
 
     source: str
     output: str
 
 
 def examples(page: Path) -> list[Example]:
-    """Return the examples of a page, which build on one another."""
+    """Return the examples of a page, in order. They build on one another."""
     block = r"^```\{testcode\}\n(.*?)^```\n(?:\n```\{testoutput\}\n(.*?)^```\n)?"
     found = re.findall(block, page.read_text(), re.DOTALL | re.MULTILINE)
     return [Example(*groups) for groups in found]
 
 
 def source(page: Path) -> str:
-    """Return the code of a page's examples."""
+    """Return the code of all examples on a page."""
     return "\n".join(example.source for example in examples(page))
 
 
 def run_examples(page: Path, folder: Path) -> list[str]:
-    """Run a page's examples where they are to leave the pictures they save; return their output."""
+    """Run a page's examples in a folder, where they save their pictures; return their output."""
     names, here, printed = {"__name__": page.stem}, Path.cwd(), []
     os.chdir(folder)
     try:
@@ -372,7 +376,7 @@ def write(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file, unless it is that already: Sphinx reads again what has changed."""
+    """Write a file if its text has changed, since Sphinx reads every changed file again."""
     if path.exists() and path.read_text() == text:
         return
     with atomic.replacing(path) as place:

@@ -118,7 +118,7 @@ def test_fit_where_high_precision_is_no_use():
     ),
     st.floats(0.01, 1),
 )
-def test_fit_keeps_its_promise(rows, fraction):
+def test_fit_meets_its_target(rows, fraction):
     """It covers the fraction, and no smaller threshold would."""
     margins, predicted, labels, precise = map(np.array, zip(*rows, strict=True))
     outputs = items(margins, predicted)

@@ -76,9 +76,9 @@ def test_neuron_step(run):
     )
     steps = content["figures"]["simulator_step"]["seconds"]
     ratios = np.divide(steps["ResonateAndFire"], steps["LIF"])
-    (promised,) = content["claims"]
-    assert promised["value"] == pytest.approx(np.median(ratios))
-    assert promised["bound"] == "<= 1.5"
+    (claimed,) = content["claims"]
+    assert claimed["value"] == pytest.approx(np.median(ratios))
+    assert claimed["bound"] == "<= 1.5"
 
 
 def test_build(run):
@@ -89,8 +89,8 @@ def test_build(run):
         median(content["figures"][f"{n} ensembles"]["seconds"]["ResonateAndFire"]) / n
         for n in sizes
     )
-    (promised,) = content["claims"]
-    assert promised["value"] == pytest.approx(most / few)
+    (claimed,) = content["claims"]
+    assert claimed["value"] == pytest.approx(most / few)
 
 
 def test_emulator(run):
@@ -101,7 +101,7 @@ def test_emulator(run):
     for name, figures in content["figures"].items():
         own = 0.05 * 64 if name.startswith("LIF") else 0.05  # others' inputs are the host's
         assert figures["spikes_per_step"] >= 0.9 * own
-    assert claim(content, "fraction of runs that end in the same state") == 1
+    assert claim(content, "fraction of runs in which both emulators end in the same state") == 1
 
 
 def test_spiking_inference(run):
@@ -118,7 +118,7 @@ def test_spiking_inference(run):
     for dtype in ("float32", "float64"):
         ours, plain = f"layerwise {dtype}", f"plain loop {dtype}"
         seconds = figures["inference"]["seconds"]
-        assert claim(content, f"{ours}, times as fast as the {plain}") == pytest.approx(
+        assert claim(content, f"{ours}, speed relative to the {plain}") == pytest.approx(
             np.median(np.divide(seconds[plain], seconds[ours]))
         )
         assert claim(content, f"{ours}, peak memory") == figures["peak_memory_gb"][ours]
@@ -129,7 +129,7 @@ def test_adaptive_inference(run):
     content = run("adaptive_inference")
     check(content, {"inference": 2})
     figures = content["figures"]["inference"]
-    assert claim(content, "same classes in layerwise and NengoDL") == 1
+    assert claim(content, "fraction of images that layerwise and NengoDL classify alike") == 1
     assert figures["spikes_per_image"] > 0
     for method in ("layerwise", "nengo_dl"):
         assert figures["spikes_per_second"][method] == pytest.approx(
@@ -143,11 +143,11 @@ def test_training(run):
     pytest.importorskip("nengo_dl")
     content = run("training")
     check(content, {"training": 8 * 10})
-    promised = claim(content, "NengoDL, times as fast as TensorFlow")
-    assert promised == content["figures"]["training"]["times_as_fast"]["nengo_dl"]
+    claimed = claim(content, "speed of NengoDL relative to TensorFlow")
+    assert claimed == content["figures"]["training"]["times_as_fast"]["nengo_dl"]
     losses = content["figures"]["mean_loss_of_the_first_batches"]
     assert losses == pytest.approx(dict.fromkeys(losses, losses["tensorflow"]), rel=1e-4)
-    assert claim(content, "difference of the losses from TensorFlow's, relative") <= 1e-4
+    assert claim(content, "relative difference of the losses from TensorFlow's") <= 1e-4
 
 
 def test_surrogate_training(run):
@@ -159,7 +159,7 @@ def test_surrogate_training(run):
     assert set(figures["peak_memory_gb"]) == set(seconds) == {"2 steps", "4 steps"}
     assert all(0.1 < memory < 8 for memory in figures["peak_memory_gb"].values())
     growth = np.median(np.divide(seconds["2 steps"], seconds["4 steps"]))
-    assert claim(content, "time of a training step, 4 steps, in those of 2 steps") == pytest.approx(
+    assert claim(content, "time of a training step, 4 steps relative to 2 steps") == pytest.approx(
         1 / growth
     )
 

@@ -39,7 +39,7 @@ def test_imports_no_more_than_nengo_where_that_needs_none():
 
 
 def test_cost():
-    """Processor time over that of ``import nengo``: the median of five, promised below 0.3 s."""
+    """Processor time over that of ``import nengo``: the median of five; the target is 0.3 s."""
     code = (
         "import time, nengo; t = time.process_time(); import nengo_phasor;"
         "print(time.process_time() - t)"
@@ -77,5 +77,5 @@ def cost_of_nengo():
 
 @pytest.mark.parametrize("name", help_times.COMMANDS)
 def test_help_comes_soon(name, cost_of_nengo):
-    """Processor time over that of ``import nengo``, in this run, promised below 1.5 s."""
+    """Processor time over that of ``import nengo``, in this run; the target is 1.5 s."""
     assert help_times.seconds(help_times.COMMANDS[name], 2) < cost_of_nengo + 1.5

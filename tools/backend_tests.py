@@ -212,10 +212,10 @@ def table(figures: dict[str, dict]) -> str:
 
 
 def claims(figures: dict[str, dict]) -> list[results.Claim]:
-    """What is promised of each suite that ran in full."""
+    """Return the claims about each suite that ran in full."""
     return [
         results.Claim(
-            name=f"{package}: its own tests that fail",
+            name=f"{package}: failures in its own test suite",
             value=sum(figures[f"{package}/{file}"]["failed"] for file in suite.files),
             unit="tests",
             bound=f"<= {suite.may_fail}",
@@ -245,11 +245,11 @@ def main() -> int:
         parser.error(f"no test file's name contains {arguments.only!r}")
     print("", table(figures), sep="\n")
 
-    promised = claims(figures)
+    claimed = claims(figures)
     settings = {"only": arguments.only, "plugin options": OPTIONS, "seeds": "from the tests' names"}
-    results.write(arguments.output, results.report(settings, [], figures, promised))
+    results.write(arguments.output, results.report(settings, [], figures, claimed))
     print(f"\nwritten: {os.path.relpath(arguments.output)}")
-    return int(not all(claim.holds for claim in promised))
+    return int(not all(claim.holds for claim in claimed))
 
 
 if __name__ == "__main__":

@@ -208,14 +208,14 @@ def measure(name: str, failing: set[str]) -> dict:
 
 
 def claims(figures: dict[str, dict]) -> list[results.Claim]:
-    """What is promised of each of our types."""
+    """Return the claims about each of our neuron types."""
     found = []
     for name in EXPLAINED:
         unexplained = [x for x in figures[name]["failures"].values() if not x["reasons"]]
         again = [test for tried in figures[name]["again"] for test in tried["failed"]]
         titles = {
-            "Nengo's tests that LIF passes and that fail without a stated reason": unexplained,
-            "those with a reason that fail where it does not apply": again,
+            "failures of Nengo's tests that LIF passes, without a documented reason": unexplained,
+            "failures of Nengo's tests where the documented reason does not apply": again,
         }
         found += [
             results.Claim(f"{name}: {title}", len(tests), "tests", "<= 0")
@@ -233,13 +233,13 @@ def main() -> int:
     figures |= {name: measure(name, set(figures["LIF"]["failures"])) for name in EXPLAINED}
     for name, figure in figures.items():
         print(f"{name}: {figure['passed']} passed, {figure['failed']} failed", flush=True)
-    promised = claims(figures)
-    for claim in promised:
+    claimed = claims(figures)
+    for claim in claimed:
         print(f"{'holds' if claim.holds else 'FAILS'}  {claim.name}: {claim.value}")
     settings = {"tests": "those with a neuron type, slow ones too", "reasons": REASONS}
-    results.write(arguments.output, results.report(settings, [], figures, promised))
+    results.write(arguments.output, results.report(settings, [], figures, claimed))
     print(f"written: {os.path.relpath(arguments.output)}")
-    return int(not all(claim.holds for claim in promised))
+    return int(not all(claim.holds for claim in claimed))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Write the claims of results/*.json into README.md and docs/results.md, between their marks.
 
-usage: render_results.py [--check]        (--check only says whether both are up to date)
+usage: render_results.py [--check]        (--check only reports whether both are up to date)
 """
 
 import json
@@ -23,28 +23,29 @@ HEADLINES = (
     (
         "accuracy lost with 60 % of all spikes dropped by arc",
         "local_rhythms",
-        "accuracy lost at 60 % removed, arc, long recipe",
+        "accuracy lost with 60 % of all spikes removed, arc, long recipe",
     ),
     (
         "fraction of hidden spikes that a network trained for it can drop for 1 point of accuracy",
         "phase_sparsity",
-        "phase sparsity: hidden spikes removed for at most 1 point, arc, fewest",
+        "phase sparsity: fraction of hidden spikes removed for at most 1 point of accuracy, arc, "
+        "worst seed",
     ),
     (
         "accuracy on MNIST of adaptive neurons at a low firing rate",
         "adaptive_mnist",
-        "mnist, paper network: accuracy at low firing rate",
+        "mnist, paper network: accuracy at a low firing rate",
     ),
     (
         "accuracy that the small network loses on FashionMNIST at a low firing rate",
         "adaptive_fashion",
-        "fashion, small network: accuracy lost at low firing rate",
+        "fashion, small network: accuracy lost at a low firing rate",
     ),
     (
         "fraction of spikes that training saves on CIFAR-10 for less than 1 point, linear schedule",
         "sparse_lenet",
-        "cifar10: part of the spikes saved on the test set, less than 1 point of it lost, mean of "
-        "seeds, all linear",
+        "cifar10: fraction of spikes saved on the test set for less than 1 point of validation "
+        "accuracy, mean of seeds, linear schedule for all seeds",
     ),
     (
         "error of the output of a network made deep by factorisation",
@@ -58,23 +59,23 @@ HEADLINES = (
         "local rhythms, 60 % of the hidden spikes removed: accuracy lost to fixed point",
     ),
 )
-"""What the front page says: words, result file, and the name of the claim in it."""
+"""The rows of the front page: a description, a result file, and the name of the claim in it."""
 
 
 def result_files() -> dict[str, dict]:
-    """Return the content of every committed result file by its name."""
+    """Return the content of every committed result file, by its name."""
     paths = sorted((ROOT / "results").glob("*.json"))
     return {path.stem: json.loads(path.read_text()) for path in paths}
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table."""
+    """Return a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
 
 
 def cells(claim: Claim, words: str = "") -> tuple[str, ...]:
-    """Return what a table says of a claim; ``words`` take the place of its name."""
+    """Return the row of a table for a claim; ``words``, if given, replace its name."""
     value = f"{claim.value:.4g} {claim.unit}".strip()
     holds = "yes" if claim.holds else "**no**"
     return words or claim.name, value, claim.bound, claim.paper, holds
@@ -93,7 +94,7 @@ def headlines() -> str:
 
 
 def everything() -> str:
-    """Return every result file's claims, with how it was made, and first those that miss."""
+    """Return the claims of every result file with its command, after a list of missed targets."""
     sections, missed, n_claims = [], [], 0
     for name, content in result_files().items():
         claims = [Claim(**claim) for claim in content["claims"]]
@@ -102,11 +103,11 @@ def everything() -> str:
         table = markdown_table(HEADER, map(cells, claims))
         sections.append(
             f"## {name}\n\n`{content['command']}`, {content['date']}\n\n"
-            + (table if claims else "There was no target: the file has what was measured.\n")
+            + (table if claims else "This file has no target; it only records measurements.\n")
         )
     summary = f"{n_claims - len(missed)} of {n_claims} targets are met."
     if missed:
-        summary += f" Missed are:\n\n{''.join(missed)}"
+        summary += f" These are missed:\n\n{''.join(missed)}"
     return "\n".join([summary, *sections])
 
 
@@ -114,7 +115,7 @@ PAGES = {ROOT / "README.md": headlines, ROOT / "docs" / "results.md": everything
 
 
 def rendered(path: Path) -> str:
-    """Return a page with what belongs between its marks."""
+    """Return the text of a page, with up-to-date content between its marks."""
     before, rest = path.read_text().split(MARKS[0])
     _, after = rest.split(MARKS[1])
     return f"{before}{MARKS[0]}\n\n{PAGES[path]()}\n{MARKS[1]}{after}"

@@ -30,7 +30,7 @@ PRECISIONS = (0.12, 0.2, 0.4)
 """The m_f to choose from."""
 
 BOUNDS = {
-    "difference between spikes and analog": ("<= 0.5", "0, Table 1"),
+    "accuracy difference between spiking and analog network": ("<= 0.5", "0, Table 1"),
     "firing rate": ("<= 68", "68 Hz, Table 1"),
 }
 

@@ -70,11 +70,11 @@ def evaluate(resume, images, trials, **chosen):
     click.option("--output", default="results/adaptive_cifar.json", type=Path, show_default=True),
 )
 def make_results(resume, images, trials, output, **chosen):
-    """Train and measure; write the figures that are quoted, beside what was promised."""
+    """Train and measure; write the figures that are quoted, beside their targets."""
     choice = cifar_runs.Choice(**chosen)
     found = cifar_runs.evaluated(choice, images, trials, resume)
     title = f"{choice.name} at {choice.width} of the paper's width"
-    promised = claims(found, title, cifar.BOUNDS)
+    claimed = claims(found, title, cifar.BOUNDS)
     settings = {
         "recipe": asdict(cifar.recipe(choice.epochs)),
         "layout": asdict(cifar.layout(choice.name, choice.width)),
@@ -87,8 +87,8 @@ def make_results(resume, images, trials, output, **chosen):
             "dense": choice.width * cifar.DROPOUT,
         },
     }
-    results.write(output, results.report(settings, [choice.seed], found, promised))
-    options.echo_claims(promised)
+    results.write(output, results.report(settings, [choice.seed], found, claimed))
+    options.echo_claims(claimed)
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""What is promised of a measured network, and whether it holds."""
+"""The targets for a measured network, and whether it meets them."""
 
 from __future__ import annotations
 
@@ -8,33 +8,35 @@ from typing import Any, NamedTuple
 from nengo_phasor import results
 
 
-class Promise(NamedTuple):
-    """How a claim's number is found in what `measure` returns, and its unit."""
+class Quantity(NamedTuple):
+    """How to compute a claim's number from what `measure` returns, and its unit."""
 
     value: Callable[[Mapping[str, Any]], float]
     unit: str = ""
 
 
 def _lost(found, which):
-    """Return the points of accuracy that are lost on the way to spikes."""
+    """Return the accuracy lost in the conversion to spikes, in percentage points."""
     return 100 * (found["analog"]["accuracy"] - found[which]["accuracy"])
 
 
 CLAIMS = {
-    "analog accuracy": Promise(lambda found: found["analog"]["accuracy"]),
-    "accuracy lost to spikes": Promise(lambda found: _lost(found, "precise"), "points"),
-    "difference between spikes and analog": Promise(
+    "analog accuracy": Quantity(lambda found: found["analog"]["accuracy"]),
+    "accuracy lost in the conversion to spikes": Quantity(
+        lambda found: _lost(found, "precise"), "points"
+    ),
+    "accuracy difference between spiking and analog network": Quantity(
         lambda found: abs(_lost(found, "precise")), "points"
     ),
-    "firing rate": Promise(lambda found: found["precise"]["firing_rate"], "Hz"),
-    "matching time": Promise(lambda found: found["precise"]["matching_time"], "s"),
-    "accuracy at low firing rate": Promise(lambda found: found["sparse"]["accuracy"]),
-    "accuracy lost at low firing rate": Promise(lambda found: _lost(found, "sparse"), "points"),
-    "low firing rate": Promise(lambda found: found["sparse"]["firing_rate"], "Hz"),
-    "accuracy lost with arousal": Promise(
+    "firing rate": Quantity(lambda found: found["precise"]["firing_rate"], "Hz"),
+    "matching time": Quantity(lambda found: found["precise"]["matching_time"], "s"),
+    "accuracy at a low firing rate": Quantity(lambda found: found["sparse"]["accuracy"]),
+    "accuracy lost at a low firing rate": Quantity(lambda found: _lost(found, "sparse"), "points"),
+    "low firing rate": Quantity(lambda found: found["sparse"]["firing_rate"], "Hz"),
+    "accuracy lost with arousal": Quantity(
         lambda found: _lost(found, "aroused") - _lost(found, "precise"), "points"
     ),
-    "firing rate with arousal, of that without": Promise(
+    "firing rate with arousal, relative to without": Quantity(
         lambda found: found["aroused"]["firing_rate"] / found["precise"]["firing_rate"]
     ),
 }
@@ -43,12 +45,12 @@ CLAIMS = {
 def claims(
     found: Mapping[str, Any], title: str, bounds: Mapping[str, tuple[str, str]]
 ) -> list[results.Claim]:
-    """Return what is promised of a measured network, in the order of ``bounds``.
+    """Return the claims about a measured network, in the order of ``bounds``.
 
-    ``bounds`` has a bound and the paper's own number, which may be "", by names in `CLAIMS`.
+    ``bounds`` maps names in `CLAIMS` to the target and the paper's own number, which may be "".
     """
     return [
-        results.Claim(f"{title}: {name}", promise.value(found), promise.unit, bound, paper)
+        results.Claim(f"{title}: {name}", quantity.value(found), quantity.unit, bound, paper)
         for name, (bound, paper) in bounds.items()
-        for promise in (CLAIMS[name],)
+        for quantity in (CLAIMS[name],)
     ]

@@ -27,22 +27,25 @@ PARAMS = {name: models.PARAMS / f"adaptive_digits_{name}.npz" for name in DATA_S
 """Committed weights of the small network."""
 
 SPIKING = {
-    "accuracy lost to spikes": ("<= 0.1", "0, Table 1"),
+    "accuracy lost in the conversion to spikes": ("<= 0.1", "0, Table 1"),
     "firing rate": ("<= 67", "67 Hz, Table 1"),
     "matching time": ("<= 0.291", "291 ms, Table 1"),
     "low firing rate": ("<= 10", "10 Hz, Table 1"),
     "accuracy lost with arousal": ("<= 0.1", "0, Figure 3c"),
-    "firing rate with arousal, of that without": ("<= 0.55", "about 0.5, Figure 3c"),
+    "firing rate with arousal, relative to without": ("<= 0.55", "about 0.5, Figure 3c"),
 }
 BOUNDS = {
     "mnist": {
         "analog accuracy": (">= 0.993", "0.9956, Table 1"),
-        "accuracy at low firing rate": (">= 0.991", "0.9912, Table 1"),
+        "accuracy at a low firing rate": (">= 0.991", "0.9912, Table 1"),
         **SPIKING,
     },
-    "fashion": {"accuracy lost at low firing rate": ("<= 0.44", "0.44, MNIST, Table 1"), **SPIKING},
+    "fashion": {
+        "accuracy lost at a low firing rate": ("<= 0.44", "0.44, MNIST, Table 1"),
+        **SPIKING,
+    },
 }
-"""What was promised of each data set, and the paper's numbers on MNIST."""
+"""The targets for each data set, and the paper's numbers on MNIST."""
 
 PRECISIONS = {"mnist": (0.1, 0.2, 0.3, 0.6, 0.8), "fashion": (0.04, 0.08, 0.125, 0.2, 0.3)}
 """The m_f that are tried: clothes are harder to tell apart, and take finer coding."""

@@ -77,12 +77,12 @@ def evaluate(resume, images, trials, **chosen):
     click.option("--output", type=Path, help="By default results/adaptive_SET.json."),
 )
 def make_results(layouts, resume, images, trials, output, name, **chosen):
-    """Train and measure; write the figures that are quoted, beside what was promised."""
-    found, promised = {}, []
+    """Train and measure; write the figures that are quoted, beside their targets."""
+    found, claimed = {}, []
     for layout in layouts:
         choice = digits_runs.Choice(name=name, layout=layout, **chosen)
         found[layout] = digits_runs.evaluated(choice, images, trials, resume)
-        promised += claims(found[layout], f"{name}, {layout} network", digits.BOUNDS[name])
+        claimed += claims(found[layout], f"{name}, {layout} network", digits.BOUNDS[name])
     recipes = {layout: digits.recipe(name, layout, chosen["epochs"]) for layout in layouts}
     settings = {
         "recipes": {layout: asdict(recipe) for layout, recipe in recipes.items()},
@@ -93,8 +93,8 @@ def make_results(layouts, resume, images, trials, output, name, **chosen):
         "precisions": digits.PRECISIONS[name],
     }
     path = output or Path(f"results/adaptive_{name}.json")
-    results.write(path, results.report(settings, [chosen["seed"]], found, promised))
-    options.echo_claims(promised)
+    results.write(path, results.report(settings, [chosen["seed"]], found, claimed))
+    options.echo_claims(claimed)
 
 
 @main.command()

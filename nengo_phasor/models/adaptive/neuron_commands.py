@@ -29,14 +29,14 @@ def main():
 def make_results(output: Path):
     """Compare the transfer function with simulations; write the figures that are quoted."""
     figures = neuron_measure.measure()
-    promised = neuron_measure.claims(figures)
+    claimed = neuron_measure.claims(figures)
     settings = {
         "wait_s": neuron_measure.WAIT,
         "duration_s": neuron_measure.DURATION,
         "S": "401 from 0 to 20 theta_0",
     }
-    results.write(output, results.report(settings, [], figures, promised))
-    options.echo_claims(promised)
+    results.write(output, results.report(settings, [], figures, claimed))
+    options.echo_claims(claimed)
 
 
 @main.command("figures")

@@ -1,4 +1,4 @@
-"""The neuron's transfer function, equation (11), against simulation."""
+"""Compare the neuron's transfer function, equation (11), with simulations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nengo_phasor import AdaptiveSpiking, dynamics, results
 from nengo_phasor.models.adaptive.neuron import DT
 
 WAIT, DURATION = 1.0, 10.0
-"""Seconds of a simulation that are not averaged, and that are."""
+"""The time to wait before averaging and the time to average over, in seconds."""
 
 ERRORS = {
     0.03: {0.001: 0.007, 0.0001: 0.002},
@@ -20,13 +20,13 @@ ERRORS = {
     0.2: {0.001: 0.017, 0.0001: 0.014},
     0.45: {0.001: 0.033, 0.0001: 0.035},
 }
-"""Largest error for S >= 1.5 theta_0 that equation (11) was found to have, by m_f and dt."""
+"""Previously recorded largest errors of equation (11) for S >= 1.5 theta_0, by m_f and dt."""
 
 ONE_SPIKE = 0.0025
-"""What one spike in those seconds is in the mean current at m_f = 0.45: h tau_beta / 10 s."""
+"""The contribution of one spike to the mean current at m_f = 0.45: h tau_beta / 10 s."""
 
 RATES = {0.05: 126, 0.1: 65, 0.2: 33, 0.3: 22, 0.5: 14, 0.6: 11}
-"""Firing rates found at activations from a standard normal distribution, in Hz, by m_f."""
+"""Previously recorded firing rates in Hz for standard normal activations, by m_f."""
 
 OTHER_TAU_BETAS = (0.025, 0.03, 0.04, 0.06, 0.08, 0.1)
 
@@ -34,7 +34,10 @@ OTHER_TAU_BETAS = (0.025, 0.03, 0.04, 0.06, 0.08, 0.1)
 def firing_rates(
     neuron: AdaptiveSpiking, S: np.ndarray, dt: float, wait: float, duration: float
 ) -> np.ndarray:
-    """Return the firing rates (Hz) of neurons with constant inputs S, (n,), after a wait."""
+    """Return the firing rates in Hz of neurons with constant inputs S, of shape (n,).
+
+    Spikes are counted for ``duration`` seconds, after the first ``wait`` seconds.
+    """
     state = neuron.make_state(len(S), rng=np.random.RandomState(0), dtype=float)
     output, total = np.zeros(len(S)), np.zeros(len(S))
     n_wait, n_steps = round(wait / dt), round((wait + duration) / dt)
@@ -46,11 +49,11 @@ def firing_rates(
 
 
 def mean_currents(neuron: AdaptiveSpiking, rates: np.ndarray, dt: float) -> dict[str, np.ndarray]:
-    """Return the mean post-synaptic currents of firing rates, as two discretisations have it.
+    """Return the mean post-synaptic currents that firing rates cause, in two discretisations.
 
-    "kernel" is equation (4) at the steps, a sum of h exp(-(t - t_i)/tau_beta) in which the spike of
-    the step itself counts h. "lowpass" is `nengo.Lowpass`, which lets a step's output in over the
-    step. They differ by the factor 1 + dt/(2 tau_beta).
+    "kernel" samples equation (4) at the steps: it is a sum of h exp(-(t - t_i)/tau_beta), in which
+    a spike in the current step counts as h. "lowpass" is `nengo.Lowpass`, which spreads a step's
+    output over the step. They differ by the factor 1 + dt/(2 tau_beta).
     """
     kept = math.exp(-dt / neuron.tau_beta)
     return {
@@ -60,7 +63,7 @@ def mean_currents(neuron: AdaptiveSpiking, rates: np.ndarray, dt: float) -> dict
 
 
 def steady_currents(neuron: AdaptiveSpiking, S: np.ndarray, dt: float) -> dict[str, np.ndarray]:
-    """Return the `mean_currents` that constant inputs S, (n,), cause once neurons have settled."""
+    """Return the `mean_currents` for constant inputs S, (n,), once the neurons have settled."""
     return mean_currents(neuron, firing_rates(neuron, S, dt, WAIT, DURATION), dt)
 
 
@@ -81,7 +84,7 @@ def transfer_errors(neuron: AdaptiveSpiking, dt: float) -> dict[str, float]:
 
 
 def rate_at_normal(m_f: float, n: int = 4000) -> float:
-    """Return the mean firing rate (Hz) in a window of 0.5 s at n quantiles of N(0, 1)."""
+    """Return the mean firing rate in Hz over 0.5 s, for inputs at n quantiles of N(0, 1)."""
     S = np.array([NormalDist().inv_cdf((k + 0.5) / n) for k in range(n)])
     return float(firing_rates(AdaptiveSpiking(m_f), S, DT, 0.0, 0.5).mean())
 
@@ -108,7 +111,7 @@ def measure() -> dict:
 
 
 def claims(figures: dict) -> list[results.Claim]:
-    """Return what was promised of the transfer function, beside what was measured."""
+    """Return the claims about the transfer function."""
     found = [
         results.Claim(
             f"error of the transfer function, m_f 0.1, tau_phi {name}, S >= 1.5 theta_0",
@@ -124,9 +127,14 @@ def claims(figures: dict) -> list[results.Claim]:
         for m_f, by_dt in ERRORS.items()
         for dt, error in by_dt.items()
     ]
-    title = "the same, m_f 0.03 to 0.45, steps of 1 and 0.1 ms: off what was found before by"
+    title = (
+        "error of the transfer function, m_f 0.03 to 0.45, steps of 1 and 0.1 ms: "
+        "deviation from the previously recorded value"
+    )
     found.append(results.Claim(title, max(differences), "", f"<= {ONE_SPIKE}"))
     rates = [100 * abs(figures["rates_hz"][f"{m_f:g}"] / rate - 1) for m_f, rate in RATES.items()]
-    title = "firing rates at S ~ N(0, 1), m_f 0.05 to 0.6: off what was found before by"
+    title = (
+        "firing rates at S ~ N(0, 1), m_f 0.05 to 0.6: deviation from the previously recorded value"
+    )
     found.append(results.Claim(title, max(rates), "%", "<= 5"))
     return found

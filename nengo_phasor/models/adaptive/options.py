@@ -81,7 +81,7 @@ def echo_trained(run: Trained) -> None:
 
 
 def echo_claims(claims: Iterable[results.Claim]) -> None:
-    """Say what was promised, and whether it holds."""
+    """Print the targets and whether they are met."""
     for claim in claims:
         click.echo(claim.verdict)
 

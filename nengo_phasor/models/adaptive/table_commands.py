@@ -15,7 +15,7 @@ from nengo_phasor.models.adaptive.tables import TABLES, VALIDATION, Table
 from nengo_phasor.models.shared.commands import COUNT, Commands, Seeds
 
 BOUNDS = {
-    "difference between spikes and analog": ("<= 0.5", "0, Table 1"),
+    "accuracy difference between spiking and analog network": ("<= 0.5", "0, Table 1"),
     "firing rate": ("<= 68", "all between 24 and 68 Hz"),
 }
 
@@ -23,9 +23,9 @@ BOUNDS = {
 def make_results(
     table: Table, runs: Path, folds: int, seeds: list[int], resume: bool, output: Path
 ) -> None:
-    """Cross-validate; write the figures that are quoted, beside what was promised."""
+    """Cross-validate; write the figures that are quoted, beside their targets."""
     found = cross_validation.cross_validate(table, folds, seeds, runs, resume)
-    promised = claims(found, f"{table.name}, {folds}-fold cross-validation", BOUNDS)
+    claimed = claims(found, f"{table.name}, {folds}-fold cross-validation", BOUNDS)
     settings = {
         "table": asdict(table),
         "folds": folds,
@@ -33,9 +33,9 @@ def make_results(
         "window": WINDOW * DT,
         "precisions": cross_validation.PRECISIONS,
     }
-    results.write(output, results.report(settings, seeds, found, promised))
+    results.write(output, results.report(settings, seeds, found, claimed))
     options.echo_accuracies(found)
-    options.echo_claims(promised)
+    options.echo_claims(claimed)
     click.echo(f"Look at {cross_validation.draw(table, found, runs, seeds[0])}")
 
 

@@ -1,4 +1,4 @@
-"""What was measured on the emulator, beside what was promised."""
+"""The measurements on the emulator beside their targets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nengo_phasor import results
 
 
 def claims(found: Mapping[str, Any]) -> list[results.Claim]:
-    """Return the promises, of the figures of the networks that were run."""
+    """Return the claims, from the figures of the networks that were run."""
     made = []
     if "local rhythms" in found:
         dense, sparse = (found["local rhythms"][removed] for removed in ("0", "0.6"))
@@ -17,7 +17,7 @@ def claims(found: Mapping[str, Any]) -> list[results.Claim]:
         made += [
             _lost("local rhythms: accuracy lost to fixed point", dense, dense, "<= 1.0"),
             results.Claim(
-                "local rhythms: hidden spikes matched within a step",
+                "local rhythms: fraction of hidden spikes matched within one step",
                 dense["hidden_matched"],
                 "",
                 ">= 0.99",
@@ -29,7 +29,12 @@ def claims(found: Mapping[str, Any]) -> list[results.Claim]:
                 "<= 0.02",
             ),
             _lost(f"{fewer}: accuracy lost to fixed point", sparse, sparse, "<= 1.5"),
-            _lost(f"{fewer}: accuracy lost to all in floats", dense, sparse, "<= 1.5"),
+            _lost(
+                f"{fewer}: accuracy lost relative to all spikes in floating point",
+                dense,
+                sparse,
+                "<= 1.5",
+            ),
         ]
     if "adaptive" in found:
         part = found["adaptive"]

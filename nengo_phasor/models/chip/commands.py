@@ -63,7 +63,7 @@ def train(folder, epochs, seed, resume, data):
 @click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped.")
 @data_option
 def make_results(images, folder, output, sets, resume, data):
-    """Run both networks, draw; write the figures that are quoted, beside the promises."""
+    """Run both networks, draw; write the figures that are quoted, beside their targets."""
     from nengo_phasor.models.chip import claims, measure, report, runs
 
     found = runs.evaluate(images, data, folder, resume, sets)

@@ -96,7 +96,9 @@ def write(found: Mapping[str, Any], folder: Path) -> Path:
         name = f"local rhythms, {point['hidden_removed']:.0%} of the hidden spikes left out"
         numbers[f"{name}: accuracy in double precision"] = point["accuracy_in_floats"]
         numbers[f"{name}: accuracy in fixed point"] = point["accuracy"]
-        numbers[f"{name}: hidden spikes matched within a step"] = point["hidden_matched"]
+        numbers[f"{name}: fraction of hidden spikes matched within one step"] = point[
+            "hidden_matched"
+        ]
     if "adaptive" in found:
         numbers["adaptive digits: accuracy in double precision"] = found["adaptive"][
             "accuracy_in_floats"

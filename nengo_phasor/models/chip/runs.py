@@ -15,7 +15,7 @@ from nengo_phasor.models.shared.run_folder import open_run
 
 REMOVED = {0.4: 4, 0.6: 1, 0.8: 4, 0.9: 4}
 """The fractions of the hidden spikes that are left out, by arc; only one of so many images is shown
-where nothing was promised."""
+where there is no target."""
 
 HELD = 500
 """Training images on which the arcs are chosen."""

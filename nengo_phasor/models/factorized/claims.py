@@ -1,4 +1,4 @@
-"""What was promised of the factorised network, beside what was measured; the paper's numbers."""
+"""The targets of the factorised network beside the measurements, and the paper's numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAPER_MEAN = -0.147
 
 
 def claims(resets: Mapping[str, Any], training: Mapping[str, Any]) -> list[results.Claim]:
-    """Return what was promised, beside what was measured."""
+    """Return the claims, from the figures of the three resets and of further training."""
     n = len(resets["subtract"]["single"]["off_ideal"])
     test = {stage: seen["test"] for stage, seen in training["accuracies"].items()}
     lost = 100 * (np.mean(test["single, first"]) - np.mean(test["svd, untrained"]))
@@ -28,7 +28,7 @@ def claims(resets: Mapping[str, Any], training: Mapping[str, Any]) -> list[resul
             "0.147 %, section 6",
         ),
         results.Claim(
-            f"factorised depth, SVD: accuracy on digits lost before further training, "
+            f"factorised depth, SVD: accuracy lost on digits before further training, "
             f"{len(test['single, first'])} seeds",
             float(lost),
             "points",

@@ -133,7 +133,7 @@ class Factors(click.ParamType):
 @click.option("--output", default="results/sparse_lenet.json", type=Path, show_default=True)
 @options
 def make_results(names, output, **settings):
-    """Search, make the tables, draw; write the figures that are quoted, beside the promises."""
+    """Search, make the tables, draw; write the figures that are quoted, beside their targets."""
     from nengo_phasor.models.lenet import report
     from nengo_phasor.models.lenet.claims import claims
     from nengo_phasor.models.lenet.tables import experiment

@@ -1,4 +1,4 @@
-"""What was measured of the classifiers beside its targets: means over the seeds."""
+"""The classifiers' measurements beside their targets, as means over the seeds."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nengo_phasor.models.rhythms.network import CYCLE
 from nengo_phasor.models.rhythms.sweep import accuracy_at
 
 Scores = Mapping
-"""Of one network, as `.runs.scored` returns them."""
+"""The scores of one network, as returned by `.runs.scored`."""
 
 
 def summary(scores: Scores) -> dict[str, float]:
-    """Return the numbers of one network that are looked at first."""
+    """Return the most important numbers of one network."""
     numbers = {
         "accuracy, phase domain": scores["phase_accuracy"],
         f"accuracy, spiking, cycle {CYCLE + 1}": scores["spiking_accuracy"],
@@ -27,7 +27,7 @@ def summary(scores: Scores) -> dict[str, float]:
 
 
 def drops(runs: Sequence[Scores], removed: float = 0.6) -> dict[str, dict[str, float]]:
-    """Return the points of accuracy lost where a fraction of spikes is removed: means of seeds."""
+    """Return the accuracy lost when a fraction of spikes is removed: points, means over seeds."""
 
     def lost(receiver, name):
         return 100 * _mean(
@@ -44,7 +44,7 @@ def drops(runs: Sequence[Scores], removed: float = 0.6) -> dict[str, dict[str, f
 
 
 def claims(runs_of: Mapping[str, Sequence[Scores]]) -> list[results.Claim]:
-    """Return the claims made from the runs of each recipe."""
+    """Return the claims, from the runs of each recipe."""
     found = [
         results.Claim(
             f"phase-domain accuracy, {recipe} recipe",
@@ -57,12 +57,12 @@ def claims(runs_of: Mapping[str, Sequence[Scores]]) -> list[results.Claim]:
     ]
     for recipe, runs in runs_of.items():
         worst = max(100 * abs(run["phase_accuracy"] - run["spiking_accuracy"]) for run in runs)
-        title = f"phase domain to spiking, {recipe} recipe, worst seed"
+        title = f"accuracy difference between phase domain and spiking, {recipe} recipe, worst seed"
         found.append(results.Claim(title, worst, "points", "<= 0.5"))
     lost = drops(runs_of["long"])["reference"]
     for name, bound in (("arc", "<= 1.0"), ("field", "<= 1.5"), ("random", ">= 30")):
         place = "Figure 4" if name == "random" else "Figure 4: little change up to about 60 %"
-        title = f"accuracy lost at 60 % removed, {name}, long recipe"
+        title = f"accuracy lost with 60 % of all spikes removed, {name}, long recipe"
         found.append(results.Claim(title, lost[name], "points", bound, place))
     return found
 

@@ -112,7 +112,7 @@ def test_commands(data, tiny, tmp_path):
     assert found["precise"]["accuracy"] > 0.5
     claims = {claim["name"].partition(": ")[2]: claim["value"] for claim in content["claims"]}
     lost = 100 * abs(found["analog"]["accuracy"] - found["precise"]["accuracy"])
-    assert claims["difference between spikes and analog"] == pytest.approx(lost)
+    assert claims["accuracy difference between spiking and analog network"] == pytest.approx(lost)
     assert claims["firing rate"] == found["precise"]["firing_rate"]
 
     page = (tmp_path / "runs" / "adaptive_cifar" / "cifar10-0.125-0" / "index.html").read_text()

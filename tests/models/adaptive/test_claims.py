@@ -16,14 +16,14 @@ def test_claims():
     assert values == pytest.approx(
         {
             "analog accuracy": 0.99,
-            "accuracy lost to spikes": 1.0,
-            "difference between spikes and analog": 1.0,
+            "accuracy lost in the conversion to spikes": 1.0,
+            "accuracy difference between spiking and analog network": 1.0,
             "firing rate": 20.0,
             "matching time": 0.2,
-            "accuracy at low firing rate": 0.97,
-            "accuracy lost at low firing rate": 2.0,
+            "accuracy at a low firing rate": 0.97,
+            "accuracy lost at a low firing rate": 2.0,
             "low firing rate": 20.0,
             "accuracy lost with arousal": 0.25,
-            "firing rate with arousal, of that without": 0.5,
+            "firing rate with arousal, relative to without": 0.5,
         }
     )

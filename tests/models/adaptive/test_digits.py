@@ -93,7 +93,7 @@ def test_results_command(data, tiny, tmp_path, monkeypatch):
     claims = {claim["name"]: claim for claim in content["claims"]}
     assert claims["mnist, small network: analog accuracy"]["value"] == found["analog"]["accuracy"]
     lost = 100 * (found["analog"]["accuracy"] - found["precise"]["accuracy"])
-    name = "mnist, small network: accuracy lost to spikes"
+    name = "mnist, small network: accuracy lost in the conversion to spikes"
     assert claims[name]["value"] == pytest.approx(lost)
 
     folder = tmp_path / "runs" / "adaptive_digits" / "mnist-small-0"

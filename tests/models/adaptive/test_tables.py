@@ -110,7 +110,9 @@ def test_results_command(name, tmp_path, monkeypatch):
     claims = {claim["name"].partition(": ")[2]: claim for claim in content["claims"]}
     assert claims["firing rate"]["value"] == found["precise"]["firing_rate"]
     lost = 100 * abs(found["analog"]["accuracy"] - found["precise"]["accuracy"])
-    assert claims["difference between spikes and analog"]["value"] == pytest.approx(lost)
+    assert claims["accuracy difference between spiking and analog network"][
+        "value"
+    ] == pytest.approx(lost)
 
     page = Path(f"runs/adaptive_{name}/index.html")
     assert f"Look at {page}" in done.output

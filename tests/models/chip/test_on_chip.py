@@ -36,7 +36,7 @@ def test_arcs_leave_out_fractions(x):
 
 @pytest.mark.parametrize("arc", [0.0, 0.1])
 def test_rhythms_on_the_chip(x, arc, tmp_path):
-    """As promised of many images: hidden spikes within a step, the same classes."""
+    """The targets for many images hold: hidden spikes within a step, the same classes."""
     pair = rhythm_pair(PARAMS, arc)
     found = measure.run(pair, x, np.arange(2), tmp_path, "two")
     assert found["hidden_matched"] >= 0.99

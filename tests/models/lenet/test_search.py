@@ -103,7 +103,7 @@ def test_claims():
     each, alike, *_ = claims.claims(found, "rows")
     assert each.value == pytest.approx(0.75)
     assert alike.value == pytest.approx(0.55)
-    assert alike.name.endswith("all linear")
+    assert alike.name.endswith("linear schedule for all seeds")
 
 
 def test_grid(monkeypatch):

@@ -61,8 +61,14 @@ def test_results_command(garments, tmp_path, monkeypatch):
     assert content["settings"]["test_images"] == 60
     assert {c["name"] for c in content["claims"]} == {
         *(f"phase-domain accuracy, {r} recipe" for r in ("paper", "long")),
-        *(f"phase domain to spiking, {r} recipe, worst seed" for r in ("paper", "long")),
-        *(f"accuracy lost at 60 % removed, {s}, long recipe" for s in ("arc", "field", "random")),
+        *(
+            f"accuracy difference between phase domain and spiking, {r} recipe, worst seed"
+            for r in ("paper", "long")
+        ),
+        *(
+            f"accuracy lost with 60 % of all spikes removed, {s}, long recipe"
+            for s in ("arc", "field", "random")
+        ),
     }
     (run,) = content["figures"]["long"]
     assert run["phase_accuracy"] > 0.9

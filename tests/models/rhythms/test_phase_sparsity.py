@@ -181,17 +181,24 @@ def test_results_command(garments, tmp_path, monkeypatch):
     by_name = {c["name"].removeprefix("phase sparsity: "): c["value"] for c in content["claims"]}
     dense, *_, last = curve = run["curves"]["field"]
     at = np.interp(0.9, [p["removed"] for p in curve], [p["accuracy"] for p in curve])
-    name = "lost at 90 % removed against the same network dense, field, worst seed"
+    lost = "accuracy lost with 90 % of hidden spikes removed, relative to the"
+    name = f"{lost} same network with all spikes, field, worst seed"
     assert by_name[name] == pytest.approx(100 * (dense["accuracy"] - at))
-    name = "lost at 90 % removed against the best dense network, field"
+    name = f"{lost} best dense network, field"
     best = max(figures["best_dense"], dense["accuracy"], run["phase_accuracy"])
     assert by_name[name] == pytest.approx(100 * (best - at))
-    cheap = by_name["hidden spikes removed for at most 1 point, field, fewest"]
+    cheap = by_name[
+        "fraction of hidden spikes removed for at most 1 point of accuracy, field, worst seed"
+    ]
     ends = np.interp(
         [cheap, cheap + 2e-3], [p["removed"] for p in curve], [p["accuracy"] for p in curve]
     )
     assert ends[1] < dense["accuracy"] - 0.01 <= ends[0] + 1e-9
-    assert by_name["hidden spikes removed at the end of the curve, arc"] == last["removed"] == 1
+    assert (
+        by_name["fraction of hidden spikes removed at the end of the curve, arc"]
+        == last["removed"]
+        == 1
+    )
 
     before = Path("results.json").read_text()
     again = CliRunner().invoke(sparsity_commands.main, arguments, catch_exceptions=False)
