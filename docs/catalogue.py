@@ -178,7 +178,7 @@ def _on_chip(is_synapse: bool) -> str:
 def substrates(cls: type) -> dict[str, str]:
     """Return how each substrate runs a type, from the types that are registered there."""
     from nengo_phasor.dl import tables
-    from nengo_phasor.layerwise.neurons import TABLE
+    from nengo_phasor.layerwise.rows import TABLE
     from nengo_phasor.loihi.tables import COMPARTMENTS, GATES
 
     reference = "NumPy, step by step: the reference"

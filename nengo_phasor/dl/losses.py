@@ -225,6 +225,9 @@ class SpikeCount(tf.keras.losses.Loss):
         negative or greater than high, or a band neither one number nor one for each neuron.
     """
 
+    sums_over_time = True
+    """That it takes a sum over time, as of one step, for all of the steps: layerwise gives that."""
+
     def __init__(
         self,
         probe: nengo.Probe,

@@ -1,10 +1,11 @@
 """A simulator for whole windows of time and batches of inputs, a layer at a time."""
 
-from nengo_phasor.layerwise.neurons import Row, register
+from nengo_phasor.layerwise.parameters import configure_settings
+from nengo_phasor.layerwise.rows import Row, register
 from nengo_phasor.layerwise.simulator import Simulator
 from nengo_phasor.layerwise.span import State
 
-__all__ = ["Row", "Simulator", "State", "register"]
+__all__ = ["Row", "Simulator", "State", "configure_settings", "register"]
 
 
 def __dir__():

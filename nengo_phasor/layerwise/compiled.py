@@ -85,23 +85,54 @@ def add_dense(result, starts, columns, values, weights):
 
 @cached
 def add_convolved(result, starts, columns, values, kernel, shape_in, shape_out, strides, padding):
-    """Add a sparse signal convolved with a kernel, (height, width, n_in, n_out), channels last."""
-    width, channels = shape_in[1], shape_in[2]
+    """Add a sparse signal convolved with a kernel, (height, n_in, width * n_out), channels last.
+
+    The kernel's columns are flipped, so that with a stride of 1 all that an event reaches in a row
+    is one stretch (`flipped`).
+    """
+    kernel_height, _, stretch = kernel.shape
+    width, channels, n_out = shape_in[1], shape_in[2], shape_out[2]
+    kernel_width = stretch // n_out
     for row in range(len(starts) - 1):
-        target = result[row].reshape(shape_out)
+        image = result[row].reshape((shape_out[0], shape_out[1] * n_out))
         for k in range(starts[row], starts[row + 1]):
             place, channel = divmod(columns[k], channels)
             y, x = divmod(place, width)
-            for a in range(kernel.shape[0]):
-                down, off_y = divmod(y + padding[0] - a, strides[0])
-                if off_y or not 0 <= down < shape_out[0]:
+            value = values[k]
+            for a in range(kernel_height):
+                down, off = divmod(y + padding[0] - a, strides[0])
+                if off or not 0 <= down < shape_out[0]:
                     continue
-                for b in range(kernel.shape[1]):
-                    across, off_x = divmod(x + padding[1] - b, strides[1])
-                    if off_x or not 0 <= across < shape_out[1]:
+                source = kernel[a, channel]
+                if strides[1] == 1:
+                    left = x + padding[1] - kernel_width + 1
+                    first, last = max(left, 0), min(left + kernel_width, shape_out[1])
+                    target = image[down, first * n_out : last * n_out]
+                    source = source[(first - left) * n_out :]
+                    for j in range(len(target)):
+                        target[j] += value * source[j]
+                    continue
+                for b in range(kernel_width):
+                    across, off = divmod(x + padding[1] - b, strides[1])
+                    if off or not 0 <= across < shape_out[1]:
                         continue
-                    for j in range(shape_out[2]):
-                        target[down, across, j] += values[k] * kernel[a, b, channel, j]
+                    first = (kernel_width - 1 - b) * n_out
+                    for j in range(n_out):
+                        image[down, across * n_out + j] += value * source[first + j]
+
+
+def flipped(kernel):
+    """Return a kernel, (height, width, n_in, n_out), as `add_convolved` takes it."""
+    height, width, n_in, n_out = kernel.shape
+    return np.ascontiguousarray(kernel[:, ::-1].transpose(0, 2, 1, 3)).reshape(
+        height, n_in, width * n_out
+    )
+
+
+def unflipped(kernel, n_out):
+    """Return a kernel that is `flipped`, as it was."""
+    height, n_in, stretch = kernel.shape
+    return kernel.reshape(height, n_in, stretch // n_out, n_out).transpose(0, 2, 1, 3)[:, ::-1]
 
 
 @cached
@@ -237,28 +268,38 @@ def adaptive_spike_row(J, states, fired, c):
         fired[j] = spike != 0
 
 
-def _run(J, n_steps, n_neurons, states, c):
-    """Return the sparse spikes: their columns, and where each step's and item's begin."""
+def _run(J, n_steps, n_neurons, states, trace, c):
+    """Return the sparse spikes: their columns, and where each step's and item's begin.
+
+    ``trace`` takes the states before each step, (n_steps, n_states, n), or is empty.
+    """
     width = J.shape[1]
     n_items = width // n_neurons
     fired = np.zeros(-(-width // 8) * 8, np.uint8)
     eights = fired.view(np.uint64)
-    columns = np.empty(width + n_steps * width // 32, np.int32)
+    columns = np.empty(width + 8 + n_steps * width // 32, np.int32)
     starts = np.zeros(n_steps * n_items + 1, np.int64)
     count = 0
     for k in range(n_steps):
+        if len(trace):
+            trace[k] = states
+        item, end = 0, n_neurons
         advance_row(J[k % len(J)], states, fired, c)  # noqa: F821 - given by window_of
-        if count + width > len(columns):
-            longer = np.empty(2 * len(columns) + width, np.int32)
+        if count + width + 8 > len(columns):
+            longer = np.empty(2 * len(columns) + width + 8, np.int32)
             longer[:count] = columns[:count]
             columns = longer
+        before = count
         for eight in range(len(eights)):
             if eights[eight]:
-                for j in range(8 * eight, 8 * eight + 8):
-                    if fired[j]:
-                        item, columns[count] = divmod(j, n_neurons)
-                        starts[k * n_items + item + 1] += 1
-                        count += 1
+                for j in range(8 * eight, 8 * eight + 8):  # without branches that go either way
+                    columns[count] = j
+                    count += fired[j]
+        for spike in range(before, count):
+            while columns[spike] >= end:
+                item, end = item + 1, end + n_neurons
+            columns[spike] -= end - n_neurons
+            starts[k * n_items + item + 1] += 1
     return columns[:count].copy(), np.cumsum(starts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from typing import Any, NamedTuple
 
 import nengo
@@ -16,12 +16,13 @@ from nengo.transforms import NoTransform
 
 from nengo_phasor import compat
 from nengo_phasor.inheritance import rewritten
-from nengo_phasor.layerwise import maps, synapses
+from nengo_phasor.layerwise import loops, maps, synapses
 from nengo_phasor.layerwise.neurons import Layer
 from nengo_phasor.layerwise.processes import BuiltProcess
 from nengo_phasor.pooling import MaxPool
 from nengo_phasor.synapses import SpikeSynapse
 
+csgraph = compat.require("scipy.sparse.csgraph")
 sparse = compat.require("scipy.sparse")
 
 TRANSFORMS = (nengo.Dense, nengo.Sparse, nengo.Convolution, NoTransform)
@@ -53,34 +54,64 @@ def incoming(network: nengo.Network) -> dict:
 
 
 def layer_order(incoming: dict) -> list:
-    """Return nodes and ensembles, each after all it gets input from.
+    """Return nodes, ensembles and `.Loop` of these, each after all it gets input from.
 
     Raises
     ------
     nengo.exceptions.BuildError
-        If there is a loop.
+        If there is a circle in which nothing waits for a step, or that can't be stepped.
     """
     graph = {obj: {vertex(c.pre_obj) for c in connections} for obj, connections in incoming.items()}
-    try:
-        return list(TopologicalSorter(graph).static_order())
-    except CycleError as error:
-        raise BuildError(
-            f"layerwise can't run recurrence: {' -> '.join(map(str, error.args[1]))}; "
-            "use nengo.Simulator or nengo_dl.Simulator"
-        ) from None
+    objs = list(graph)
+    place = {obj: i for i, obj in enumerate(objs)}
+    edges = [(place[source], place[obj]) for obj in objs for source in graph[obj]]
+    ones = np.ones(len(edges))
+    matrix = sparse.csr_matrix((ones, tuple(zip(*edges, strict=True)) or ((), ())), [len(objs)] * 2)
+    _, parts = csgraph.connected_components(matrix, connection="strong")
+    groups: dict[int, list] = {}
+    for obj, part in zip(objs, parts, strict=True):
+        groups.setdefault(part, []).append(obj)
+    between = {
+        part: {parts[place[s]] for obj in group for s in graph[obj]} - {part}
+        for part, group in groups.items()
+    }
+    return [
+        loops.loop_of(set(group), incoming) if _is_loop(group := groups[part], graph) else group[0]
+        for part in TopologicalSorter(between).static_order()
+    ]
+
+
+def _is_loop(group, graph) -> bool:
+    return len(group) > 1 or group[0] in graph[group[0]]
 
 
 class Parts(NamedTuple):
     """What runs each object of a built network.
 
     ``maps`` are a connection's weights and the places of what comes through them; ``synapses`` are
-    those of connections and probes, None where there is none.
+    those of connections and probes, None where there is none. ``biases`` are those of neurons;
+    ``encoders`` are scaled by gain and radius, as Nengo's builder does it.
     """
 
     layers: dict[nengo.Ensemble, Layer]
     maps: dict[nengo.Connection, tuple[maps.LinearMap, maps.LinearMap]]
     synapses: dict[nengo.Connection | nengo.Probe, BuiltProcess | None]
     processes: dict[nengo.Node, BuiltProcess]
+    biases: dict[nengo.Ensemble, np.ndarray]
+    encoders: dict[nengo.Ensemble, maps.Dense]
+
+    def with_values(self, values: dict) -> Parts:
+        """Return the parts with other numbers in place of those of some `.Parameter`."""
+        linear, biases, encoders = dict(self.maps), dict(self.biases), dict(self.encoders)
+        for (obj, name), value in values.items():
+            if name == "bias":
+                biases[obj] = value
+            elif name == "encoders":
+                encoders[obj] = maps.Dense(value)
+            else:
+                weights, places = linear[obj]
+                linear[obj] = weights.with_values(value), places
+        return self._replace(maps=linear, biases=biases, encoders=encoders)
 
     def not_kept(self) -> tuple | None:
         """Return an object and its process, if there is one whose state is not kept."""
@@ -129,6 +160,11 @@ def parts(network: nengo.Network, model: Model, dtype: np.dtype) -> Parts:
             for n in network.all_nodes
             if isinstance(n.output, nengo.Process)
         },
+        {e: np.asarray(model.params[e].bias, dtype) for e in network.all_ensembles},
+        {
+            e: maps.Dense(np.ascontiguousarray(model.params[e].scaled_encoders.T, dtype))
+            for e in network.all_ensembles
+        },
     )
 
 
@@ -146,7 +182,8 @@ def places(model: Model, connection: nengo.Connection, dtype) -> maps.LinearMap:
         return maps.Identity(post.size_in)
     shape = (connection.size_out, post.size_in)
     rows = np.arange(shape[0])
-    return maps.Sparse(sparse.csr_matrix((gain[columns], (rows, columns)), shape, dtype))
+    matrix = sparse.csr_matrix((gain[columns], (rows, columns)), shape, dtype)
+    return maps.with_own_entries(matrix)
 
 
 def may_be_missing(network: nengo.Network) -> set[nengo.Node]:

@@ -1,7 +1,9 @@
-"""The linear maps of `.layerwise`: what a connection's transform does to a whole signal.
+"""The linear maps of `.layerwise`: what a connection's transform does to a whole signal, and back.
 
 Each adds the image of a signal to an array of shape (n_steps, n_items, n_out), of as many steps;
-``image`` returns it by itself where that is cheaper, and else None.
+``image`` returns it by itself where that is cheaper, and else None. For training, ``pull`` takes a
+gradient of that shape back through the map, to (n_steps, n_items, n_in), and ``gradient`` returns
+that by the map's own numbers, ``values``.
 """
 
 from __future__ import annotations
@@ -12,18 +14,18 @@ import nengo
 import numpy as np
 
 from nengo_phasor import compat, convolutions
-from nengo_phasor.layerwise import compiled
+from nengo_phasor.layerwise import backward, compiled
+from nengo_phasor.layerwise.convolution import Convolution, ungrouped
 from nengo_phasor.layerwise.signal import Signal
 
 sparse = compat.require("scipy.sparse")
 
+THIN = 0.1
+"""Share of values that are not zero up to which events are faster than a product of matrices."""
+
 
 def _flat(x):
     return x.reshape(-1, x.shape[-1])
-
-
-def _parts(x):
-    return x.values.indptr, x.values.indices, x.values.data
 
 
 class Identity(NamedTuple):
@@ -38,9 +40,13 @@ class Identity(NamedTuple):
     def add(self, result: np.ndarray, x: Signal) -> None:
         """Add the signal."""
         if x.is_sparse:
-            compiled.add_sparse(_flat(result), *_parts(x))
+            compiled.add_sparse(_flat(result), *x.parts)
         else:
             result += x.values
+
+    def pull(self, gradient: np.ndarray) -> np.ndarray:
+        """Return the gradient."""
+        return gradient
 
 
 class Dense(NamedTuple):
@@ -53,61 +59,116 @@ class Dense(NamedTuple):
         """Number of outputs."""
         return self.weights.shape[1]
 
+    @property
+    def values(self) -> np.ndarray:
+        """The weights."""
+        return self.weights
+
+    def with_values(self, values: np.ndarray) -> Dense:
+        """Return the map with other weights."""
+        return Dense(values)
+
     def image(self, x: Signal) -> None:
         """Return None: what comes out is dense."""
 
     def add(self, result: np.ndarray, x: Signal) -> None:
         """Add the signal's image."""
-        if x.is_sparse:
-            compiled.add_dense(_flat(result), *_parts(x), self.weights)
+        if x.is_thin(THIN):
+            compiled.add_dense(_flat(result), *x.parts, self.weights)
         else:
             flat = _flat(result)
-            flat += _flat(x.values) @ self.weights
+            flat += _flat(x.dense()) @ self.weights
+
+    def pull(self, gradient: np.ndarray) -> np.ndarray:
+        """Return the gradient by the signal."""
+        return gradient @ self.weights.T
+
+    def gradient(self, x: Signal, gradient: np.ndarray) -> np.ndarray:
+        """Return the gradient by the weights."""
+        if not x.is_thin(THIN):
+            return _flat(x.dense()).T @ _flat(gradient)
+        result = np.zeros_like(self.weights)
+        backward.add_products(result, *x.parts, _flat(gradient))
+        return result
 
 
 class Sparse(NamedTuple):
-    """A sparse matrix of shape (n_in, n_out)."""
+    """A sparse matrix of shape (n_in, n_out).
+
+    Its entries are those of an array of any shape: ``ties`` are their places in the flat array.
+    """
 
     weights: Any
+    ties: np.ndarray
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, matrix, values) -> Sparse:
+        """Return the map of a sparse matrix that has places in an array, and the array.
+
+        ``matrix`` has the shape (n_in, n_out). Its entries are one more than the places.
+        """
+        weights, values = sparse.csr_matrix(matrix), np.asarray(values)
+        weights.eliminate_zeros()
+        ties = np.round(weights.data).astype(np.int64) - 1
+        weights.data = values.ravel()[ties]
+        return cls(weights, ties, values.shape)
 
     @property
     def size_out(self) -> int:
         """Number of outputs."""
         return self.weights.shape[1]
 
+    @property
+    def values(self) -> np.ndarray:
+        """The array that the entries are of; what no entry is of is zero."""
+        values = np.zeros(self.shape, self.weights.dtype)
+        values.ravel()[self.ties] = self.weights.data
+        return values
+
+    def with_values(self, values: np.ndarray) -> Sparse:
+        """Return the map with entries of another array."""
+        weights = self.weights.copy()
+        weights.data = values.ravel()[self.ties]
+        return self._replace(weights=weights)
+
     def image(self, x: Signal) -> Signal | None:
-        """Return the image of events, which are events."""
-        return Signal(x.values @ self.weights, x.n_items) if x.is_sparse else None
+        """Return the image of events, which are events.
+
+        Where each input goes to one place, as in pooling, so does each event.
+        """
+        if not x.is_sparse:
+            return None
+        w = self.weights
+        if w.nnz != w.shape[0] or np.any(np.diff(w.indptr) != 1):
+            return Signal(x.values @ w, x.n_items)
+        starts, columns, values = x.parts
+        moved = w.indices[columns], values * w.data[columns]
+        return Signal.of_rows(starts, *moved, x.n_items, self.size_out)
 
     def add(self, result: np.ndarray, x: Signal) -> None:
         """Add the signal's image."""
-        if x.is_sparse:
-            Identity(self.size_out).add(result, Signal(x.values @ self.weights, x.n_items))
+        if (image := self.image(x)) is not None:
+            Identity(self.size_out).add(result, image)
         else:
             flat = _flat(result)
             flat += _flat(x.values) @ self.weights
 
+    def pull(self, gradient: np.ndarray) -> np.ndarray:
+        """Return the gradient by the signal."""
+        w, flat = self.weights, np.ascontiguousarray(_flat(gradient))
+        result = np.empty((len(flat), w.shape[0]), flat.dtype)
+        backward.through_transposed(result, flat, w.indptr, w.indices, w.data)
+        return result.reshape(*gradient.shape[:-1], -1)
 
-class Convolution(NamedTuple):
-    """A convolution over two dimensions, channels last, event by event."""
-
-    kernel: np.ndarray
-    shape_in: tuple[int, int, int]
-    shape_out: tuple[int, int, int]
-    strides: tuple[int, int]
-    padding: tuple[int, ...]
-
-    @property
-    def size_out(self) -> int:
-        """Number of outputs."""
-        return int(np.prod(self.shape_out))
-
-    def image(self, x: Signal) -> None:
-        """Return None: what comes out is dense."""
-
-    def add(self, result: np.ndarray, x: Signal) -> None:
-        """Add the signal's image."""
-        compiled.add_convolved(_flat(result), *_parts(x.events()), *self)
+    def gradient(self, x: Signal, gradient: np.ndarray) -> np.ndarray:
+        """Return the gradient by the array that the entries are of."""
+        w, flat = self.weights, np.ascontiguousarray(_flat(x.dense()))
+        by_entry = np.zeros_like(w.data)
+        backward.add_entries(by_entry, flat, _flat(gradient), w.indptr, w.indices)
+        result = np.zeros(int(np.prod(self.shape)), w.dtype)
+        np.add.at(result, self.ties, by_entry)
+        return result.reshape(self.shape)
 
 
 LinearMap = Identity | Dense | Sparse | Convolution
@@ -121,24 +182,31 @@ def of_transform(transform, weights, size_out: int, dtype) -> LinearMap:
         return convolution(transform, weights, dtype)
     if isinstance(transform, nengo.Sparse):
         weights = weights if sparse.issparse(weights) else weights.allocate()
-        return Sparse(sparse.csr_matrix(weights.T, dtype=dtype))
+        return with_own_entries(sparse.csr_matrix(weights.T, dtype=dtype))
     if np.ndim(weights) < 2:
-        diagonal = np.broadcast_to(weights, size_out)
-        return Sparse(sparse.diags(diagonal, dtype=dtype).tocsr())
+        values = np.asarray(weights, dtype)
+        places = np.broadcast_to(np.arange(1.0, values.size + 1).reshape(values.shape), size_out)
+        return Sparse.of(sparse.diags(places), values)
     return Dense(np.ascontiguousarray(weights.T, dtype=dtype))
+
+
+def with_own_entries(matrix) -> Sparse:
+    """Return the map of a sparse matrix, each of whose entries is a number of its own."""
+    return Sparse(matrix, np.arange(matrix.nnz), (matrix.nnz,))
 
 
 def convolution(transform: nengo.Convolution, kernel: np.ndarray, dtype) -> LinearMap:
     """Return the map of a convolution transform: event by event, or else a sparse matrix."""
     if transform.dimensions != 2 or not transform.channels_last:
-        return Sparse(convolution_matrix(transform, kernel).T.tocsr().astype(dtype))
-    kernel = _ungrouped(kernel, transform.input_shape.n_channels)
+        places = np.arange(1.0, kernel.size + 1).reshape(kernel.shape)
+        return Sparse.of(convolution_matrix(transform, places).T, kernel.astype(dtype))
     return Convolution(
-        np.ascontiguousarray(kernel, dtype),
+        np.ascontiguousarray(ungrouped(kernel, transform.input_shape.n_channels), dtype),
         transform.input_shape.shape,
         transform.output_shape.shape,
         tuple(transform.strides),
         convolutions.padding(transform),
+        transform.groups,
     )
 
 
@@ -146,7 +214,7 @@ def convolution_matrix(transform: nengo.Convolution, kernel: np.ndarray):
     """Return the sparse matrix, (size_out, size_in), of a convolution transform."""
     places_in = convolutions.channels_last(np.arange(transform.size_in), transform.input_shape)
     places_out = convolutions.channels_last(np.arange(transform.size_out), transform.output_shape)
-    kernel = _ungrouped(kernel, transform.input_shape.n_channels)
+    kernel = ungrouped(kernel, transform.input_shape.n_channels)
     parts = []
     for offset, inputs, outputs in convolutions.links(transform):
         sources, targets = places_in[inputs], places_out[outputs]
@@ -156,14 +224,3 @@ def convolution_matrix(transform: nengo.Convolution, kernel: np.ndarray):
         parts.append((values.ravel(), rows.ravel(), columns.ravel()))
     values, rows, columns = map(np.concatenate, zip(*parts, strict=True))
     return sparse.csr_matrix((values, (rows, columns)), (transform.size_out, transform.size_in))
-
-
-def _ungrouped(kernel, n_channels):
-    """Return the kernel from all channels to all filters, which is zero between groups."""
-    *size, n_in, n_filters = kernel.shape
-    full = np.zeros((*size, n_channels, n_filters), kernel.dtype)
-    n_groups = n_channels // n_in
-    for group in range(n_groups):
-        filters = group * n_filters // n_groups + np.arange(n_filters // n_groups)
-        full[..., group * n_in : (group + 1) * n_in, filters] = kernel[..., filters]
-    return full

@@ -1,111 +1,16 @@
-"""How `.layerwise` runs neurons: any type by its own ``step``, and those it knows more of, faster.
-
-What it knows stands in a table, open to users by `register`.
-"""
+"""How `.layerwise` runs neurons: any type by its own ``step``, and those it knows more of, faster."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
-from typing import NamedTuple
 
-import nengo
 import numpy as np
 from nengo.builder.neurons import SimNeurons
-from nengo.exceptions import BuildError, ValidationError
-from nengo.neurons import NeuronType
+from nengo.exceptions import BuildError
 
-from nengo_phasor.checks import check_is, check_subclass
 from nengo_phasor.inheritance import entry
-from nengo_phasor.layerwise import compiled
+from nengo_phasor.layerwise.rows import TABLE
 from nengo_phasor.layerwise.signal import Signal
-from nengo_phasor.neurons import (
-    AdaptiveSpiking,
-    AdaptiveSpikingRate,
-    Phasor,
-    ResonateAndFire,
-    SurrogateLIF,
-)
-
-
-class Row(NamedTuple):
-    """What `.layerwise` knows of a neuron type: that its ``step`` may run a whole batch at once.
-
-    It says that ``step`` takes arrays of shape (n_items, n_neurons) in place of (n_neurons,),
-    writes all of its output, draws nothing at random, and treats each item by itself; and that each
-    state is one real number a neuron, which is looked at when a network is built.
-
-    Parameters
-    ----------
-    window : callable, optional
-        A compiled loop over a whole window, as ``compiled.window_of`` makes it of a loop over a row
-        of neurons, to run in place of ``step``. The type's ``constants(dt)`` returns a NamedTuple
-        of numbers for it, with ``height``: the output of a spike, which is all that there may be
-        besides 0.
-    """
-
-    window: Callable | None = None
-
-
-TABLE: dict[type, Row] = {}
-
-
-def register(neuron_type: type, row: Row) -> None:
-    """Let layerwise run a neuron type faster than item by item.
-
-    Without an entry a type runs by its own ``step``, for each item by itself, as in
-    `nengo.Simulator`: that is exact for every type, and slow. An entry also stands for the
-    subclasses, except for one that has a method or a property of the type anew: register it too if
-    the entry holds for it.
-
-    Parameters
-    ----------
-    neuron_type : type
-        A class derived from `nengo.neurons.NeuronType`.
-    row : `.Row`
-        What holds for it.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If neuron_type is no class of neurons, or row no `.Row`, or has a loop for which the type
-        has no ``constants``.
-
-    Examples
-    --------
-    A type whose ``step`` works on arrays of any shape, element by element::
-
-        nengo_phasor.layerwise.register(MyNeurons, nengo_phasor.layerwise.Row())
-    """
-    check_subclass(neuron_type, "neuron_type", NeuronType)
-    check_is(row, "row", Row)
-    if row.window and not hasattr(neuron_type, "constants"):
-        raise ValidationError(
-            f"has a compiled loop, and {neuron_type.__name__} no constants(dt) for it: give the "
-            "class this method",
-            attr="row",
-        )
-    TABLE[neuron_type] = row
-
-
-for _type in (
-    Phasor,
-    AdaptiveSpikingRate,
-    nengo.AdaptiveLIF,
-    nengo.AdaptiveLIFRate,
-    nengo.Izhikevich,
-    nengo.LIF,
-    nengo.LIFRate,
-    nengo.RectifiedLinear,
-    nengo.RegularSpiking,
-    nengo.Sigmoid,
-    nengo.SpikingRectifiedLinear,
-    nengo.Tanh,
-):
-    register(_type, Row())
-register(ResonateAndFire, Row(compiled.window_of(compiled.resonate_and_fire_row, compiled.SOURCES)))
-register(SurrogateLIF, Row(compiled.window_of(compiled.leaky_spike_row, compiled.SOURCES)))
-register(AdaptiveSpiking, Row(compiled.window_of(compiled.adaptive_spike_row, compiled.SOURCES)))
 
 
 class Layer:
@@ -143,32 +48,42 @@ class Layer:
         ``span`` is the `.span.Span` of the window, whose states under ``key`` are advanced.
         """
         if self.window:
-            return self._run_compiled(J, span.arrays(key, self._initial()), span)
+            states = span.arrays(key, self.initial())
+            return self.run_compiled(J, states, span, np.empty((0, *states.shape[:1], 0), J.dtype))
         output = np.empty((span.n_steps, *J.shape[1:]), self.dtype)
         if self.in_batches:
-            states = span.arrays(key, self._initial())
-            self._advance(J, output, self._divided(states, J.shape[1:]), span)
+            states = span.arrays(key, self.initial())
+            self._advance(J, output, self.divided(states, J.shape[1:]), span)
         else:
-            for item, cells in enumerate(span.objects(key, self._cells)):
+            for item, cells in enumerate(span.objects(key, self.item)):
                 self._advance(J[:, item], output[:, item], cells, span)
         whole = Signal.of(output)
         return whole.events() if self.spiking else whole
 
-    def _initial(self) -> np.ndarray:
+    def cells(self, key, span) -> Cells:
+        """Return the neurons to be stepped one by one."""
+        return Cells(self, key, span)
+
+    def constants(self, dt: float):
+        """Return the constants of a compiled loop, in this precision."""
+        c = self.neurons[0].constants(dt)
+        return type(c)(*map(self.dtype.type, c))
+
+    def initial(self) -> np.ndarray:
         """Return the states at rest of all neurons of an item, (n_states, n)."""
         n = self.stages[0].J.size
         states = [s.initial_value for stage in self.stages for s in stage.state.values()]
         return np.reshape(states, (-1, n))
 
-    def _divided(self, states, shape):
-        """Return states of a batch, (n_states, n_items, n), as `_cells` has an item's."""
+    def divided(self, states, shape):
+        """Return states of a batch, (n_states, n_items, n), as `item` has an item's."""
         states = iter(states)
         return [
             (np.zeros(shape, self.dtype), {name: next(states) for name in stage.state})
             for stage in self.stages
         ]
 
-    def _cells(self):
+    def item(self):
         """Return an item at rest: of each stage its output, which stays, and its states."""
         cells = []
         for stage in self.stages:
@@ -191,16 +106,18 @@ class Layer:
                     current = out
                 output[k] = current
 
-    def _run_compiled(self, J, states, span):
-        """Return the spikes of a compiled loop, advancing the states in place."""
-        number = self.dtype.type
-        c = self.neurons[0].constants(span.dt)
+    def run_compiled(self, J: np.ndarray, states: np.ndarray, span, trace: np.ndarray) -> Signal:
+        """Return the spikes of the compiled loop, advancing the states in place.
+
+        ``trace`` takes the states before each step, (n_steps, n_states, n_items * n), or is empty.
+        """
+        c = self.constants(span.dt)
         _, n_items, n = J.shape
         flat = np.ascontiguousarray(J).reshape(len(J), -1)
         columns, starts = self.window(
-            flat, span.n_steps, n, states.reshape(len(states), -1), type(c)(*map(number, c))
+            flat, span.n_steps, n, states.reshape(len(states), -1), trace, c
         )
-        values = np.full(len(columns), c.height, number)
+        values = np.full(len(columns), c.height)
         return Signal.of_rows(starts, columns, values, n_items, n)
 
 
@@ -217,6 +134,41 @@ def _check_states(stage):
             f"{name} neurons have the state {state!r}, which is not one real number a neuron: "
             f"layerwise runs them exactly without layerwise.register({name}, ...), so leave it out"
         )
+
+
+class Cells:
+    """Neurons of a layer to be stepped one by one, for a batch of items.
+
+    Parameters
+    ----------
+    layer : `.Layer`
+        The neurons.
+    key
+        That of their states in the span.
+    span : `.span.Span`
+        The steps and items.
+    """
+
+    def __init__(self, layer: Layer, key, span):
+        self.neurons = layer.neurons
+        self.states = np.empty((0, 0))
+        if layer.in_batches:
+            initial = layer.initial()
+            states = span.arrays(key, initial)
+            self.states = states.reshape(len(states), -1)
+            shape = (span.n_items, layer.stages[0].J.size)
+            self.groups: list = [(slice(None), layer.divided(states, shape))]
+        else:
+            self.groups = list(enumerate(span.objects(key, layer.item)))
+
+    def step(self, J: np.ndarray, output: np.ndarray, dt: float) -> None:
+        """Write the output of a step, (n_items, n), given the currents."""
+        for items, cells in self.groups:
+            current = J[items]
+            for neurons, (out, state) in zip(self.neurons, cells, strict=True):
+                neurons.step(dt, current, out, **state)
+                current = out
+            output[items] = current
 
 
 def _array(value, dtype):

@@ -75,11 +75,15 @@ def of_function(node, x: Signal | None, span: Span) -> Signal:
         for k in range(span.n_steps):
             span.check()
             given = () if x is None else (inputs[k % len(inputs), item].copy(),)
-            time = span.time(k)
-            value = node.output(time, *given)
-            if node.size_out:
-                _write(output[k, item], value, node, time)
+            call(node, span.time(k), given, output[k, item])
     return Signal.of(output if x is not None else np.repeat(output, span.n_items, axis=1))
+
+
+def call(node, time: float, given: tuple, place: np.ndarray) -> None:
+    """Write what a node's function returns at a time, given its input, if it has any."""
+    value = node.output(time, *given)
+    if node.size_out:
+        _write(place, value, node, time)
 
 
 def _write(place, value, node, time):

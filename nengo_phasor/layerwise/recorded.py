@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import nengo
@@ -23,6 +23,11 @@ class SimulationData(Mapping):
     has_items : bool
         Whether a probe's data have an axis of items, (n_items, n_steps, n), or Nengo's own shape,
         (n_steps, n).
+
+    Attributes
+    ----------
+    changed : callable, optional
+        ``changed(obj, built)`` returns how an object is now, after training.
     """
 
     def __init__(
@@ -31,6 +36,7 @@ class SimulationData(Mapping):
         self._built = built
         self._nothing = nothing
         self._has_items = has_items
+        self.changed: Callable[[Any, Any], Any] | None = None
         self.clear()
 
     def clear(self) -> None:
@@ -44,7 +50,8 @@ class SimulationData(Mapping):
 
     def __getitem__(self, key):
         if key not in self._windows:
-            return self._built[key]
+            built = self._built[key]
+            return self.changed(key, built) if self.changed else built
         windows = self._windows[key]
         if len(windows) > 1:
             windows[:] = [np.concatenate(windows, axis=1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +49,10 @@ class Signal(NamedTuple):
         """Whether there are only events."""
         return sparse.issparse(self.values)
 
+    def is_thin(self, share: float) -> bool:
+        """Return whether there are only events, and at most this share of all values."""
+        return self.is_sparse and self.values.nnz <= share * math.prod(self.values.shape)
+
     @property
     def n_steps(self) -> int:
         """Number of steps before it repeats."""
@@ -57,6 +62,11 @@ class Signal(NamedTuple):
     def size(self) -> int:
         """Number of values of a step of an item."""
         return self.values.shape[-1]
+
+    @property
+    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of events: where each row's begin, their columns, and their values."""
+        return self.values.indptr, self.values.indices, self.values.data
 
     @property
     def rows(self) -> np.ndarray:
@@ -107,3 +117,12 @@ class Signal(NamedTuple):
             result[item, step, self.values.indices] = self.values.data
         else:
             result[...] = self.dense()[steps % self.n_steps].transpose(1, 0, 2)
+
+    def summed(self, n_steps: int) -> np.ndarray:
+        """Return the sum over a window of ``n_steps``, (n_items, 1, n)."""
+        x = self.repeated(n_steps)
+        if not x.is_sparse:
+            return x.values.sum(axis=0)[:, None]
+        place = (x.rows % x.n_items) * x.size + x.values.indices
+        total = np.bincount(place, x.values.data, minlength=x.n_items * x.size)
+        return total.reshape(x.n_items, 1, x.size).astype(x.values.dtype)

@@ -32,12 +32,13 @@ from nengo_phasor.layerwise.feeding import Feeding
 from nengo_phasor.layerwise.recorded import SimulationData
 from nengo_phasor.layerwise.sampling import sampled
 from nengo_phasor.layerwise.span import State, check_state
+from nengo_phasor.layerwise.training import Training
 
 MOST_STEPS = 2**31 - 1
 """The number of a step is an integer of 32 bits in `.dynamics.dropped_at_random`."""
 
 
-class Simulator:
+class Simulator(Training):
     """Runs a feed-forward network over a window of time, a layer at a time, for a batch of inputs.
 
     It has the interface of `nengo.Simulator`, so a script changes one name, and for data that of
@@ -123,7 +124,7 @@ class Simulator:
         self.order = feedforward.layer_order(self.incoming)
         self.model = Model(dt=dt)
         self.model.build(network)
-        self.parts = feedforward.parts(network, self.model, self.dtype)
+        self._parts = feedforward.parts(network, self.model, self.dtype)
         self.may_be_missing = feedforward.may_be_missing(network)
         self._feeding = Feeding(network, self.dtype, self.may_be_missing)
         nothing = {

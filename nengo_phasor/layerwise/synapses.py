@@ -10,14 +10,16 @@ from nengo.synapses import LinearFilter
 
 from nengo_phasor import compat, dynamics, phases
 from nengo_phasor.inheritance import entry, keeps, rewritten
-from nengo_phasor.layerwise import compiled
+from nengo_phasor.layerwise import backward, compiled
 from nengo_phasor.layerwise.processes import BuiltProcess, by_own_step
 from nengo_phasor.layerwise.signal import Signal
 from nengo_phasor.layerwise.span import Span
 from nengo_phasor.synapses import (
+    ArcSparsifier,
     AssumeReference,
     FieldSparsifier,
     PhaseEncoder,
+    RandomSparsifier,
     SpikeSynapse,
     Tick,
 )
@@ -96,12 +98,16 @@ def through_field(synapse: FieldSparsifier, x: Signal, span: Span) -> Signal:
     The rhythm of `.dynamics.rhythm_silences` depends on the activity alone.
     """
     x = x.repeated(span.n_steps)
+    return x.kept(~field_silences(synapse, x, span).ravel()[x.rows])
+
+
+def field_silences(synapse: FieldSparsifier, x: Signal, span: Span) -> np.ndarray:
+    """Return whether the rhythm silences each step and item of events, (n_steps, n_items)."""
     c = synapse.constants(span.dt, np.arange(x.size), span.items)
     activity = np.asarray(x.values.mean(axis=1), float).reshape(-1, x.n_items)
     activity = dynamics.field_drive(np, activity)
     voltage, current = compiled.rhythm(activity, c.rotation, c.dt)
-    silent = dynamics.field_rises(np, voltage, current, c)
-    return x.kept(~silent.ravel()[x.rows])
+    return dynamics.field_rises(np, voltage, current, c)
 
 
 def through_assumption(synapse: AssumeReference, x: Signal, span: Span) -> Signal:
@@ -187,3 +193,88 @@ def filtered(constants: Filter, x: Signal, key, span: Span) -> Signal:
     else:
         compiled.filter_steps(*flat, *constants)
     return Signal.of(output)
+
+
+# -------------------------------------------------------------------------------- the way back
+
+
+def back(built: BuiltProcess, x: Signal, by_output: np.ndarray, key, span: Span) -> np.ndarray:
+    """Return the gradient by a signal, given that by what came of it through a synapse.
+
+    ``span`` has the states of the way back. A sparsifier passes on the gradient where it passes on
+    spikes: which these are is no matter of the gradient, as in NengoDL.
+    """
+    if not is_kept(built):
+        return folded(
+            entry(BACK_WAYS, type(built.process))(built.process, x, by_output, span), x.n_steps
+        )
+    constants = Filter.of(built.process, span.dt, span.dtype)
+    state = span.arrays(key, np.zeros((constants.n_states, x.size)))
+    by_x = np.zeros((x.n_steps, *by_output.shape[1:]), by_output.dtype)
+    by_output = np.ascontiguousarray(by_output)
+    flat = [signal.reshape(len(signal), -1) for signal in (by_output, by_x, state)]
+    backward.filter_back(*flat, *constants)
+    return by_x
+
+
+def goes_back(built: BuiltProcess) -> bool:
+    """Return whether a gradient can pass a synapse."""
+    return is_kept(built) or (
+        not built.is_late
+        and is_stepless(built.process)
+        and entry(BACK_WAYS, type(built.process)) is not None
+    )
+
+
+def folded(gradient: np.ndarray, n_steps: int) -> np.ndarray:
+    """Return the gradient by a signal of ``n_steps`` that repeats, given that by all its steps.
+
+    A gradient of fewer steps repeats itself.
+    """
+    if len(gradient) <= n_steps:
+        return gradient
+    result = np.zeros((n_steps, *gradient.shape[1:]), gradient.dtype)
+    for first in range(0, len(gradient), n_steps):
+        part = gradient[first : first + n_steps]
+        result[: len(part)] += part
+    return result
+
+
+def _back_where_passed(synapse: SpikeSynapse, x: Signal, by_output, span):
+    """Return the gradient where a synapse that looks at no spike passes them."""
+    ones = np.ones((1, x.n_items, x.size), by_output.dtype)
+    return by_output * through_steps(synapse, Signal.of(ones), span).dense()
+
+
+def _back_through_field(synapse: FieldSparsifier, x: Signal, by_output, span):
+    """Return the gradient where the rhythm lets spikes pass."""
+    silent = field_silences(synapse, x.events().repeated(span.n_steps), span)
+    return np.where(silent[..., None], 0, by_output)
+
+
+def _back_through_assumption(synapse: AssumeReference, x: Signal, by_output, span):
+    """Return the gradient by spikes: each takes one off at the next reference."""
+    period, _ = synapse.constants(span.dt, np.arange(x.size), span.items)
+    steps = np.arange(1.0, span.n_steps + 1)
+    references = dynamics.spikes_at_phase(np, np.zeros_like(steps), steps, period)
+    result, due = np.array(by_output), np.zeros_like(by_output[0])
+    for k in range(span.n_steps - 1, -1, -1):
+        if references[k]:
+            due = by_output[k]
+        result[k] -= due
+    return result
+
+
+def _back_to_nothing(synapse: PhaseEncoder, x: Signal, by_output, span):
+    """Return zeros: the time of a spike is a comparison of phases, without a derivative."""
+    return np.zeros_like(by_output)
+
+
+BACK_WAYS = {
+    ArcSparsifier: _back_where_passed,
+    RandomSparsifier: _back_where_passed,
+    FieldSparsifier: _back_through_field,
+    AssumeReference: _back_through_assumption,
+    PhaseEncoder: _back_to_nothing,
+}
+"""Spike synapses that gradients can pass."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from nengo_phasor.layerwise import maps, processes, synapses
 from nengo_phasor.layerwise.feedforward import is_pool, vertex
+from nengo_phasor.layerwise.loops import Loop, LoopRun
 from nengo_phasor.layerwise.signal import Signal
 from nengo_phasor.layerwise.span import Span
 
@@ -36,16 +37,26 @@ class Window:
         self.order = simulator.order
         self.span = span
         self.data = data
+        self.probes = simulator.network.all_probes
         self.signals: dict = {}
 
     def run(self, advanced: Callable[[], None] = lambda: None) -> dict[nengo.Probe, Signal]:
         """Return what the probes see; ``advanced`` is called after each node and ensemble."""
         for obj in self.order:
             self.span.check()
-            run = self.node if isinstance(obj, nengo.Node) else self.ensemble
-            self.signals[obj] = run(obj)
+            if isinstance(obj, Loop):
+                self.loop(obj)
+            else:
+                run = self.node if isinstance(obj, nengo.Node) else self.ensemble
+                self.signals[obj] = run(obj)
             advanced()
-        return {probe: self.probe(probe) for probe in self.network.all_probes}
+        return {probe: self.probe(probe) for probe in self.probes}
+
+    def loop(self, loop: Loop) -> None:
+        """Run nodes and ensembles that depend on each other."""
+        layers = self.parts.layers
+        run = LoopRun(loop, self, {e: layers[e].cells for e in loop.members if e in layers})
+        self.signals.update(run.run())
 
     def node(self, node: nengo.Node) -> Signal:
         """Return a node's output."""
@@ -75,27 +86,34 @@ class Window:
         J = self.current(ensemble).dense()
         return self.parts.layers[ensemble].run(J, ensemble, self.span)
 
-    def current(self, ensemble: nengo.Ensemble) -> Signal:
-        """Return the input current of an ensemble's neurons."""
-        built = self.model.params[ensemble]
-        incoming = self.incoming[ensemble]
+    def current(self, ensemble: nengo.Ensemble, connections: list | None = None) -> Signal:
+        """Return the input current of an ensemble's neurons, by some or all connections to it."""
+        incoming = self.incoming[ensemble] if connections is None else connections
         terms = [self.term(c) for c in incoming if c.post_obj is not ensemble]
-        encoded = [self.term(c) for c in incoming if c.post_obj is ensemble]
-        if encoded:
-            x = self.total(encoded, np.zeros(ensemble.size_in))
-            encoders = np.ascontiguousarray(built.scaled_encoders.T, self.span.dtype)
-            terms.append((x, maps.Dense(encoders)))
-        return self.total(terms, built.bias)
+        encoded = self.encoded(ensemble, incoming)
+        if encoded is not None:
+            terms.append((encoded, self.parts.encoders[ensemble]))
+        return self.total(terms, self.parts.biases[ensemble])
+
+    def encoded(self, ensemble: nengo.Ensemble, connections: list) -> Signal | None:
+        """Return what comes to an ensemble by some connections to be encoded, if anything does."""
+        terms = [self.term(c) for c in connections if c.post_obj is ensemble]
+        return self.total(terms, np.zeros(ensemble.size_in)) if terms else None
 
     def term(self, connection: nengo.Connection) -> tuple[Signal, maps.LinearMap]:
         """Return a signal and the linear map through which it reaches its post object."""
-        x = self.signals[vertex(connection.pre_obj)]
-        if not isinstance(connection.pre_obj, nengo.Ensemble):  # decoders select for themselves
-            x = x.select(connection.pre_slice)
+        x = self.source(connection)
         weights, places = self.parts.maps[connection]
         if connection.synapse is None and isinstance(places, maps.Identity):
             return x, weights
         return self.through(connection, self.total([(x, weights)])), places
+
+    def source(self, connection: nengo.Connection) -> Signal:
+        """Return what a connection has from its pre object."""
+        x = self.signals[vertex(connection.pre_obj)]
+        if isinstance(connection.pre_obj, nengo.Ensemble):  # decoders select for themselves
+            return x
+        return x.select(connection.pre_slice)
 
     def total(self, terms: list[tuple[Signal, maps.LinearMap]], bias=0.0) -> Signal:
         """Return the sum of signals through their linear maps, and a bias."""

@@ -19,7 +19,7 @@ from nengo_phasor import (
 )
 from nengo_phasor.inheritance import entry
 from nengo_phasor.layerwise import compiled
-from nengo_phasor.layerwise import neurons as rows
+from nengo_phasor.layerwise import rows
 from tests.layerwise.common import (
     DT,
     assert_same_as_nengo,

@@ -110,7 +110,7 @@ def test_linear_maps(linear_map):
     given = {
         "identity": maps.Identity(5),
         "dense": maps.Dense(matrix),
-        "sparse": maps.Sparse(sparse.csr_matrix(matrix)),
+        "sparse": maps.with_own_entries(sparse.csr_matrix(matrix)),
     }[linear_map]
     x = rng.poisson(0.3, (7, 3, 5)).astype(float)
     result = np.full((7, 3, matrix.shape[1]), 0.5)

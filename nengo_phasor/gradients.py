@@ -1,0 +1,136 @@
+"""The derivatives of the equations of `.dynamics`, once: what a step does to a gradient.
+
+Each function is the transpose of the function of `.dynamics` of the same name. It takes the step's
+input and the state before the step, the gradients of a loss by the output and by the new state, and
+the constants; it returns the gradients by the input and by the state before. ``slope`` is the
+derivative that stands in for that of the step function (`.surrogates`).
+
+Training through time (`nengo_phasor.layerwise`) runs them from the last step to the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Array = Any
+
+
+def leaky_spike(J: Array, voltage: Array, by_output: Array, by_voltage: Array, c, slope: Callable):
+    """Return the gradients by the input and the voltage of `.dynamics.leaky_spike`.
+
+    The reset is a constant here: no gradient passes through it (Zenke and Vogels 2021).
+    """
+    over = c.keep * voltage + c.take * J - 1.0
+    fired = over >= 0
+    by_over = by_voltage * (1.0 - fired * c.to_zero) + by_output * c.height * slope(over)
+    return c.take * by_over, c.keep * by_over
+
+
+def resonate_and_fire(
+    J: Array,
+    voltage: Array,
+    current: Array,
+    by_output: Array,
+    by_voltage: Array,
+    by_current: Array,
+    c,
+    slope: Callable,
+):
+    """Return the gradients by the input, voltage and current of `.dynamics.resonate_and_fire`.
+
+    The rotation's transpose turns backwards. The spike is a product of step functions, of which
+    each has the surrogate's derivative.
+    """
+    new_voltage = c.cos * voltage - c.sin * current + J * c.dt
+    new_current = c.sin * voltage + c.cos * current
+    up, was_up = new_current + c.lean * new_voltage, current + c.lean * voltage
+    size = abs(new_voltage)
+    rest = size + c.threshold
+    over = (new_voltage * size + new_current * new_current - c.threshold * c.threshold) / rest
+    is_up, is_over, was_not = up >= 0, over >= 0, was_up < 0
+
+    by_spike = by_output * c.height
+    by_up = by_spike * was_not * is_over * slope(up)
+    by_was_up = -by_spike * is_up * is_over * slope(was_up)
+    by_over = by_spike * is_up * was_not * slope(over)
+    side = (new_voltage > 0) * 1.0 - (new_voltage < 0)
+    by_voltage = by_voltage + c.lean * by_up + by_over * (2.0 * size - side * over) / rest
+    by_current = by_current + by_up + by_over * 2.0 * new_current / rest
+    return (
+        by_voltage * c.dt,
+        c.cos * by_voltage + c.sin * by_current + c.lean * by_was_up,
+        c.cos * by_current - c.sin * by_voltage + by_was_up,
+    )
+
+
+def adaptive_spike(
+    J: Array,
+    voltage: Array,
+    refraction: Array,
+    adaptation: Array,
+    by_output: Array,
+    by_voltage: Array,
+    by_refraction: Array,
+    by_adaptation: Array,
+    c,
+    slope: Callable,
+):
+    """Return the gradients by the input and the three states of `.dynamics.adaptive_spike`."""
+    threshold = c.theta_0 + adaptation
+    over = c.keep_phi * voltage + (1.0 - c.keep_phi) * J - c.keep_eta * refraction - 0.5 * threshold
+    fired = over > 0
+
+    by_jump = by_refraction + c.keep_gamma * c.m_f * by_adaptation
+    by_over = (by_output * c.height + by_jump * threshold) * slope(over)
+    by_voltage = by_voltage + by_over
+    return (
+        (1.0 - c.keep_phi) * by_voltage,
+        c.keep_phi * by_voltage,
+        c.keep_eta * (by_refraction - by_over),
+        c.keep_gamma * by_adaptation + by_jump * fired - 0.5 * by_over,
+    )
+
+
+def adaptive_transfer(xp, S: Array, by_output: Array, c):
+    """Return the gradient by the activation of `.dynamics.adaptive_transfer`."""
+    positive = xp.where(S <= 0, 0.0 * S, S)
+    below = c.c_3 * positive + c.c_4
+    growth = xp.expm1(c.ratio * (c.c_1 * positive + c.c_2) / below)
+    slope = c.ratio * (c.c_2 * c.c_3 - c.c_1 * c.c_4) / (below * below)
+    silent = (S <= 0) | (c.height / growth - c.offset + 0.5 * c.height <= 0)
+    by_S = by_output * c.height * slope * (growth + 1.0) / (growth * growth)
+    return xp.where(silent, 0.0 * S, by_S)
+
+
+def unit_phasor(xp, real: Array, imag: Array, by_real: Array, by_imag: Array, floor: float):
+    """Return the gradients by the real and imaginary part of `.dynamics.unit_phasor`.
+
+    Only what is perpendicular to a phasor turns it.
+    """
+    power = real * real + imag * imag
+    heard = power > floor * floor
+    safe = xp.where(heard, power, xp.ones_like(power))
+    turn = (by_imag * real - by_real * imag) / (safe * xp.sqrt(safe))
+    turn = xp.where(heard, turn, xp.zeros_like(power))
+    return -imag * turn, real * turn
+
+
+def lif_rate(xp, J: Array, tau_rc: float, tau_ref: float):
+    """Return the derivative of the rate of `nengo.LIFRate`, of an amplitude of 1."""
+    over = xp.where(J > 1.0, J - 1.0, xp.ones_like(J))
+    wait = tau_ref + tau_rc * xp.log1p(1.0 / over)
+    return xp.where(J > 1.0, tau_rc / (over * (over + 1.0) * wait * wait), xp.zeros_like(J))
+
+
+def soft_lif_rate(xp, J: Array, sigma: float, tau_rc: float, tau_ref: float):
+    """Return the derivative of the rate of `nengo_dl.SoftLIFRate`: J - 1 is smoothed by a softplus.
+
+    Far below the threshold the logarithm is linear, as there.
+    """
+    x = (J - 1.0) / sigma
+    safe = xp.maximum(x, -20.0)
+    over = sigma * (xp.maximum(safe, 0.0) + xp.log1p(xp.exp(-xp.abs(safe))))
+    wait = tau_ref + tau_rc * xp.where(x > -20.0, xp.log1p(1.0 / over), -x - xp.log(sigma))
+    near = 1.0 / ((1.0 + xp.exp(-safe)) * over * (over + 1.0))
+    return tau_rc * xp.where(x > -20.0, near, xp.ones_like(J) / sigma) / (wait * wait)

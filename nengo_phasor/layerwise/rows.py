@@ -1,0 +1,172 @@
+"""What `.layerwise` knows of neuron types, and users may tell it of theirs by `register`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+from nengo.neurons import NeuronType
+
+from nengo_phasor import compat, gradients
+from nengo_phasor.checks import check_is, check_subclass
+from nengo_phasor.layerwise import backward, compiled
+from nengo_phasor.neurons import (
+    AdaptiveSpiking,
+    AdaptiveSpikingRate,
+    Phasor,
+    ResonateAndFire,
+    SurrogateLIF,
+)
+
+
+class Row(NamedTuple):
+    """What `.layerwise` knows of a neuron type: that its ``step`` may run a whole batch at once.
+
+    It says that ``step`` takes arrays of shape (n_items, n_neurons) in place of (n_neurons,),
+    writes all of its output, draws nothing at random, and treats each item by itself; and that each
+    state is one real number a neuron, which is looked at when a network is built.
+
+    Parameters
+    ----------
+    window : callable, optional
+        A compiled loop over a whole window, as ``compiled.window_of`` makes it of a loop over a row
+        of neurons, to run in place of ``step``. The type's ``constants(dt)`` returns a NamedTuple
+        of numbers for it, with ``height``: the output of a spike, which is all that there may be
+        besides 0.
+    back : callable, optional
+        A loop back through a row of neurons, by which these train through time: see
+        `.backward.window_back_of`. For types that have a ``window``.
+    pull : callable, optional
+        ``pull(neurons, J, by_output)`` returns the gradient by the input current, given that by the
+        output, in arrays of shape (..., n_neurons). For types without a state.
+    trains_as : callable, optional
+        ``trains_as(neurons)`` returns the neuron type that `.Simulator.fit` runs in its place, such
+        as that of its mean rates, or None to run the neurons themselves.
+    """
+
+    window: Callable | None = None
+    back: Callable | None = None
+    pull: Callable | None = None
+    trains_as: Callable | None = None
+
+
+TABLE: dict[type, Row] = {}
+
+
+def register(neuron_type: type, row: Row) -> None:
+    """Let layerwise run a neuron type faster than item by item.
+
+    Without an entry a type runs by its own ``step``, for each item by itself, as in
+    `nengo.Simulator`: that is exact for every type, and slow. An entry also stands for the
+    subclasses, except for one that has a method or a property of the type anew: register it too if
+    the entry holds for it.
+
+    Parameters
+    ----------
+    neuron_type : type
+        A class derived from `nengo.neurons.NeuronType`.
+    row : `.Row`
+        What holds for it.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If neuron_type is no class of neurons, or row no `.Row`, or has a loop for which the type
+        has no ``constants``.
+
+    Examples
+    --------
+    A type whose ``step`` works on arrays of any shape, element by element::
+
+        nengo_phasor.layerwise.register(MyNeurons, nengo_phasor.layerwise.Row())
+    """
+    check_subclass(neuron_type, "neuron_type", NeuronType)
+    check_is(row, "row", Row)
+    if row.window and not hasattr(neuron_type, "constants"):
+        raise ValidationError(
+            f"has a compiled loop, and {neuron_type.__name__} no constants(dt) for it: give the "
+            "class this method",
+            attr="row",
+        )
+    TABLE[neuron_type] = row
+
+
+def _pull_phasor(neurons, J, by_output):
+    parts = (*np.split(J, 2, axis=-1), *np.split(by_output, 2, axis=-1))
+    return np.concatenate(gradients.unit_phasor(np, *parts, neurons.floor), axis=-1)
+
+
+def _pull_transfer(neurons, J, by_output):
+    return gradients.adaptive_transfer(np, J, by_output, neurons.transfer)
+
+
+def _pull_lif(neurons, J, by_output):
+    slope = gradients.lif_rate(np, J, neurons.tau_rc, neurons.tau_ref)
+    return by_output * neurons.amplitude * slope
+
+
+def _pull_rectified(neurons, J, by_output):
+    return by_output * neurons.amplitude * (J > 0)
+
+
+def _pull_sigmoid(neurons, J, by_output):
+    share = 1.0 / (1.0 + np.exp(-J))
+    return by_output * share * (1.0 - share) / neurons.tau_ref
+
+
+def _pull_tanh(neurons, J, by_output):
+    return by_output * (1.0 - np.tanh(J) ** 2) / neurons.tau_ref
+
+
+def _lif_rate(neurons):
+    return nengo.LIFRate(neurons.tau_rc, neurons.tau_ref, neurons.amplitude)
+
+
+def _rectified(neurons):
+    return nengo.RectifiedLinear(neurons.amplitude)
+
+
+def _transfer(neurons):
+    if neurons.surrogate is not None:
+        return None
+    names = ("m_f", "theta_0", "tau_gamma", "tau_eta", "tau_phi", "tau_beta", "amplitude")
+    return AdaptiveSpikingRate(**{name: getattr(neurons, name) for name in names})
+
+
+def _compiled(row: Callable, back: Callable, **others) -> Row:
+    return Row(compiled.window_of(row, compiled.SOURCES), back, **others)
+
+
+for _type, _row in {
+    Phasor: Row(pull=_pull_phasor),
+    AdaptiveSpikingRate: Row(pull=_pull_transfer),
+    nengo.AdaptiveLIF: Row(),
+    nengo.AdaptiveLIFRate: Row(),
+    nengo.Izhikevich: Row(),
+    nengo.LIF: Row(trains_as=_lif_rate),
+    nengo.LIFRate: Row(pull=_pull_lif),
+    nengo.RectifiedLinear: Row(pull=_pull_rectified),
+    nengo.RegularSpiking: Row(),
+    nengo.Sigmoid: Row(pull=_pull_sigmoid),
+    nengo.SpikingRectifiedLinear: Row(trains_as=_rectified),
+    nengo.Tanh: Row(pull=_pull_tanh),
+    ResonateAndFire: _compiled(compiled.resonate_and_fire_row, backward.resonate_and_fire_back),
+    SurrogateLIF: _compiled(compiled.leaky_spike_row, backward.leaky_spike_back),
+    AdaptiveSpiking: _compiled(
+        compiled.adaptive_spike_row, backward.adaptive_spike_back, trains_as=_transfer
+    ),
+}.items():
+    register(_type, _row)
+
+
+def _pull_soft_lif(neurons, J, by_output):
+    constants = neurons.sigma, neurons.tau_rc, neurons.tau_ref
+    return by_output * neurons.amplitude * gradients.soft_lif_rate(np, J, *constants)
+
+
+compat.on_import(
+    "nengo_dl", lambda nengo_dl: register(nengo_dl.SoftLIFRate, Row(pull=_pull_soft_lif))
+)

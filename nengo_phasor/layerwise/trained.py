@@ -1,0 +1,144 @@
+"""How `.layerwise` trains neurons: a layer forward, keeping what its way back needs, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.exceptions import BuildError
+
+from nengo_phasor.inheritance import entry
+from nengo_phasor.layerwise.backward import window_back_of
+from nengo_phasor.layerwise.neurons import Cells, Layer
+from nengo_phasor.layerwise.rows import TABLE
+from nengo_phasor.layerwise.signal import Signal
+from nengo_phasor.layerwise.span import Span
+
+
+class ThroughTime:
+    """Neurons with a state, which train by a loop back through time.
+
+    Parameters
+    ----------
+    layer : `.neurons.Layer`
+        The neurons, of a type whose row has ``window`` and ``back``.
+    """
+
+    def __init__(self, layer: Layer):
+        self.layer = layer
+        (neurons,) = layer.neurons
+        row = entry(TABLE, type(neurons))
+        self.loop = window_back_of(row.back, getattr(neurons, "surrogate", None))
+
+    def run(self, J: np.ndarray, key, span: Span) -> tuple[Signal, Any]:
+        """Return the output, and what the way back needs: the states before each step."""
+        states = span.arrays(key, self.layer.initial())
+        shape = (span.n_steps, len(states), int(np.prod(J.shape[1:])))
+        trace = np.empty(shape, self.layer.dtype)
+        return self.layer.run_compiled(J, states, span, trace), trace
+
+    def back(self, J: np.ndarray, trace, by_output: np.ndarray, key, span) -> np.ndarray:
+        """Return the gradient by the current, in its shape, given that by the output."""
+        by_states = self.by_states(key, span, J.shape[-1])
+        return self.back_through(J, trace, by_output, by_states, span.dt)
+
+    def by_states(self, key, span: Span, n: int) -> np.ndarray:
+        """Return the gradients by the states of n neurons after a span, to be taken back."""
+        return span.arrays(key, np.zeros((len(self.layer.initial()), n)))
+
+    def back_through(self, J, trace, by_output, by_states, dt: float) -> np.ndarray:
+        """Take the gradients by the states, in place, back through some steps; see `back`."""
+        by_J = np.zeros(J.shape, self.layer.dtype)
+        self.loop(
+            np.ascontiguousarray(J).reshape(len(J), -1),
+            trace,
+            np.ascontiguousarray(by_output).reshape(len(by_output), -1),
+            by_states.reshape(len(by_states), -1),
+            by_J.reshape(len(by_J), -1),
+            self.layer.constants(dt),
+        )
+        return by_J
+
+    def cells(self, key, span: Span) -> Cells:
+        """Return the neurons to be stepped one by one."""
+        return Cells(self.layer, key, span)
+
+
+class Pointwise:
+    """Neurons without a state: their output repeats where their input does.
+
+    Parameters
+    ----------
+    neurons : nengo.neurons.NeuronType
+        Of a type whose row has ``pull``.
+    dtype : numpy.dtype
+        Of currents and output.
+    """
+
+    def __init__(self, neurons: nengo.neurons.NeuronType, dtype: np.dtype):
+        self.neurons = neurons
+        self.dtype = dtype
+        self.pull = entry(TABLE, type(neurons)).pull
+
+    def run(self, J: np.ndarray, key, span: Span) -> tuple[Signal, None]:
+        """Return the output, and nothing."""
+        output = np.empty(J.shape, self.dtype)
+        with np.errstate(over="ignore", divide="ignore"):
+            for current, out in zip(J, output, strict=True):
+                self.neurons.step(span.dt, current.copy(), out)
+        return Signal.of(output), None
+
+    def back(self, J: np.ndarray, kept: None, by_output: np.ndarray, key, span) -> np.ndarray:
+        """Return the gradient by the current, given that by the output."""
+        return self.back_through(J, kept, by_output, None, span.dt)
+
+    def by_states(self, key, span: Span, n: int) -> None:
+        """Return None: there are no states."""
+
+    def cells(self, key, span: Span) -> Pointwise:
+        """Return the neurons to be stepped one by one."""
+        return self
+
+    states = np.empty((0, 0))
+
+    def step(self, J: np.ndarray, output: np.ndarray, dt: float) -> None:
+        """Write the output of a step."""
+        with np.errstate(over="ignore", divide="ignore"):
+            self.neurons.step(dt, J, output)
+
+    def back_through(self, J, trace, by_output, by_states, dt: float) -> np.ndarray:
+        """Return the gradient by the current, given that by the output."""
+        with np.errstate(over="ignore", divide="ignore"):
+            return self.pull(self.neurons, J, by_output)
+
+
+def trained(layer: Layer, ensemble: nengo.Ensemble) -> ThroughTime | Pointwise:
+    """Return a layer as training runs it.
+
+    Raises
+    ------
+    nengo.exceptions.BuildError
+        If its neurons can't be trained.
+    """
+    neurons = layer.neurons[0]
+    row = entry(TABLE, type(neurons)) if len(layer.neurons) == 1 else None
+    if row and row.trains_as and (other := row.trains_as(neurons)) is not None:
+        neurons, row = other, entry(TABLE, type(other))
+    if row and row.pull:
+        return Pointwise(neurons, layer.dtype)
+    if row and row.back and _has_slope(neurons):
+        return ThroughTime(layer)
+    name = type(ensemble.neuron_type).__name__
+    why = (
+        "have no surrogate: give them one of nengo_phasor.surrogates"
+        if row and row.back
+        else "have no derivative here: register a Row with `back` or `pull` by "
+        f"nengo_phasor.layerwise.register({name}, row), or train with nengo_dl.Simulator"
+    )
+    raise BuildError(f"{ensemble}: layerwise can't train it: its {name} neurons {why}")
+
+
+def _has_slope(neurons) -> bool:
+    """Return whether spikes have a derivative: not where there could be a surrogate and is none."""
+    return getattr(neurons, "surrogate", True) is not None
