@@ -178,6 +178,7 @@ class WayBack:
         encoders = self.parts.encoders[ensemble]
         if (parameter := Parameter(ensemble, "encoders")) in self.wanted:
             x = self.window.encoded(ensemble, self.window.incoming[ensemble])
+            assert x is not None  # what comes to no encoder does not train it
             self.add(parameter, encoders.gradient(x, folded(by_J, x.n_steps)))
         self.terms([c for c in connections if c.post_obj is not ensemble], by_J)
         encoded = [c for c in connections if c.post_obj is ensemble and self.leads_on(c)]
@@ -216,7 +217,9 @@ class WayBack:
         if columns != slice(None):
             n = self.window.signals[source].size
             whole = np.zeros((*gradient.shape[:-1], n), gradient.dtype)
-            np.add.at(whole, (..., np.arange(n)[columns]), gradient)
+            np.add.at(
+                np.moveaxis(whole, -1, 0), np.arange(n)[columns], np.moveaxis(gradient, -1, 0)
+            )
             gradient = whole
         before = self.by_signal.get(source)
         self.by_signal[source] = gradient if before is None else before + gradient

@@ -204,7 +204,8 @@ class Chunk:
                 x.write(target, steps, span.n_steps)
                 places[probe] = last
             self.before.append(span.after)
-        return self.before.pop()
+        self.before.pop()
+        return span.after
 
     def back(self, gradients: dict[nengo.Probe, np.ndarray]) -> dict[Parameter, np.ndarray]:
         """Return the gradients by what trains."""
@@ -214,7 +215,7 @@ class Chunk:
             window, self.window = self.window, None
             if window is None:
                 window, _ = self._run(block, before)
-            span = Span(len(block), self.items, *self._precision, after, self.stopped)
+            span = self._span(block, after)
             by_probes = {
                 probe: self._by_steps(probe, gradient, window.span, ends)
                 for probe, gradient in gradients.items()
@@ -224,13 +225,14 @@ class Chunk:
             after = span.after
         return _summed(results)
 
-    @property
-    def _precision(self):
-        return self.engine.simulator.dt, self.engine.simulator.dtype
+    def _span(self, block: range, before: State | None) -> Span:
+        simulator = self.engine.simulator
+        kind = simulator.dt, simulator.dtype
+        return Span(len(block), self.items, *kind, before, self.stopped, simulator.seed)
 
     def _run(self, block: range, before: State | None):
         """Return the window of a block, and what the probes see."""
-        span = Span(len(block), self.items, *self._precision, before, self.stopped)
+        span = self._span(block, before)
         data = {
             node: x[:, block.start : block.stop] if x.shape[1] > 1 else x
             for node, x in self.data.items()

@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import SimulationError, ValidationError
 
+from nengo_phasor.checks import check_positive_integer
 from nengo_phasor.layerwise import parameters
 from nengo_phasor.layerwise.adjoint import Parameter
 from nengo_phasor.layerwise.engine import Engine
-from nengo_phasor.layerwise.training import check_steps
 
 
 class Learner:
@@ -106,6 +106,10 @@ class Learner:
     def _arguments(self, x, y, n_steps, kwargs):
         check_steps(n_steps, "n_steps", self.simulator)
         self.model.n_steps = n_steps
+        if isinstance(x, np.ndarray):
+            x = {next(iter(self.names)): x}
+        if isinstance(y, np.ndarray):
+            y = {self.engine.probes[0]: y}
         if isinstance(x, Mapping):
             self._check(x, y)
             kwargs = {"batch_size": self.simulator.minibatch_size, **kwargs}
@@ -136,6 +140,12 @@ class Learner:
                 )
             if np.issubdtype(np.asarray(target).dtype, np.floating) and np.isnan(target).any():
                 raise ValidationError(f"for {obj} has NaN", "y", self.simulator)
+
+
+def check_steps(n_steps, attr, obj) -> None:
+    """Refuse a number of steps that is none."""
+    if n_steps is not None:
+        check_positive_integer(n_steps, attr, obj)
 
 
 def _sum_over_time(*functions) -> bool:

@@ -249,7 +249,7 @@ class LoopRun:
             target += pulled
         else:
             columns = np.arange(target.shape[1])[connection.pre_slice]
-            np.add.at(target, (slice(None), columns), pulled)
+            np.add.at(target.T, columns, pulled.T)
 
     def _weights_and_outside(self, by_input, by_y, way) -> None:
         """Add the gradients by weights within, and take the others out of the loop."""

@@ -114,7 +114,7 @@ class Layer:
         c = self.constants(span.dt)
         _, n_items, n = J.shape
         flat = np.ascontiguousarray(J).reshape(len(J), -1)
-        columns, starts = self.window(
+        columns, starts = self.window(  # type: ignore[misc]
             flat, span.n_steps, n, states.reshape(len(states), -1), trace, c
         )
         values = np.full(len(columns), c.height)

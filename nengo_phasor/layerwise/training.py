@@ -11,7 +11,6 @@ import numpy as np
 from nengo.exceptions import SimulationError, ValidationError
 
 from nengo_phasor import atomic, compat
-from nengo_phasor.checks import check_positive_integer
 from nengo_phasor.layerwise import parameters
 from nengo_phasor.layerwise.feedforward import Parts
 from nengo_phasor.layerwise.parameters import nengo_params, value_of
@@ -197,10 +196,9 @@ class Training:
 
     def save_params(self, path: str | os.PathLike) -> None:
         """Write what trains to a file of NumPy arrays, path.npz."""
-        names = [f"arr_{i}" for i in range(len(self.parameters))]
         values = [value_of(self.parts, p) for p in self.parameters]
         with atomic.replacing(f"{os.fspath(path)}.npz") as place, open(place, "wb") as file:
-            np.savez_compressed(file, **dict(zip(names, values, strict=True)))
+            np.savez_compressed(file, *values)
 
     def load_params(self, path: str | os.PathLike) -> None:
         """Read what `save_params` wrote.
@@ -213,9 +211,3 @@ class Training:
         with np.load(f"{os.fspath(path)}.npz") as file:
             values = [file[name] for name in file.files]
         self._trainer.load(values, path)
-
-
-def check_steps(n_steps, attr, obj) -> None:
-    """Refuse a number of steps that is none."""
-    if n_steps is not None:
-        check_positive_integer(n_steps, attr, obj)

@@ -18,8 +18,7 @@ from nengo_phasor import (
     metrics,
 )
 from nengo_phasor.inheritance import entry
-from nengo_phasor.layerwise import compiled
-from nengo_phasor.layerwise import rows
+from nengo_phasor.layerwise import compiled, rows
 from tests.layerwise.common import (
     DT,
     assert_same_as_nengo,
