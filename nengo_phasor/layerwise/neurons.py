@@ -1,4 +1,4 @@
-"""How `.layerwise` runs neurons: any type by its own ``step``, and those it knows more of, faster."""
+"""How `.layerwise` runs neurons: any type by its own step, and those it knows more of, faster."""
 
 from __future__ import annotations
 
