@@ -33,7 +33,7 @@ class Convolution(NamedTuple):
     shape_in: tuple[int, int, int]
     shape_out: tuple[int, int, int]
     strides: tuple[int, int]
-    padding: tuple[int, int]
+    padding: tuple[int, ...]
     n_groups: int = 1
 
     @property
