@@ -13,7 +13,7 @@ from pathlib import Path
 import nengo
 import numpy as np
 
-from nengo_phasor import datasets, results, schedules
+from nengo_phasor import compat, datasets, layerwise, results, schedules
 from nengo_phasor.models.lenet.data import Parts, load
 from nengo_phasor.models.lenet.network import CLASSES, DT, initial_weights, lenet, measure
 from nengo_phasor.models.lenet.start import MATCHED, rate_matched
@@ -66,13 +66,12 @@ def name_of(run: Run) -> str:
     return run.schedule if run.sigma_0 else BASELINE
 
 
-def compiled(run: Run, net: nengo.Network):
-    """Return NengoDL's simulator of a LeNet, compiled for training, and its costs of spikes.
+def compiled(run: Run, net: nengo.Network) -> tuple[layerwise.Simulator, dict]:
+    """Return the simulator of a LeNet, compiled for training, and its costs of spikes.
 
     The targets of the logits are one-hot, (n, 1, 10); those of spikes don't matter.
     """
-    import nengo_dl
-    import tensorflow as tf
+    tf = compat.require("tensorflow")
 
     from nengo_phasor.dl import losses
 
@@ -82,13 +81,12 @@ def compiled(run: Run, net: nengo.Network):
 
     tf.keras.utils.set_random_seed(run.seed)
     with net:
-        nengo_dl.configure_settings(stateful=False, keep_history=True, trainable=None)
-        net.config[nengo.Ensemble].trainable = False
-        for connection in net.connections:
-            net.config[connection].trainable = connection in net.links.values()
+        layerwise.configure_settings(trainable=False)
+        for connection in net.links.values():
+            net.config[connection].trainable = True
     costs = {probe: losses.SpikeCount(probe, DT) for probe in net.spikes.values()}
-    sim = nengo_dl.Simulator(
-        net, dt=DT, minibatch_size=run.batch_size, seed=run.seed, progress_bar=False
+    sim = layerwise.Simulator(
+        net, dt=DT, minibatch_size=run.batch_size, dtype="float32", progress_bar=False
     )
     optimizer = tf.keras.optimizers.Adam(
         run.learning_rate, use_ema=True, ema_momentum=run.averaging
@@ -98,7 +96,6 @@ def compiled(run: Run, net: nengo.Network):
         loss={net.logits: crossentropy, **costs},
         metrics={probe: cost.spikes for probe, cost in costs.items()},
     )
-    optimizer.build(sim.keras_model.trainable_variables)
     return sim, costs
 
 
@@ -196,8 +193,8 @@ def saved_form(values: np.ndarray, like: np.ndarray) -> np.ndarray:
 def batches(run: Run, parts: Parts, epoch: int, image: str, probes: list[str]):
     """Return an epoch's batches for Keras: the same for the same seed and epoch.
 
-    ``image`` and ``probes`` are NengoDL's names of the input and of the probes, the logits first.
-    Images are repeated for all steps batch by batch, so that all of them need not fit into memory.
+    ``image`` and ``probes`` are Keras' names of the input and of the probes, the logits first.
+    An image is a constant, for all steps.
     """
     import tensorflow as tf
 
@@ -215,6 +212,6 @@ def batches(run: Run, parts: Parts, epoch: int, image: str, probes: list[str]):
             currents = parts.x_train[chosen].reshape(run.batch_size, 1, -1)
             wanted = dict.fromkeys(probes, nothing)
             wanted[probes[0]] = targets[chosen][:, None]
-            return {image: currents.repeat(run.steps, axis=1), "n_steps": n_steps}, wanted
+            return {image: currents, "n_steps": n_steps}, wanted
 
     return Batches()
