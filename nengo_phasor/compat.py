@@ -70,14 +70,30 @@ KERAS_2_MODULES = {
 }
 
 
-def _use_keras_2(nengo_dl: ModuleType) -> None:
-    """Make `tf.keras` Keras 2, which TensorFlow decides when `tf.keras` is first used."""
+def prefer_keras_2() -> None:
+    """Make `tf.keras` Keras 2, if that is installed and nothing has decided otherwise.
+
+    For `nengo_phasor.layerwise`, whose users take optimisers from `tf.keras` before anything of
+    ours imports TensorFlow.
+    """
+    if importlib.util.find_spec("tf_keras") and "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+
+def use_keras_2() -> None:
+    """Make `tf.keras` Keras 2, which TensorFlow decides when `tf.keras` is first used.
+
+    Raises
+    ------
+    ImportError
+        If it is Keras 3 already, or tf-keras is not installed. The message has the remedy.
+    """
     versions = installed_versions()
     tensorflow, tf_keras = versions["tensorflow"], versions.get("tf_keras")
     if tf_keras != tensorflow:
         found = f"tf-keras {_dotted(tf_keras)} is" if tf_keras else "tf-keras is not"
         raise ImportError(
-            "NengoDL needs Keras 2, which TensorFlow takes from tf-keras of its own minor "
+            "Training needs Keras 2, which TensorFlow takes from tf-keras of its own minor "
             f"version. TensorFlow {_dotted(tensorflow)} is installed, {found} installed. "
             f'Run: pip install "tf-keras~={_dotted(tensorflow)}.0"',
             name="tf_keras",
@@ -92,7 +108,7 @@ def _redirect_keras(tensorflow: ModuleType) -> None:
     used = [name for name in KERAS_ATTRIBUTES if _is_keras_3(vars(tensorflow).get(name))]
     if used:
         raise ImportError(
-            f"NengoDL needs Keras 2, but tf.{used[0]} has already been used and is Keras 3 in "
+            f"Training needs Keras 2, but tf.{used[0]} has already been used and is Keras 3 in "
             "this process. Import nengo_phasor and nengo_dl before tensorflow (or before the "
             "first use of tf.keras), or set TF_USE_LEGACY_KERAS=1 in the environment.",
             name="nengo_dl",
@@ -180,7 +196,7 @@ class Patch:
 
 
 PATCHES = (
-    Patch("nengo_dl", (3, 6), "tensorflow", (2, 16), before=_use_keras_2),
+    Patch("nengo_dl", (3, 6), "tensorflow", (2, 16), before=lambda nengo_dl: use_keras_2()),
     Patch("nengo_dl.compat", (3, 6), "tensorflow", (2, 16), before=_import_from_tf_keras),
     Patch("nengo_dl", (3, 6), "nengo", (4, 0), after=_flatten_passthrough),
     Patch("nengo_loihi", (1, 1), "numpy", (2, 0), after=_copy_if_needed),

@@ -34,6 +34,9 @@ Gradients are added up chunk by chunk. So chunks depend on the batch alone, neve
 threads: the same seed gives the same weights, to the bit, on any number of them.
 """
 
+MIN_ITEMS_OF_LOOPS = 64
+"""The same where there are loops, whose every step is Python's work."""
+
 
 class Seen(NamedTuple):
     """What came of a batch: what probes saw, the way back, and where the network stands.
@@ -161,7 +164,9 @@ class Engine:
         """Return the items of each chunk."""
         widest = width(self.simulator.network, self.simulator.incoming, data)
         most = CHUNK_BYTES // (n_steps * widest * self.simulator.dtype.itemsize)
-        size = max(1, min(most, max(MIN_ITEMS, -(-n_items // N_CHUNKS))))
+        loops = any(isinstance(stage, Loop) for stage in self.simulator.order)
+        least = MIN_ITEMS_OF_LOOPS if loops else MIN_ITEMS
+        size = max(1, min(most, max(least, -(-n_items // N_CHUNKS))))
         return [np.arange(i, min(i + size, n_items)) for i in range(0, n_items, size)]
 
     def _each(self, function, chunks: list[Chunk]) -> list:

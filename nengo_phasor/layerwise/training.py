@@ -16,6 +16,8 @@ from nengo_phasor.layerwise.feedforward import Parts
 from nengo_phasor.layerwise.parameters import nengo_params, value_of
 from nengo_phasor.layerwise.recorded import SimulationData
 
+compat.prefer_keras_2()
+
 
 class Training:
     """The part of `.Simulator` that trains.
@@ -55,6 +57,7 @@ class Training:
             If there is no loss, or a probe is of another network, or nothing trains.
         """
         compat.require("tensorflow")
+        compat.use_keras_2()
         from nengo_phasor.layerwise.keras import Learner
 
         given = {
