@@ -8,8 +8,7 @@ import numpy as np
 from nengo.builder.neurons import SimNeurons
 from nengo.exceptions import BuildError
 
-from nengo_phasor.inheritance import entry
-from nengo_phasor.layerwise.rows import TABLE
+from nengo_phasor.layerwise.rows import known
 from nengo_phasor.layerwise.signal import Signal
 
 
@@ -34,13 +33,14 @@ class Layer:
         self.stages = stages
         self.dtype = dtype
         self.neurons = [stage.neurons for stage in stages]
-        rows = [entry(TABLE, type(neurons)) for neurons in self.neurons]
+        rows = [known(neurons) for neurons in self.neurons]
         self.spiking = self.neurons[-1].spiking
         for stage, row in zip(stages, rows, strict=True):
             if row is not None:
                 _check_states(stage)
         self.in_batches = None not in rows
-        self.window = rows[0].window if self.in_batches and len(stages) == 1 else None
+        only = rows[0] if len(rows) == 1 else None
+        self.window = only and only.window
 
     def run(self, J: np.ndarray, key, span) -> Signal:
         """Return the output for a current of shape (n_steps, n_items, n), which may repeat.

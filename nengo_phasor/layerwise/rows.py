@@ -12,6 +12,7 @@ from nengo.neurons import NeuronType
 
 from nengo_phasor import compat, gradients
 from nengo_phasor.checks import check_is, check_subclass
+from nengo_phasor.inheritance import entry
 from nengo_phasor.layerwise import backward, compiled
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
@@ -54,6 +55,11 @@ class Row(NamedTuple):
 
 
 TABLE: dict[type, Row] = {}
+
+
+def known(neurons: NeuronType) -> Row | None:
+    """Return what is known of neurons, if anything is."""
+    return entry(TABLE, type(neurons))
 
 
 def register(neuron_type: type, row: Row) -> None:

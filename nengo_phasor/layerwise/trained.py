@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import nengo
 import numpy as np
 from nengo.exceptions import BuildError
 
-from nengo_phasor.inheritance import entry
 from nengo_phasor.layerwise.backward import window_back_of
 from nengo_phasor.layerwise.neurons import Cells, Layer
-from nengo_phasor.layerwise.rows import TABLE
+from nengo_phasor.layerwise.rows import known
 from nengo_phasor.layerwise.signal import Signal
 from nengo_phasor.layerwise.span import Span
 
@@ -22,14 +22,14 @@ class ThroughTime:
     Parameters
     ----------
     layer : `.neurons.Layer`
-        The neurons, of a type whose row has ``window`` and ``back``.
+        The neurons, of a type whose row has a ``window``.
+    back : callable
+        The row's ``back``.
     """
 
-    def __init__(self, layer: Layer):
+    def __init__(self, layer: Layer, back: Callable):
         self.layer = layer
-        (neurons,) = layer.neurons
-        row = entry(TABLE, type(neurons))
-        self.loop = window_back_of(row.back, getattr(neurons, "surrogate", None))
+        self.loop = window_back_of(back, getattr(layer.neurons[0], "surrogate", None))
 
     def run(self, J: np.ndarray, key, span: Span) -> tuple[Signal, Any]:
         """Return the output, and what the way back needs: the states before each step."""
@@ -71,15 +71,17 @@ class Pointwise:
     Parameters
     ----------
     neurons : nengo.neurons.NeuronType
-        Of a type whose row has ``pull``.
+        The neurons.
+    pull : callable
+        Their row's ``pull``.
     dtype : numpy.dtype
         Of currents and output.
     """
 
-    def __init__(self, neurons: nengo.neurons.NeuronType, dtype: np.dtype):
+    def __init__(self, neurons: nengo.neurons.NeuronType, pull: Callable, dtype: np.dtype):
         self.neurons = neurons
         self.dtype = dtype
-        self.pull = entry(TABLE, type(neurons)).pull
+        self.pull = pull
 
     def run(self, J: np.ndarray, key, span: Span) -> tuple[Signal, None]:
         """Return the output, and nothing."""
@@ -122,13 +124,13 @@ def trained(layer: Layer, ensemble: nengo.Ensemble) -> ThroughTime | Pointwise:
         If its neurons can't be trained.
     """
     neurons = layer.neurons[0]
-    row = entry(TABLE, type(neurons)) if len(layer.neurons) == 1 else None
+    row = known(neurons) if len(layer.neurons) == 1 else None
     if row and row.trains_as and (other := row.trains_as(neurons)) is not None:
-        neurons, row = other, entry(TABLE, type(other))
+        neurons, row = other, known(other)
     if row and row.pull:
-        return Pointwise(neurons, layer.dtype)
+        return Pointwise(neurons, row.pull, layer.dtype)
     if row and row.back and _has_slope(neurons):
-        return ThroughTime(layer)
+        return ThroughTime(layer, row.back)
     name = type(ensemble.neuron_type).__name__
     why = (
         "have no surrogate: give them one of nengo_phasor.surrogates"

@@ -79,12 +79,15 @@ def build_of_no_process(model, synapse, sig_in, sig_out=None, mode="set"):
 
 
 REFUSED = {
-    "loop": (
-        lambda: (
-            connect((x := neurons(label="ring")), connect(x, nengo.Node(size_in=N)))
-            and connect(x, x, synapse=0.1)
+    "synapse in a loop": (
+        lambda: connect((x := neurons(label="ring")), x, synapse=nengo.synapses.Triangle(0.01)),
+        ["Connection", "Triangle", "in a loop", "nengo.Simulator"],
+    ),
+    "process in a loop": (
+        lambda: connect(
+            (x := nengo.Node(nengo.processes.FilteredNoise(), size_in=N)), x, synapse=0.1
         ),
-        ["recurrence", "ring", " -> "],
+        ["Node", "FilteredNoise", "in a loop", "nengo.Simulator"],
     ),
     "neurons": (lambda: neurons(neuron_type=BuiltOtherwise()), ["Ensemble", "BuiltOtherwise"]),
     "direct mode": (lambda: nengo.Ensemble(1, 1, neuron_type=nengo.Direct()), ["Direct()"]),
@@ -130,6 +133,14 @@ REFUSED = {
         ["Probe", "Connection"],
     ),
 }
+
+
+def test_circle_in_which_nothing_waits():
+    """Nengo can't step it either; the message says what to give it."""
+    with nengo.Network() as net:
+        connect((x := neurons(label="ring")), x, synapse=None)
+    with pytest.raises(BuildError, match=r"circle <Ensemble 'ring'> -> .*nengo\.Lowpass"):
+        layerwise.Simulator(net)
 
 
 @pytest.mark.parametrize(("build", "parts"), REFUSED.values(), ids=REFUSED)
