@@ -85,7 +85,9 @@ REFUSED = {
     ),
     "process in a loop": (
         lambda: connect(
-            (x := nengo.Node(nengo.processes.FilteredNoise(), size_in=N)), x, synapse=0.1
+            (x := nengo.Node(nengo.processes.FilteredNoise(), size_in=N, size_out=N)),
+            x,
+            synapse=0.1,
         ),
         ["Node", "FilteredNoise", "in a loop", "nengo.Simulator"],
     ),
