@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import nengo
 import numpy as np
 import tensorflow as tf
 from nengo.exceptions import SimulationError, ValidationError
 
 from nengo_phasor.checks import check_positive_integer
-from nengo_phasor.layerwise import parameters
+from nengo_phasor.layerwise import given, parameters
 from nengo_phasor.layerwise.adjoint import Parameter
 from nengo_phasor.layerwise.engine import Engine
+from nengo_phasor.layerwise.sampling import n_samples
 
 
 class Learner:
@@ -30,6 +32,13 @@ class Learner:
 
     def __init__(self, simulator, optimizer, loss, metrics, loss_weights):
         self.simulator = simulator
+        self.losses = loss
+        optimizer = given.optimizer_of(optimizer, simulator)
+        for probe, function in loss.items():
+            given.check_loss(function, probe, simulator)
+        for probe, functions in metrics.items():
+            given.check_metrics(functions, probe, simulator)
+        given.check_weights(loss_weights, loss, simulator)
         self.names = parameters.names(simulator.network)
         self.objects = {name: obj for obj, name in self.names.items()}
         probes = [p for p in simulator.network.all_probes if p in loss or p in metrics]
@@ -88,15 +97,16 @@ class Learner:
         for attr, value in (("truncation", truncation), ("checkpoint", checkpoint)):
             check_steps(value, attr, self.simulator)
         self.model.blocks = truncation, checkpoint
-        if isinstance(kwargs.get("validation_data"), tuple):
-            x_validation, y_validation, *rest = kwargs["validation_data"]
+        arguments = self._arguments(x, y, n_steps, kwargs)
+        if isinstance(validation := kwargs.get("validation_data"), tuple | list):
+            x_validation, y_validation, *rest = validation
             self._check(x_validation, y_validation)
-            kwargs["validation_data"] = (
+            arguments["validation_data"] = (
                 self._named(x_validation),
                 self._named(y_validation),
                 *rest,
             )
-        return self.model.fit(**self._arguments(x, y, n_steps, kwargs))
+        return self.model.fit(**arguments)
 
     def evaluate(self, x, y, n_steps, **kwargs) -> dict[str, float]:
         """Return the losses and metrics; see `.Simulator.evaluate`."""
@@ -105,11 +115,13 @@ class Learner:
 
     def _arguments(self, x, y, n_steps, kwargs):
         check_steps(n_steps, "n_steps", self.simulator)
+        given.check_arguments(kwargs)
         self.model.n_steps = n_steps
         if isinstance(x, np.ndarray):
             x = {next(iter(self.names)): x}
         if isinstance(y, np.ndarray):
             y = {self.engine.probes[0]: y}
+        given.check_source(x, self.simulator)
         if isinstance(x, Mapping):
             self._check(x, y)
             kwargs = {"batch_size": self.simulator.minibatch_size, **kwargs}
@@ -117,29 +129,63 @@ class Learner:
 
     def _check(self, x, y) -> None:
         """Refuse data and targets that don't fit, before any is used."""
-        _, n_items = self.simulator._feeding.batch(
-            {self.objects.get(k, k): v for k, v in x.items() if k != "n_steps"}
+        if not isinstance(x, Mapping):
+            raise ValidationError(f"must be {{node: array}}, got {x!r}", "x", self.simulator)
+        arrays, n_steps = self.data(x, self.model.n_steps)
+        n_items = len(next(iter(arrays.values())))
+        if not n_items:
+            raise ValidationError("has no items to train with", "x", self.simulator)
+        self.check_targets(y, n_items, n_steps)
+
+    def data(self, x: Mapping, n_steps: int | None) -> tuple[dict[nengo.Node, np.ndarray], int]:
+        """Return the nodes' outputs as checked arrays, and the number of steps.
+
+        ``x`` has them by node or name, and may have the number of steps, for which ``n_steps``
+        stands if there is one.
+        """
+        x = dict(x)
+        own = x.pop("n_steps", None)
+        unknown = {key for key in x if isinstance(key, str)} - set(self.objects)
+        if unknown:
+            raise ValidationError(
+                f"has {', '.join(sorted(unknown))}, which no node is named; see get_name",
+                attr="x",
+                obj=self.simulator,
+            )
+        feeding = self.simulator._feeding
+        arrays, n_items = feeding.batch(
+            {self.objects.get(k, k): np.asarray(a) for k, a in x.items()}
         )
+        if n_steps is None:
+            longest = max(a.shape[1] for a in arrays.values())
+            n_steps = longest if own is None else int(np.max(own))
+        feeding.check_window(arrays, n_steps, n_items)
+        dtype = self.simulator.dtype
+        return {node: a.astype(dtype, copy=False) for node, a in arrays.items()}, n_steps
+
+    def check_targets(self, y: Any, n_items: int, n_steps: int) -> None:
+        """Refuse targets, by probe or name, that don't fit what the probes see."""
         if not isinstance(y, Mapping):
             raise ValidationError(f"must be {{probe: array}}, got {y!r}", "y", self.simulator)
-        for key, target in y.items():
-            obj = self.objects.get(key, key)
+        targets = {self.objects.get(key, key): target for key, target in y.items()}
+        for obj in targets:
             if obj not in self.engine.probes:
                 raise ValidationError(
                     f"is for {obj}, for which compile(...) got no loss or metric",
                     "y",
                     self.simulator,
                 )
-            shape = np.shape(target)
-            if len(shape) < 2 or shape[0] != n_items:
+        for probe in self.engine.probes:
+            if probe not in targets:
                 raise ValidationError(
-                    f"for {obj} is of shape {shape}; needs (n_items, n_steps, n), of as many items "
-                    f"as the data: {n_items}",
+                    f"has nothing for {probe}, which has a loss or metric: give targets, or zeros "
+                    "to one that looks at none",
                     attr="y",
                     obj=self.simulator,
                 )
-            if np.issubdtype(np.asarray(target).dtype, np.floating) and np.isnan(target).any():
-                raise ValidationError(f"for {obj} has NaN", "y", self.simulator)
+            length = n_samples(probe.sample_every, self.simulator.dt, 0, n_steps)
+            loss = self.losses.get(probe)
+            given.check_target(targets[probe], probe, loss, n_items, length, self.simulator)
 
 
 def check_steps(n_steps, attr, obj) -> None:
@@ -176,7 +222,7 @@ class Model(tf.keras.Model):
     def call(self, inputs, training=False):
         """Return what probes see, by name."""
         learner = self._learner
-        data, n_steps = self._data(inputs)
+        data, n_steps = learner.data(inputs, self.n_steps)
         simulator = learner.simulator
         n_items = len(next(iter(data.values())))
         seen = simulator._predict(data, n_steps, n_items)[0]
@@ -185,30 +231,64 @@ class Model(tf.keras.Model):
     def train_step(self, data):
         """Train with a batch: in one piece, or truncated."""
         x, y, weights = tf.keras.utils.unpack_x_y_sample_weight(data)
-        arrays, n_steps = self._data(x)
+        arrays, n_steps = self._checked(x, y)
         truncation, checkpoint = self.blocks
         size, state, result = truncation or n_steps, None, {}
         for first in range(0, n_steps, size):
             last = min(first + size, n_steps)
             block = {n: a if a.shape[1] == 1 else a[:, first:last] for n, a in arrays.items()}
-            targets = {
-                k: t if t.shape[1] in (1, None) or size == n_steps else t[:, first:last]
-                for k, t in y.items()
-            }
+            targets = {name: self._between(name, t, first, last) for name, t in y.items()}
             result, state = self._update(block, last - first, targets, weights, checkpoint, state)
         return result
+
+    def test_step(self, data):
+        """Evaluate a batch."""
+        x, y, _ = tf.keras.utils.unpack_x_y_sample_weight(data)
+        self._checked(x, y)
+        return super().test_step(data)
+
+    def _checked(self, x, y) -> tuple[dict[nengo.Node, np.ndarray], int]:
+        """Return a batch's data as arrays, and its number of steps; refuse what doesn't fit."""
+        arrays, n_steps = self._learner.data(x, self.n_steps)
+        self._learner.check_targets(y, len(next(iter(arrays.values()))), n_steps)
+        return arrays, n_steps
+
+    def _between(self, name, target, first, last):
+        """Return a probe's targets of some steps; a single one is a constant."""
+        learner = self._learner
+        probe, dt = learner.objects[name], learner.simulator.dt
+        before, until = (n_samples(probe.sample_every, dt, 0, k) for k in (first, last))
+        if before == until:
+            raise ValidationError(
+                f"leaves {probe}, which has sample_every, without a sample in steps {first} to "
+                f"{last}; take more steps",
+                attr="truncation",
+                obj=learner.simulator,
+            )
+        return target if target.shape[1] == 1 else target[:, before:until]
 
     def _update(self, data, n_steps, targets, weights, checkpoint, state):
         """Make one step of the optimiser; return the metrics and where the network stands."""
         learner = self._learner
         seen = learner.engine.run(data, n_steps, learner.simulator.parts, checkpoint, state)
         outputs = {learner.names[p]: tf.constant(a) for p, a in seen.outputs.items()}
-        by_outputs, result = self.compiled_gradient(outputs, targets, weights)
+        try:
+            by_outputs, result = self.compiled_gradient(outputs, targets, weights)
+        except (ValueError, tf.errors.InvalidArgumentError) as error:
+            shapes = {k: (tuple(t.shape), tuple(outputs[k].shape)) for k, t in targets.items()}
+            raise ValidationError(
+                f"has targets that a loss or metric can't compare with what its probe sees; the "
+                f"shapes are {shapes}",
+                attr="y",
+                obj=learner.simulator,
+            ) from error
         by_probes = {p: by_outputs[learner.names[p]].numpy() for p in seen.outputs}
+        for probe, gradient in by_probes.items():
+            self._check_finite(gradient, probe, "its losses")
         gradients = seen.back(by_probes)
-        self.compiled_update(
-            [tf.constant(self._finite(gradients[p], p)) for p in learner.parameters]
-        )
+        for obj, name in learner.parameters:
+            self._check_finite(gradients[obj, name], obj, f"its {name}")
+        self.compiled_update([tf.constant(gradients[p]) for p in learner.parameters])
         return result, seen.state
 
     def _by_outputs(self, outputs, targets, weights):
@@ -223,33 +303,12 @@ class Model(tf.keras.Model):
         """Make one step of the optimiser."""
         self.optimizer.apply_gradients(zip(gradients, self.values, strict=True))
 
-    def _finite(self, gradient: np.ndarray, parameter: Parameter) -> np.ndarray:
-        """Return a gradient, refusing NaN and infinity before they reach what trains."""
-        if not np.isfinite(gradient.sum()):
+    def _check_finite(self, gradient: np.ndarray, obj, what: str) -> None:
+        """Refuse NaN and infinity before they reach what trains."""
+        # a sum is cheaper than a look at each value, and only finite if these are
+        if not np.isfinite(gradient.sum()) and not np.isfinite(gradient).all():
             raise SimulationError(
-                f"{parameter.obj}: the gradient by its {parameter.name} is no finite number in "
-                f"batch {int(self.optimizer.iterations)} (the first is 0) since it was compiled; "
-                "the weights are those before. Try a smaller learning rate, or clip gradients"
+                f"{obj}: the gradient of {what} is no finite number in batch "
+                f"{int(self.optimizer.iterations)} (the first is 0) since it was compiled; the "
+                "weights are those before. Try a smaller learning rate, or clip gradients"
             )
-        return gradient
-
-    def _data(self, inputs) -> tuple[dict, int]:
-        """Return the nodes' outputs as checked arrays, and the number of steps."""
-        learner = self._learner
-        inputs = dict(inputs)
-        given = inputs.pop("n_steps", None)
-        unknown = set(inputs) - set(learner.objects)
-        if unknown:
-            raise ValidationError(
-                f"has {', '.join(sorted(unknown))}, which no node is named; see get_name",
-                attr="x",
-                obj=learner.simulator,
-            )
-        arrays = {learner.objects[name]: np.asarray(a) for name, a in inputs.items()}
-        arrays, n_items = learner.simulator._feeding.batch(arrays)
-        steps = self.n_steps
-        if steps is None:
-            longest = max(a.shape[1] for a in arrays.values())
-            steps = longest if given is None else int(np.max(given))
-        learner.simulator._feeding.check_window(arrays, steps, n_items)
-        return {n: a.astype(learner.simulator.dtype, copy=False) for n, a in arrays.items()}, steps

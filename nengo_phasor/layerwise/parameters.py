@@ -115,19 +115,19 @@ def nengo_params(parts, model, obj) -> dict:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the object is neither a connection nor an ensemble.
+        If the object is neither a connection nor an ensemble, or of another network.
     nengo.exceptions.BuildError
         If a sparse transform has several entries in one place.
     """
     if isinstance(obj, nengo.ensemble.Neurons):
         obj = obj.ensemble
+    if not isinstance(obj, nengo.Ensemble | nengo.Connection) or obj not in model.params:
+        raise ValidationError(
+            f"must be connections or ensembles of the network, got {obj!r}", attr="nengo_objs"
+        )
     if isinstance(obj, nengo.Ensemble):
         return _of_ensemble(parts, model.params[obj].gain, obj)
-    if isinstance(obj, nengo.Connection):
-        return _of_connection(parts, obj)
-    raise ValidationError(
-        f"must be connections or ensembles, got {obj!r}", attr="nengo_objs", obj="layerwise"
-    )
+    return _of_connection(parts, obj)
 
 
 def _of_ensemble(parts, gain, ensemble):

@@ -19,7 +19,6 @@ from nengo.exceptions import (
     BuildError,
     ReadonlyError,
     SimulationError,
-    SimulatorClosed,
     ValidationError,
 )
 from nengo.rc import rc
@@ -356,10 +355,6 @@ class Simulator(Training):
         self._feeding.check_window(data, n_steps, n_items)
         bar = self.progress_bar if progress_bar is None else progress_bar
         return run_batch(self, data, n_steps, n_items, state, keep, bar)
-
-    def _check_open(self):
-        if self.closed:
-            raise SimulatorClosed(f"{self} is closed: make another simulator to run again")
 
     def _check_length(self, n_steps, start):
         check_positive_integer(n_steps, "n_steps", self)

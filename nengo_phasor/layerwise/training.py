@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Mapping
 from typing import Any
+from zipfile import BadZipFile
 
 import nengo
 import numpy as np
-from nengo.exceptions import SimulationError, ValidationError
+from nengo.exceptions import SimulationError, SimulatorClosed, ValidationError
 
 from nengo_phasor import atomic, compat
 from nengo_phasor.layerwise import parameters
@@ -30,6 +32,7 @@ class Training:
     network: nengo.Network
     model: nengo.builder.Model
     data: SimulationData
+    closed: bool
     _parts: Parts
     _learner: Any = None
 
@@ -54,8 +57,10 @@ class Training:
             If there is anything between what trains and these probes that has no derivative. The
             message names the object, and what to do.
         nengo.exceptions.ValidationError
-            If there is no loss, or a probe is of another network, or nothing trains.
+            If there is no loss, or a probe is of another network, or nothing trains, or if Keras
+            does not know the optimizer, a loss or a metric.
         """
+        self._check_open()
         compat.require("tensorflow")
         compat.use_keras_2()
         from nengo_phasor.layerwise.keras import Learner
@@ -72,6 +77,10 @@ class Training:
         self._learner = Learner(self, optimizer, **given)
         self.data.changed = lambda obj, built: parameters.as_built(self.parts, obj, built)
 
+    def _check_open(self):
+        if self.closed:
+            raise SimulatorClosed(f"{self} is closed: make another simulator to run again")
+
     def _probes(self, loss):
         return [] if loss is None else self.network.all_probes
 
@@ -84,6 +93,7 @@ class Training:
 
     @property
     def _trainer(self):
+        self._check_open()
         if self._learner is None:
             raise SimulationError("nothing says what to minimise: call compile(...) first")
         return self._learner
@@ -132,8 +142,12 @@ class Training:
         nengo.exceptions.SimulationError
             If it was not compiled, or if a gradient is no finite number: the weights are then those
             before that batch.
+        nengo.exceptions.SimulatorClosed
+            If the simulator was closed.
         nengo.exceptions.ValidationError
-            If the data or targets are of the wrong shape or type, or for an object that takes none.
+            If the data or targets are of the wrong shape or type, or not finite, or for an object
+            that takes none, or if there are none for a probe that has a loss or metric; if a number
+            of items, epochs or steps is none.
         """
         return self._trainer.fit(x, y, n_steps, truncation, checkpoint, **kwargs)
 
@@ -145,8 +159,19 @@ class Training:
         return self._trainer.evaluate(x, y, n_steps, **kwargs)
 
     def get_name(self, obj: nengo.Node | nengo.Probe) -> str:
-        """Return the name by which Keras knows a node or probe; its history has "NAME_loss"."""
-        return parameters.names(self.network)[obj]
+        """Return the name by which Keras knows a node or probe; its history has "NAME_loss".
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If obj is neither a probe nor a node without input of the network.
+        """
+        names = parameters.names(self.network)
+        if obj not in names:
+            raise ValidationError(
+                f"must be a probe or a node without input of the network, got {obj}", "obj", self
+            )
+        return names[obj]
 
     # ------------------------------------------------------------------------------- parameters
 
@@ -170,6 +195,11 @@ class Training:
         Returns
         -------
         dict, or list or dict of dicts
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If there is anything else in nengo_objs, or an object of another network.
         """
         several = isinstance(nengo_objs, list | tuple)
         objs = nengo_objs if several else [nengo_objs]
@@ -190,6 +220,11 @@ class Training:
         ----------
         objs : nengo.Network, nengo.Ensemble or nengo.Connection, or list of these
             All the ensembles and connections of a network, or some.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If there is anything else in objs, or an object of another network.
         """
         for obj in objs if isinstance(objs, list | tuple) else [objs]:
             network = isinstance(obj, nengo.Network)
@@ -208,9 +243,17 @@ class Training:
 
         Raises
         ------
+        FileNotFoundError
+            If there is no such file.
         nengo.exceptions.SimulationError
-            If the file is of another network.
+            If the file is damaged, or of another network, or if it was not compiled.
         """
-        with np.load(f"{os.fspath(path)}.npz") as file:
-            values = [file[name] for name in file.files]
-        self._trainer.load(values, path)
+        trainer, place = self._trainer, f"{os.fspath(path)}.npz"
+        try:
+            with np.load(place) as file:
+                values = [file[name] for name in file.files]
+        except (ValueError, EOFError, BadZipFile, zlib.error) as error:
+            raise SimulationError(
+                f"{place} is no file that save_params wrote, or is damaged: {error}"
+            ) from error
+        trainer.load(values, path)
