@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,6 +38,21 @@ threads: the same seed gives the same weights, to the bit, on any number of them
 
 MIN_ITEMS_OF_LOOPS = 64
 """The same where there are loops, whose every step is Python's work."""
+
+
+MMAP_THRESHOLD, TRIM_THRESHOLD = (-3, 2**26), (-1, 2**28)
+"""Options of the GNU C library's `mallopt`, and the bytes to set them to."""
+
+
+def keep_freed_memory() -> None:
+    """Let the C library use freed arrays again, where it has the option.
+
+    By default it gives large ones back to the system, and every chunk of every batch would wait
+    for the same pages anew: a quarter of the time, measured.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    for option in (MMAP_THRESHOLD, TRIM_THRESHOLD) if mallopt else ():
+        mallopt(*option)
 
 
 class Seen(NamedTuple):
@@ -77,6 +94,7 @@ class Engine:
         probes: list[nengo.Probe],
         summed: set[nengo.Probe],
     ):
+        keep_freed_memory()
         self.simulator = simulator
         self.summed = summed
         self.parameters = parameters
