@@ -18,7 +18,7 @@ from nengo_phasor.layerwise.adjoint import Parameter
 
 
 def configure_settings(trainable: bool | None = None) -> None:
-    """Say, within a network, whether its objects train, as `nengo_dl.configure_settings` does.
+    """Say, within a network, whether its objects train, as ``nengo_dl.configure_settings`` does.
 
     After it, ``net.config[obj].trainable = False`` (or True) says so of an object or of a class of
     objects: a connection's weights, an ensemble's encoders and biases, and its ``neurons``' biases.

@@ -39,13 +39,13 @@ class Row(NamedTuple):
         besides 0.
     back : callable, optional
         A loop back through a row of neurons, by which these train through time: see
-        `.backward.window_back_of`. For types that have a ``window``.
+        ``nengo_phasor.layerwise.backward.window_back_of``. For types that have a ``window``.
     pull : callable, optional
         ``pull(neurons, J, by_output)`` returns the gradient by the input current, given that by the
         output, in arrays of shape (..., n_neurons). For types without a state.
     trains_as : callable, optional
-        ``trains_as(neurons)`` returns the neuron type that `.Simulator.fit` runs in its place, such
-        as that of its mean rates, or None to run the neurons themselves.
+        ``trains_as(neurons)`` returns the neuron type that `nengo_phasor.layerwise.Simulator.fit`
+        runs in its place, such as that of its mean rates, or None to run the neurons themselves.
     """
 
     window: Callable | None = None
