@@ -44,7 +44,7 @@ class Row(NamedTuple):
         ``pull(neurons, J, by_output)`` returns the gradient by the input current, given that by the
         output, in arrays of shape (..., n_neurons). For types without a state.
     trains_as : callable, optional
-        ``trains_as(neurons)`` returns the neuron type that `nengo_phasor.layerwise.Simulator.fit`
+        ``trains_as(neurons)`` returns the neuron type that ``Simulator.fit``
         runs in its place, such as that of its mean rates, or None to run the neurons themselves.
     """
 
