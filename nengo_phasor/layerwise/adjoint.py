@@ -247,7 +247,7 @@ def reached(order: list, incoming: dict, wanted: Iterable[Parameter]) -> set:
 
 def _to_maxima(pool, x: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     """Return the gradient by a pool's input, given that by its output."""
-    result = np.zeros_like(x)
+    result = np.zeros(x.shape, x.dtype)  # contiguous, whatever x is
     flat = (np.ascontiguousarray(a).reshape(-1, a.shape[-1]) for a in (x, result, gradient))
     backward.to_maxima(*flat, *pool.places, pool.input_shape[1])
     return result

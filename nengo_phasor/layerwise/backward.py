@@ -144,7 +144,8 @@ def to_maxima(x, by_x, gradient, rows, columns, n_columns):
     """Add to each window's first maximum the gradient by it; see `.compiled.max_pool`."""
     channels = gradient.shape[1] // (len(rows) * len(columns))
     for k in range(len(x)):
-        image, target = (v[k].reshape((-1, n_columns, channels)) for v in (x, by_x))
+        image = x[k].reshape((-1, n_columns, channels))
+        target = by_x[k].reshape((-1, n_columns, channels))
         source = gradient[k].reshape((len(rows), len(columns), channels))
         for y in range(len(rows)):
             for z in range(len(columns)):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import nengo
@@ -51,15 +52,26 @@ class Learner:
                 "has nothing that trains and that a loss depends on", "network", simulator
             )
         self.engine.parameters = self.parameters
-        self.model = Model(self)
-        self.model.compile(
-            optimizer=optimizer,
-            loss=self._named(loss),
-            metrics=self._named(metrics),
-            loss_weights=self._named(loss_weights) or None,
-            run_eagerly=True,
-        )
-        self.model.optimizer.build(self.model.trainable_variables)
+        with self._precision():
+            self.model = Model(self)
+            self.model.compile(
+                optimizer=optimizer,
+                loss=self._named(loss),
+                metrics=self._named(metrics),
+                loss_weights=self._named(loss_weights) or None,
+                run_eagerly=True,
+            )
+            self.model.optimizer.build(self.model.trainable_variables)
+
+    @contextmanager
+    def _precision(self) -> Iterator[None]:
+        """Let Keras take data in the simulator's precision, not rounded to its own."""
+        before = tf.keras.backend.floatx()
+        tf.keras.backend.set_floatx(self.simulator.dtype.name)
+        try:
+            yield
+        finally:
+            tf.keras.backend.set_floatx(before)
 
     def _leads(self, parameter: Parameter) -> bool:
         """Return whether a loss depends on what trains."""
@@ -106,12 +118,14 @@ class Learner:
                 self._named(y_validation),
                 *rest,
             )
-        return self.model.fit(**arguments)
+        with self._precision():
+            return self.model.fit(**arguments)
 
     def evaluate(self, x, y, n_steps, **kwargs) -> dict[str, float]:
         """Return the losses and metrics; see `.Simulator.evaluate`."""
         arguments = self._arguments(x, y, n_steps, kwargs)
-        return self.model.evaluate(**arguments, return_dict=True)
+        with self._precision():
+            return self.model.evaluate(**arguments, return_dict=True)
 
     def _arguments(self, x, y, n_steps, kwargs):
         check_steps(n_steps, "n_steps", self.simulator)
