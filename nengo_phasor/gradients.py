@@ -10,6 +10,7 @@ Training through time (`nengo_phasor.layerwise`) runs them from the last step to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -131,6 +132,6 @@ def soft_lif_rate(xp, J: Array, sigma: float, tau_rc: float, tau_ref: float):
     x = (J - 1.0) / sigma
     safe = xp.maximum(x, -20.0)
     over = sigma * (xp.maximum(safe, 0.0) + xp.log1p(xp.exp(-xp.abs(safe))))
-    wait = tau_ref + tau_rc * xp.where(x > -20.0, xp.log1p(1.0 / over), -x - xp.log(sigma))
+    wait = tau_ref + tau_rc * xp.where(x > -20.0, xp.log1p(1.0 / over), -x - math.log(sigma))
     near = 1.0 / ((1.0 + xp.exp(-safe)) * over * (over + 1.0))
     return tau_rc * xp.where(x > -20.0, near, xp.ones_like(J) / sigma) / (wait * wait)

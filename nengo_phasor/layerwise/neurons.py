@@ -155,8 +155,8 @@ class Cells:
         if layer.in_batches:
             initial = layer.initial()
             states = span.arrays(key, initial)
-            self.states = states.reshape(len(states), -1)
             shape = (span.n_items, layer.stages[0].J.size)
+            self.states = states.reshape(len(states), int(np.prod(shape)))
             self.groups: list = [(slice(None), layer.divided(states, shape))]
         else:
             self.groups = list(enumerate(span.objects(key, layer.item)))

@@ -11,7 +11,7 @@ from nengo.config import Config
 from nengo.exceptions import ConfigError, ValidationError
 from nengo.params import BoolParam
 from nengo.solvers import NoSolver
-from nengo.transforms import NoTransform, SparseMatrix
+from nengo.transforms import SparseMatrix
 
 from nengo_phasor.layerwise import maps
 from nengo_phasor.layerwise.adjoint import Parameter
@@ -151,7 +151,7 @@ def _of_connection(parts, connection):
         return {
             "solver": NoSolver(decoders, weights=False),
             "function": lambda x: np.zeros(decoders.shape[1]),
-            "transform": NoTransform(),
+            "transform": None,
         }
     if isinstance(transform, nengo.Convolution):
         return {"transform": _with_init(transform, weights.values)}

@@ -112,7 +112,8 @@ class Pointwise:
     def back_through(self, J, trace, by_output, by_states, dt: float) -> np.ndarray:
         """Return the gradient by the current, given that by the output."""
         with np.errstate(over="ignore", divide="ignore"):
-            return self.pull(self.neurons, J, by_output)
+            by_J = self.pull(self.neurons, J, by_output)
+        return np.asarray(by_J, self.dtype)
 
 
 def trained(layer: Layer, ensemble: nengo.Ensemble) -> ThroughTime | Pointwise:
