@@ -11,6 +11,7 @@ as it is.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import importlib.abc
 import importlib.metadata
 import importlib.util
@@ -73,11 +74,10 @@ KERAS_2_MODULES = {
 def prefer_keras_2() -> None:
     """Make `tf.keras` Keras 2, if that is installed and nothing has decided otherwise.
 
-    For `nengo_phasor.layerwise`, whose users take optimisers from `tf.keras` before anything of
-    ours imports TensorFlow.
+    For `nengo_phasor.layerwise`, whose users take optimisers from `tf.keras` before they train.
     """
-    if importlib.util.find_spec("tf_keras") and "tensorflow" not in sys.modules:
-        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    with contextlib.suppress(ImportError, KeyError):
+        use_keras_2()
 
 
 def use_keras_2() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from nengo_phasor.layerwise import backward, synapses
 from nengo_phasor.layerwise.feedforward import vertex
 from nengo_phasor.layerwise.loops import Loop, LoopRun
+from nengo_phasor.layerwise.recurrent import run_of
 from nengo_phasor.layerwise.signal import Signal
 from nengo_phasor.layerwise.span import Span
 from nengo_phasor.layerwise.synapses import folded
@@ -59,7 +60,7 @@ class TrainingWindow(Window):
             super().loop(loop)
             return
         cells = {e: self.trained[e].cells for e in loop.members if e in self.trained}
-        run = self.runs[loop.members] = LoopRun(loop, self, cells)
+        run = self.runs[loop.members] = run_of(loop, self, cells)
         self.signals.update(run.run(keep=True))
 
     def ensemble(self, ensemble: nengo.Ensemble) -> Signal:

@@ -282,8 +282,10 @@ def window_back_of(back_row: Callable, surrogate: Surrogate | None) -> Callable:
     nengo.exceptions.BuildError
         If the surrogate's ``derivative`` can't be compiled.
     """
-    slope = _slope_of(surrogate)
-    return compiled_of(_run_back, None, back_row=numba.njit(back_row), slope=slope)
+    known = {"back_row": numba.njit(back_row), "slope": _slope_of(surrogate)}
+    loop = compiled_of(_run_back, None, **known)
+    vars(loop).update(known)  # for loops of other kinds
+    return loop
 
 
 def _slope_of(surrogate: Surrogate | None):

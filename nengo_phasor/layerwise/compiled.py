@@ -12,6 +12,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from types import FunctionType
+from typing import Any
 
 import numpy as np
 
@@ -332,7 +333,10 @@ def window_of(advance_row: Callable, sources: str | None = None) -> Callable:
         The source code of all that ``advance_row`` calls. If given, what is compiled is kept on
         disk for the next process, until that changes.
     """
-    return compiled_of(_run, sources, advance_row=numba.njit(advance_row))
+    row = numba.njit(advance_row)
+    window: Any = compiled_of(_run, sources, advance_row=row)
+    window.advance_row = row  # for loops of other kinds
+    return window
 
 
 rhythm = compiled_of(_rhythm, SOURCES)

@@ -51,8 +51,9 @@ def keep_freed_memory() -> None:
     for the same pages anew: a quarter of the time, measured.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    for option in (MMAP_THRESHOLD, TRIM_THRESHOLD) if mallopt else ():
-        mallopt(*option)
+    if mallopt is not None:
+        for option in (MMAP_THRESHOLD, TRIM_THRESHOLD):
+            mallopt(*option)
 
 
 class Seen(NamedTuple):

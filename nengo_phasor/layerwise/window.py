@@ -10,7 +10,8 @@ import numpy as np
 
 from nengo_phasor.layerwise import maps, processes, synapses
 from nengo_phasor.layerwise.feedforward import is_pool, vertex
-from nengo_phasor.layerwise.loops import Loop, LoopRun
+from nengo_phasor.layerwise.loops import Loop
+from nengo_phasor.layerwise.recurrent import run_of
 from nengo_phasor.layerwise.signal import Signal
 from nengo_phasor.layerwise.span import Span
 
@@ -55,7 +56,7 @@ class Window:
     def loop(self, loop: Loop) -> None:
         """Run nodes and ensembles that depend on each other."""
         layers = self.parts.layers
-        run = LoopRun(loop, self, {e: layers[e].cells for e in loop.members if e in layers})
+        run = run_of(loop, self, {e: layers[e].cells for e in loop.members if e in layers})
         self.signals.update(run.run())
 
     def node(self, node: nengo.Node) -> Signal:
