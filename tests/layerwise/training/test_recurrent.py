@@ -73,12 +73,12 @@ def test_the_same_in_nengo(neuron_type, synapses):
     """Spikes and what they are filtered to, in one window and in two."""
     net = network(neuron_type, synapses)
     x = np.random.RandomState(1).normal(size=(1, N_STEPS, 6))
-    net.node.output = nengo.processes.PresentInput(x[0], 0.001)
-    with nengo.Simulator(net, progress_bar=False) as reference:
-        reference.run_steps(N_STEPS)
     sim = layerwise.Simulator(net, dtype="float64", progress_bar=False)
     first, state = sim.advance({net.node: x[:, :25]}, 25)
     second, _ = sim.advance({net.node: x[:, 25:]}, N_STEPS - 25, state)
+    net.node.output = nengo.processes.PresentInput(x[0], 0.001)
+    with nengo.Simulator(net, progress_bar=False) as reference:
+        reference.run_steps(N_STEPS)
     got = np.concatenate([first[net.probe], second[net.probe]], axis=1)[0]
     assert np.any(got)
     np.testing.assert_allclose(got, reference.data[net.probe], rtol=1e-9, atol=1e-12)
