@@ -270,7 +270,7 @@ def assert_same(probe, got, expected):
 def test_layerwise(number):
     net = Maker(number).network(number)
     expected = nengos(net)
-    with layerwise.Simulator(net, DT) as sim:
+    with layerwise.Simulator(net, DT, minibatch_size=None) as sim:
         sim.run_steps(N_STEPS)
     for probe in net.watched:
         assert_same(probe, sim.data[probe], expected[probe])

@@ -40,14 +40,15 @@ MOST_STEPS = 2**31 - 1
 class Simulator(Training):
     """Runs a feed-forward network over a window of time, a layer at a time, for a batch of inputs.
 
-    It has the interface of `nengo.Simulator`, so a script changes one name, and for data that of
-    `nengo_dl.Simulator`. The network may have nodes, ensembles of neurons of any type, any
-    synapses, and dense, sparse and convolution transforms. What `.layerwise.register` knows of a
-    neuron type, and what a synapse's class says of itself, makes it fast; any other type runs by
-    its own ``step``, and any other synapse by its own ``make_step``, for each item as in
-    `nengo.Simulator`. Functions of nodes are taken to have no memory: they are called once for each
-    step and item. Random neurons draw the same for every item, as each run of Nengo's does. Random
-    processes that have a seed give the same as in Nengo; the others draw by the simulator's seed.
+    It has the interface of `nengo.Simulator`, and for data that of `nengo_dl.Simulator`: a script
+    changes the name and passes ``minibatch_size=None``. The network may have nodes, ensembles of
+    neurons of any type, any synapses, and dense, sparse and convolution transforms. What
+    `.layerwise.register` knows of a neuron type, and what a synapse's class says of itself, makes
+    it fast; any other type runs by its own ``step``, and any other synapse by its own
+    ``make_step``, for each item as in `nengo.Simulator`. Functions of nodes are taken to have no
+    memory: they are called once for each step and item. Random neurons draw the same for every
+    item, as each run of Nengo's does. Random processes that have a seed give the same as in Nengo;
+    the others draw by the simulator's seed.
 
     Parameters
     ----------
@@ -59,9 +60,9 @@ class Simulator(Training):
         The seed of random processes that have none. By default the network's seed plus 1, as in
         Nengo.
     minibatch_size : int, optional
-        The number of items that `run` and `run_steps` take; data have an axis of items then,
-        (minibatch_size, n_steps, n). By default one item, whose data have Nengo's own shape,
-        (n_steps, n). `predict` takes any number of items and always has their axis.
+        The number of items that `run` and `run_steps` take, 1 by default. Data have an axis of
+        items, (minibatch_size, n_steps, n). None stands for one item whose data have Nengo's own
+        shape, (n_steps, n). `predict` takes any number of items and always has their axis.
     progress_bar : bool or nengo.utils.progress.ProgressBar
         Whether runs that take longer than a second show a progress bar, or the bar to use.
     dtype : str, optional
@@ -97,7 +98,7 @@ class Simulator(Training):
         network: nengo.Network,
         dt: float = 0.001,
         seed: int | None = None,
-        minibatch_size: int | None = None,
+        minibatch_size: int | None = 1,
         progress_bar: bool | ProgressBar | None = True,
         dtype: str | None = None,
         threads: int | None = None,
@@ -233,7 +234,7 @@ class Simulator(Training):
             Length of the window.
         data : {nengo.Node: (minibatch_size, n_steps or 1, n) array_like}, optional
             Outputs of nodes without input, in place of their own. A single step stands for a
-            constant. Without a minibatch_size, the shape is (n_steps or 1, n).
+            constant. If minibatch_size is None, the shape is (n_steps or 1, n).
         progress_bar : bool or nengo.utils.progress.ProgressBar, optional
             By default the simulator's.
 

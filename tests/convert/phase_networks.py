@@ -123,6 +123,6 @@ def expected_layers(phase, step, decay):
 
 
 def decoded(spikes, probe, frequency, dt, n_cycles):
-    with layerwise.Simulator(spikes, dt) as sim:
+    with layerwise.Simulator(spikes, dt, minibatch_size=None) as sim:
         sim.run_steps(int(np.ceil(n_cycles / frequency / dt)) + 1)
     return phases.from_raster(sim.data[probe], frequency, dt, 1, (n_cycles - 1) / frequency)[0]

@@ -59,7 +59,10 @@ def test_same_in_nengo():
     """The twin as nengo.Simulator runs it, all nodes and relays included."""
     net = phase_network("projection")
     twin, new = convert.to_spiking(net, sparsifier=FieldSparsifier(0.1), assume_reference=True)
-    with nengo.Simulator(twin, progress_bar=False) as reference, layerwise.Simulator(twin) as sim:
+    with (
+        nengo.Simulator(twin, progress_bar=False) as reference,
+        layerwise.Simulator(twin, minibatch_size=None) as sim,
+    ):
         reference.run(0.5)
         sim.run(0.5)
     for probe in (*net.layer_probes, net.input_probe):

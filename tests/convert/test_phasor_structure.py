@@ -84,7 +84,7 @@ def test_random_sparsifiers_differ_between_layers():
     data = []
     for sparsifier in (None, RandomSparsifier(0.5)):
         twin, new = convert.to_spiking(net, sparsifier=sparsifier)
-        with layerwise.Simulator(twin) as sim:
+        with layerwise.Simulator(twin, minibatch_size=None) as sim:
             sim.run(0.5)
         data.append([sim.data[new[probe]] for probe in probes])
     assert_array_equal(*data[0])
@@ -96,7 +96,7 @@ def test_sparsifier_is_seen_by_probes_and_receivers():
     _, whole, _ = layers = expected_layers(net.phases, 0.01, 0.1)
     arc = float(np.median(np.abs(phases.from_complex(whole.u))))
     twin, new = convert.to_spiking(net, sparsifier=ArcSparsifier(arc))
-    with layerwise.Simulator(twin) as sim:
+    with layerwise.Simulator(twin, minibatch_size=None) as sim:
         sim.run(1.0)
     for probe, layer in zip(net.layer_probes, layers, strict=True):
         phase = phases.from_raster(sim.data[new[probe]], 10, 0.001)
@@ -112,7 +112,7 @@ def test_sparsifier_is_seen_by_probes_and_receivers():
     for sparsifier, assume, n_spikes in ((ArcSparsifier(1), False, 0), (None, False, 8)):
         twin, new = convert.to_spiking(net, None, sparsifier, assume)
         twin_probe = new[probe]
-        with layerwise.Simulator(twin) as sim:
+        with layerwise.Simulator(twin, minibatch_size=None) as sim:
             sim.run(0.55)
         assert np.count_nonzero(sim.data[twin_probe]) == pytest.approx(n_spikes, abs=2)
 

@@ -57,7 +57,7 @@ def assert_same_as_nengo(build, n_steps=330, dt=DT):
         targets = build()
         probes = [t if isinstance(t, nengo.Probe) else nengo.Probe(t) for t in targets]
     expected = reference(net, n_steps, dt)
-    with layerwise.Simulator(net, dt) as sim:
+    with layerwise.Simulator(net, dt, minibatch_size=None) as sim:
         sim.run_steps(n_steps)
     assert probes
     for probe in probes:

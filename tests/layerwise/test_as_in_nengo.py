@@ -250,7 +250,7 @@ def test_probes(synapse, sample_every):
     if sample_every == 0.4:
         with nengo.Network() as net:
             probes = build()
-        with layerwise.Simulator(net) as sim:
+        with layerwise.Simulator(net, minibatch_size=None) as sim:
             sim.run(0.1)
         assert [sim.data[p].shape for p in probes] == [(0, 40), (0, 6)]
     else:
@@ -261,7 +261,7 @@ def test_random_probes_have_their_own_seeds():
     with nengo.Network(seed=0) as net:
         spikes = source(200)
         probes = [nengo.Probe(spikes, synapse=RandomSparsifier(0.5)) for _ in range(2)]
-    with layerwise.Simulator(net) as sim:
+    with layerwise.Simulator(net, minibatch_size=None) as sim:
         sim.run(0.1)
     assert not np.array_equal(*(sim.data[p] for p in probes))
 

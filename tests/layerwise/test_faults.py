@@ -140,7 +140,7 @@ def test_numpy_indices(chosen):
             target = nengo.Node(size_in=3)
             connect(source[:size], target[chosen])
             probes += [nengo.Probe(target), nengo.Probe(source[chosen])]
-    sim = layerwise.Simulator(net)
+    sim = layerwise.Simulator(net, minibatch_size=None)
     sim.run_steps(100)
     expected = reference(net, 100)
     for probe in probes:

@@ -1,6 +1,7 @@
-"""A script runs in nengo.Simulator and in layerwise.Simulator: one name changes."""
+"""A script runs in nengo.Simulator and in layerwise.Simulator: a name and an argument change."""
 
 import time
+from functools import partial
 
 import nengo
 import numpy as np
@@ -91,8 +92,10 @@ def expected():
     return net, script(nengo.Simulator, net)
 
 
-@pytest.mark.parametrize("simulator", [nengo.Simulator, layerwise.Simulator])
-def test_a_script_changes_one_name(simulator, expected):
+@pytest.mark.parametrize(
+    "simulator", [nengo.Simulator, partial(layerwise.Simulator, minibatch_size=None)]
+)
+def test_a_script_changes_the_name(simulator, expected):
     net, values = expected
     got = script(simulator, net)
     assert len(got) == len(values)
@@ -119,7 +122,7 @@ def test_windows_go_on_for_a_batch():
 @pytest.mark.parametrize("x", [np.ones((1, N)), np.ones((1, 1, N)), [[1.0] * N]])
 def test_data_of_one_item_are_of_nengos_shape(x):
     net = filtered_network()
-    with layerwise.Simulator(net) as sim:
+    with layerwise.Simulator(net, minibatch_size=None) as sim:
         sim.run_steps(50, {net.node: x})
         expected = sim.predict({net.node: np.ones((1, 1, N))}, 50)
     for probe in net.seen:
@@ -127,9 +130,10 @@ def test_data_of_one_item_are_of_nengos_shape(x):
         assert_array_equal(sim.data[probe], expected[probe][0])
 
 
-def test_one_item_of_a_batch_keeps_its_axis():
+@pytest.mark.parametrize("arguments", [{}, {"minibatch_size": 1}])
+def test_one_item_of_a_batch_keeps_its_axis(arguments):
     net = filtered_network()
-    with layerwise.Simulator(net, minibatch_size=1) as sim:
+    with layerwise.Simulator(net, **arguments) as sim:
         sim.run_steps(5)
     assert sim.data[net.seen[0]].shape == (1, 5, N)
 

@@ -310,7 +310,7 @@ def test_states_that_are_not_one_number_a_neuron(monkeypatch, value):
     monkeypatch.setattr(rows, "TABLE", dict(rows.TABLE))
     with nengo.Network(seed=0) as net:
         probe = nengo.Probe(connect(nengo.Node(np.linspace(0, 1, N)), neurons(N, Odd())))
-    with layerwise.Simulator(net) as sim:
+    with layerwise.Simulator(net, minibatch_size=None) as sim:
         sim.run_steps(3)
     assert_array_equal(sim.data[probe], reference(net, 3)[probe])
     layerwise.register(Odd, layerwise.Row())

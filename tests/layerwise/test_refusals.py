@@ -40,7 +40,7 @@ def test_relay_without_input():
     with nengo.Network() as net:
         relay = connect(nengo.Node(size_in=2), nengo.Node(size_in=2), synapse=ArcSparsifier(0.5))
         probe, other = nengo.Probe(relay), nengo.Probe(neurons(3))
-    with layerwise.Simulator(net) as sim:
+    with layerwise.Simulator(net, minibatch_size=None) as sim:
         sim.run_steps(10)
     assert_array_equal(sim.data[probe], np.zeros((10, 2)))
     assert_array_equal(sim.data[other], np.zeros((10, 3)))

@@ -102,6 +102,8 @@ def deepened(net: nengo.Network, variant: Variant, pathway: str):
 
 def run(net: nengo.Network, *probes: nengo.Probe) -> list[np.ndarray]:
     """Return what probes see, (n_steps, n) each."""
-    with nengo_phasor.layerwise.Simulator(net, dt=DT, progress_bar=False) as sim:
+    with nengo_phasor.layerwise.Simulator(
+        net, dt=DT, minibatch_size=None, progress_bar=False
+    ) as sim:
         sim.run(SECONDS)
         return [sim.data[probe] for probe in probes]
