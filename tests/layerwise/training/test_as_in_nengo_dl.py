@@ -140,7 +140,7 @@ def transforms(rng, x):
         target = cells(rng, nengo.LIFRate(amplitude=0.1), transform.size_out)
         nengo.Connection(layer, target.neurons, transform=transform, synapse=0.005)
         yield target.neurons
-    for transform in (0.02, rng.normal(0, 0.02, 5)):  # one number for all, and one for each
+    for transform in (DT, DT * rng.normal(size=5)):  # one number for all, and one for each
         target = cells(rng, nengo.Tanh(), 5)
         nengo.Connection(layer[2:12:2], target.neurons, transform=transform, synapse=None)
         yield target.neurons
