@@ -87,7 +87,7 @@ API = {
         "compat",
     ),
     "Measuring and showing": ("metrics", "energy", "plots", "displays", "datasets", "results"),
-    "Inside": ("dynamics", "builders"),
+    "Inside": ("dynamics", "gradients", "builders"),
 }
 
 HELPERS = {"synapses": {"Tick", "RhythmicSynapse", "mean_over_neurons"}}

@@ -118,14 +118,14 @@ def unit_phasor(xp, real: Array, imag: Array, by_real: Array, by_imag: Array, fl
 
 
 def lif_rate(xp, J: Array, tau_rc: float, tau_ref: float):
-    """Return the derivative of the rate of `nengo.LIFRate`, of an amplitude of 1."""
+    """Return the derivative of the rate of ``nengo.LIFRate``, of an amplitude of 1."""
     over = xp.where(J > 1.0, J - 1.0, xp.ones_like(J))
     wait = tau_ref + tau_rc * xp.log1p(1.0 / over)
     return xp.where(J > 1.0, tau_rc / (over * (over + 1.0) * wait * wait), xp.zeros_like(J))
 
 
 def soft_lif_rate(xp, J: Array, sigma: float, tau_rc: float, tau_ref: float):
-    """Return the derivative of the rate of `nengo_dl.SoftLIFRate`: J - 1 is smoothed by a softplus.
+    """Return the derivative of the rate of ``nengo_dl.SoftLIFRate``: J - 1 is smoothed by a softplus.
 
     Far below the threshold the logarithm is linear, as there.
     """

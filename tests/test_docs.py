@@ -36,6 +36,7 @@ def test_examples(page, tmp_path):
         "nengo_dl": "nengo_dl",
         "nengo_loihi": "nengo_loihi",
         "numba": "layerwise",
+        "tensorflow": ".compile(",
     }.items():
         if sign in source:
             pytest.importorskip(module)

@@ -1,6 +1,6 @@
-"""A simulator for feed-forward spiking networks: one layer over the whole window at a time.
+"""A simulator for spiking networks: one layer over the whole window at a time.
 
-Nengo advances the whole network step by step. Without recurrence that is not necessary: a layer's
+Nengo advances the whole network step by step. Without loops that is not necessary: a layer's
 input over the whole window is one product of its presynaptic spikes, which are sparse, with the
 weights, and the loops over neurons and steps are compiled. So whole test sets run in batches, many
 times as fast, and with the same spikes.
@@ -38,7 +38,7 @@ MOST_STEPS = 2**31 - 1
 
 
 class Simulator(Training):
-    """Runs a feed-forward network over a window of time, a layer at a time, for a batch of inputs.
+    """Runs and trains a network over a window of time, a layer at a time, for a batch of inputs.
 
     It has the interface of `nengo.Simulator`, and for data that of `nengo_dl.Simulator`: a script
     changes the name and passes ``minibatch_size=None``. The network may have nodes, ensembles of
@@ -53,7 +53,7 @@ class Simulator(Training):
     Parameters
     ----------
     network : nengo.Network
-        A network without loops.
+        The network.
     dt : float
         The time step in seconds.
     seed : int, optional
@@ -86,8 +86,8 @@ class Simulator(Training):
     Raises
     ------
     nengo.exceptions.BuildError
-        If the network has a loop or anything else that can't be run a layer at a time. The message
-        names the object and the simulator to use instead.
+        If the network has anything that can't be run here. The message names the object and the
+        simulator to use instead.
     nengo.exceptions.ValidationError
         If network is not a network, dtype is another, dt is not greater than 0, seed is not an
         integer of 0 or more, or minibatch_size or threads is not a whole number of 1 or more.
