@@ -14,6 +14,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from nengo_phasor.listing import public_names
+
 Array = Any
 
 
@@ -125,7 +127,7 @@ def lif_rate(xp, J: Array, tau_rc: float, tau_ref: float):
 
 
 def soft_lif_rate(xp, J: Array, sigma: float, tau_rc: float, tau_ref: float):
-    """Return the derivative of the rate of ``nengo_dl.SoftLIFRate``: J - 1 is smoothed by a softplus.
+    """Return the derivative of ``nengo_dl.SoftLIFRate``: its J - 1 is smoothed by a softplus.
 
     Far below the threshold the logarithm is linear, as there.
     """
@@ -135,3 +137,7 @@ def soft_lif_rate(xp, J: Array, sigma: float, tau_rc: float, tau_ref: float):
     wait = tau_ref + tau_rc * xp.where(x > -20.0, xp.log1p(1.0 / over), -x - math.log(sigma))
     near = 1.0 / ((1.0 + xp.exp(-safe)) * over * (over + 1.0))
     return tau_rc * xp.where(x > -20.0, near, xp.ones_like(J) / sigma) / (wait * wait)
+
+
+def __dir__():
+    return public_names(__name__)

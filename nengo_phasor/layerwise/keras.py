@@ -320,7 +320,9 @@ class Model(tf.keras.Model):
     def _check_finite(self, gradient: np.ndarray, obj, what: str) -> None:
         """Refuse NaN and infinity before they reach what trains."""
         # a sum is cheaper than a look at each value, and only finite if these are
-        if not np.isfinite(gradient.sum()) and not np.isfinite(gradient).all():
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = gradient.sum()
+        if not np.isfinite(total) and not np.isfinite(gradient).all():
             raise SimulationError(
                 f"{obj}: the gradient of {what} is no finite number in batch "
                 f"{int(self.optimizer.iterations)} (the first is 0) since it was compiled; the "
