@@ -1,6 +1,6 @@
 """Rhythm, phase and sparse spikes for Nengo.
 
-Neurons that resonate and code in phase, synapses that leave out spikes which carry little, and
+Neurons that resonate and code in phase, synapses that drop spikes carrying little information, and
 conversions between the phase domain, where networks train, and spikes. After ``import
 nengo_phasor``, `nengo`, `nengo_dl` and `nengo_phasor.layerwise` run them.
 """

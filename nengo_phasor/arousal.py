@@ -1,8 +1,8 @@
-"""Arousal: precise coding for those inputs alone that are hard to tell apart.
+"""Arousal: precise coding for only those inputs that are hard to classify.
 
-All inputs are shown at low precision, which costs few spikes. Those whose two highest outputs stay
-close to each other are run on at high precision, the others as before (Zambrano et al. 2017,
-"Arousal").
+All inputs are first presented at low precision, which costs few spikes. Inputs whose two highest
+outputs stay close to each other then continue at high precision; the others continue as before
+(Zambrano et al. 2017, "Arousal").
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ Run = Callable[[NDArray[np.int_], int, float, Any], tuple[ArrayLike, ArrayLike, 
 
 
 class Arousal(FrozenObject):
-    """When an input is to be coded more precisely.
+    """Decides when an input should be coded more precisely.
 
     Parameters
     ----------
     low, high : float
-        m_f at low precision, with which every input begins, and at high precision: the smaller of
-        the two, since a smaller m_f is more precise.
+        The values of m_f at low precision, with which every input begins, and at high precision.
+        ``high`` must be less than ``low``, since a smaller m_f is more precise.
     wait : float
-        How long the outputs get to settle, in seconds from the onset of the input.
+        The time that the outputs are given to settle, in seconds from the onset of the input.
     duration : float
-        Over how long after that the outputs are averaged, in seconds.
+        The time over which the outputs are averaged after that, in seconds.
     threshold : float, optional
-        Inputs are uncertain whose two highest averages differ by no more than this. Without, the
-        object must be fitted before it can tell (`fit`).
+        An input is uncertain if its two highest averages differ by no more than this. Without a
+        threshold the object must be fitted before use (see `fit`).
 
     Raises
     ------
@@ -87,31 +87,32 @@ class Arousal(FrozenObject):
         return type(self)(self.low, self.high, wait, self.duration, threshold)
 
     def steps(self, dt: float = 0.001) -> tuple[int, int]:
-        """Return the first step that is averaged, from 0, and the one after the last.
+        """Return the index of the first step that is averaged, and that of the step after the last.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If dt is not positive, or the duration shorter than half a step.
+            If dt is not positive, or the duration is shorter than half a step.
         """
         check_positive(dt, "dt", self)
         start, length = round(self.wait / dt), round(self.duration / dt)
         if length < 1:
             raise ValidationError(
-                f"of {self.duration} s is less than a step of {dt} s", "duration", self
+                f"is {self.duration} s, which is less than a step of {dt} s", "duration", self
             )
         return start, start + length
 
     def margin(self, outputs: ArrayLike, dt: float = 0.001) -> NDArray:
-        """Return by how much the highest output exceeds the second, both averaged.
+        """Return the difference between the highest and the second highest average output.
 
         Parameters
         ----------
         outputs : (n_items, n_steps, n_classes) array_like
-            Of the read-out at low precision, from the onset of the input. Each output is averaged
-            before the two are chosen: one that is highest only now and then is not certain.
+            The outputs of the read-out at low precision, from the onset of the input. Each output
+            is averaged before the two highest are chosen, so an output that is highest only now and
+            then does not count as certain.
         dt : float
-            The time step in seconds.
+            The time step, in seconds.
 
         Returns
         -------
@@ -120,8 +121,8 @@ class Arousal(FrozenObject):
         Raises
         ------
         nengo.exceptions.ValidationError
-            If there are fewer than two outputs, or fewer steps than wait and duration take, or an
-            output is not finite.
+            If there are fewer than two outputs, or fewer steps than wait and duration take, or if
+            an output is not finite.
         """
         outputs = check_array(outputs, "outputs", obj=self)
         start, stop = self.steps(dt)
@@ -137,10 +138,10 @@ class Arousal(FrozenObject):
         return highest[:, -1] - highest[:, -2]
 
     def uncertain(self, outputs: ArrayLike, dt: float = 0.001) -> NDArray[np.bool_]:
-        """Return of each input whether it is uncertain.
+        """Return whether each input is uncertain.
 
-        Parameters, and errors, are those of `margin`. What is not above the threshold is
-        uncertain.
+        The parameters and errors are those of `margin`. An input is uncertain if its margin does
+        not exceed the threshold.
 
         Raises
         ------
@@ -154,7 +155,8 @@ class Arousal(FrozenObject):
         """Raise a `nengo.exceptions.ValidationError` if there is no threshold."""
         if self.threshold is None:
             raise ValidationError(
-                "is not fitted: use what fit returns for the training set, or give a threshold",
+                "is missing: fit the object to the training set and use the result of fit, or "
+                "give a threshold",
                 "threshold",
                 self,
             )
@@ -168,11 +170,12 @@ class Arousal(FrozenObject):
         fraction: float = 0.99,
         waits: Sequence[float] = (),
     ) -> Arousal:
-        """Return the same with the smallest threshold that high precision needs.
+        """Return a copy with the smallest threshold that rescues the given fraction of items.
 
-        It is needed for items that low precision gets wrong, in the last step, and high precision
-        right. The threshold is the smallest with which the given fraction of them is uncertain; 0
-        if there are none. A fraction of 1 would let one odd item make half of the others uncertain.
+        An item can be rescued if low precision classifies it wrongly in the last step and high
+        precision classifies it correctly. The threshold is the smallest for which the given
+        fraction of these items is uncertain, or 0 if there are no such items. With a fraction of 1,
+        a single odd item could make half of the others uncertain.
 
         Use the training set, or a part of it: a threshold chosen on the test set would make the
         results on it worthless.
@@ -180,25 +183,26 @@ class Arousal(FrozenObject):
         Parameters
         ----------
         outputs : (n_items, n_steps, n_classes) array_like
-            Of the read-out at low precision, over the whole window.
+            The outputs of the read-out at low precision, over the whole window.
         labels : (n_items,) array_like of int
-            The right classes.
+            The correct classes.
         precise : (n_items,) array_like of int
-            The classes at high precision.
+            The classes predicted at high precision.
         dt : float
-            The time step in seconds.
+            The time step, in seconds.
         fraction : float
-            In (0, 1].
+            The fraction of rescuable items that must be uncertain, in (0, 1].
         waits : sequence of float, optional
-            Waits to choose from, in seconds, in place of this object's own. The best leaves the
-            fewest items uncertain, and is the shortest of equals. Longer waits are often better in
-            this, so give only those which leave high precision the time that it needs.
+            The waits to choose from, in seconds, in place of this object's own. The best wait
+            leaves the fewest items uncertain; of equally good waits the shortest is taken. Longer
+            waits often leave fewer items uncertain, so give only waits that leave high precision
+            the time it needs.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If the numbers of items differ, a class is not one of the outputs', fraction is not in
-            (0, 1], a wait is negative, or as in `margin`.
+            If the numbers of items differ, a class is not among the outputs, fraction is not in
+            (0, 1] or a wait is negative, and for the reasons given in `margin`.
         """
         outputs = check_array(outputs, "outputs", "(n_items, n_steps, n_classes)", self)
         n_items, _, n_classes = outputs.shape
@@ -217,16 +221,16 @@ class Arousal(FrozenObject):
 
 
 class Aroused(NamedTuple):
-    """What `classify` returns.
+    """The result of `classify`.
 
     Attributes
     ----------
     outputs : (n_items, n_steps, n_classes) ndarray
-        Of the read-out; see `.metrics.accuracy_over_time`.
+        The outputs of the read-out; see `.metrics.accuracy_over_time`.
     spikes : (n_items,) ndarray of float
-        Sent for each item over the whole window; see `.metrics.firing_rate`.
+        The number of spikes sent for each item over the whole window; see `.metrics.firing_rate`.
     highlighted : (n_items,) ndarray of bool
-        Which items were run on at high precision; see `.metrics.selectivity`.
+        Whether each item continued at high precision; see `.metrics.selectivity`.
     """
 
     outputs: NDArray
@@ -235,34 +239,35 @@ class Aroused(NamedTuple):
 
 
 def classify(arousal: Arousal, run: Run, n_items: int, n_steps: int, dt: float = 0.001) -> Aroused:
-    """Run all items at low precision until it is clear which are uncertain, then these at high.
+    """Run all items at low precision, then continue the uncertain ones at high precision.
 
     Parameters
     ----------
     arousal : `Arousal`
-        Fitted.
+        A fitted object, which decides which items are uncertain.
     run : callable
-        ``run(items, n_steps, m_f, state)`` simulates the items of the given indices for so many
-        steps at the precision m_f, and returns their outputs, (len(items), n_steps, n_classes), the
-        number of spikes sent for each, (len(items),), and the state of the network at the end.
-        ``state`` is None for a start from rest. Else it is what the first run, of all items,
-        returned: take the items' part of it.
+        ``run(items, n_steps, m_f, state)`` simulates the items with the given indices for the given
+        number of steps at the precision m_f. It returns their outputs, of shape (len(items),
+        n_steps, n_classes), the number of spikes sent for each item, of shape (len(items),), and
+        the final state of the network. ``state`` is None when the run starts from rest. Otherwise
+        it is the state returned by the first run, which contained all items: select the part that
+        belongs to the given items.
     n_items, n_steps : int
-        Numbers of items, and of time steps from the onset of the input.
+        The number of items, and the number of time steps from the onset of the input.
     dt : float
-        The time step in seconds.
+        The time step, in seconds.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the arousal is not fitted, or leaves none of the steps to be run on; n_items or n_steps
-        is not a positive integer, or dt not positive; or what ``run`` returns is of another shape
-        or not finite.
+        If the arousal is not fitted, or leaves no steps to continue with; if n_items or n_steps is
+        not a positive integer, or dt is not positive; or if the values returned by ``run`` have the
+        wrong shape or are not finite.
 
     Examples
     --------
-    In `.layerwise`, with a network that `.convert` made and a probe that counts its spikes. States
-    take memory, so classify large sets in batches::
+    With `.layerwise`, a network made by `.convert`, and a probe that counts its spikes. States take
+    memory, so classify large sets in batches::
 
         def run(items, n_steps, m_f, state):
             converted.set_precision(m_f)
@@ -282,7 +287,8 @@ def classify(arousal: Arousal, run: Run, n_items: int, n_steps: int, dt: float =
     _, first = arousal.steps(dt)
     if n_steps <= first:
         raise ValidationError(
-            f"of {n_steps} leave none after wait and duration, which take {first}", "n_steps"
+            f"must be more than the {first} steps that wait and duration take, got {n_steps}",
+            "n_steps",
         )
     everything = np.arange(n_items)
 
@@ -307,7 +313,7 @@ def classify(arousal: Arousal, run: Run, n_items: int, n_steps: int, dt: float =
 
 
 def _smallest_threshold(margins: NDArray, fraction: float) -> float:
-    """Return the smallest of the margins which is at least as great as this fraction of them."""
+    """Return the smallest margin that is at least as great as the given fraction of margins."""
     covered = np.arange(1, len(margins) + 1) / max(len(margins), 1)
     return float(np.sort(margins)[np.searchsorted(covered, fraction)]) if len(margins) else 0.0
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whoever else writes them, whatever ends the writer."""
+"""Atomic writing of files: a file is either complete or absent, even if the writer is killed."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 UNFINISHED = ".unfinished-*.tmp"
-"""What is added to the name of a file that is not whole."""
+"""The suffix of the names of files that are not yet complete."""
 
 STALE_AFTER = 3600.0
-"""Seconds without a change after which nobody writes a file any more.
+"""Seconds without a change after which an incomplete file is taken to be abandoned.
 
-No process can be asked whether it still does: it may be of another machine, and numbers of
-processes are used again.
+We cannot ask the writing process, because it may run on another machine, and because process ids
+are reused.
 """
 
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """Give a new file's place, next to ``path``, which it replaces when all went well.
+    """Yield the path of a temporary file next to ``path``, which it replaces on success.
 
-    An error, such as that of a full disk, leaves the old file as it was and nothing beside it.
-    Of several who write at once, in threads or processes, the last one's file stays. What a killed
-    writer left is removed when the file is written again, `STALE_AFTER` seconds later or more.
+    An error, such as a full disk, leaves the old file as it was and removes the temporary file. If
+    several threads or processes write at once, the last file stays. A temporary file left by a
+    killed writer is removed when the file is written again, `STALE_AFTER` seconds later or more.
 
     Examples
     --------

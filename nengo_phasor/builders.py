@@ -1,7 +1,7 @@
-"""What Nengo's builder does with our types: checks while the time step is known, and no delay.
+"""Registers our types with Nengo's builder.
 
-Importing this module registers the builders; NengoDL and the layerwise simulator build through them
-too.
+The builders validate our types once dt is known, and add no one-step delay. Importing this module
+registers them; NengoDL and the layerwise simulator build through them too.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ SEED_STRIDE = 0x9E3779B1
 
 @Builder.register(ResonateAndFire)
 def build_resonate_and_fire(model, neuron_type, neurons, **signals):
-    """Build the neurons once the time step is known to be short enough."""
+    """Build the neurons after checking that the time step is short enough."""
     explained(neurons, neuron_type.constants, model.dt)
     check_phase_coding(model, model.toplevel)
     build_neurons(model, neuron_type, neurons, **signals)
 
 
 class SimPhasor(SimNeurons):
-    """The operator of a layer of Phasor neurons, which is not merged with another layer's.
+    """The operator of a layer of Phasor neurons, which is never merged with that of another layer.
 
-    Nengo's optimizer and NengoDL join equal operators of one type into a longer one. Its halves
-    would no longer be real and imaginary parts.
+    Nengo's optimizer and NengoDL merge operators of the same type into one longer operator, whose
+    two halves would no longer be the real and imaginary parts.
     """
 
 
 @Builder.register(Phasor)
 def build_phasor(model, neuron_type, neurons):
-    """Build the neurons once their number is known to be even."""
+    """Build the neurons after checking that their number is even."""
     explained(neurons, neuron_type.units, neurons.size_in)
     check_phase_coding(model, model.toplevel)
     signals = model.sig[neurons]
@@ -57,7 +57,7 @@ def build_phasor(model, neuron_type, neurons):
 
 @Builder.register(SpikeSynapse)
 def build_spike_synapse(model, synapse, sig_in=None, sig_out=None, mode="set"):
-    """Build the synapse without the delay of a step that Nengo gives to filters."""
+    """Build the synapse without the one-step delay that Nengo gives to filters."""
     explained(synapse, synapse.make_state, sig_in.shape, sig_in.shape, model.dt)
     check_phase_coding(model, model.toplevel)
     return build_process(model, synapse, sig_in, sig_out, mode="inc" if mode == "inc" else "set")
@@ -65,7 +65,7 @@ def build_spike_synapse(model, synapse, sig_in=None, sig_out=None, mode="set"):
 
 @Builder.register(RandomSparsifier)
 def build_random_sparsifier(model, synapse, sig_in=None, sig_out=None, mode="set"):
-    """Give the synapse the seed that its place in the seeded network determines, then build it."""
+    """Build the synapse, with a seed derived from the network's seed if it has none of its own."""
     place = notes(model).random_sparsifiers
     notes(model).random_sparsifiers += 1
     if synapse.seed is None:
@@ -75,20 +75,20 @@ def build_random_sparsifier(model, synapse, sig_in=None, sig_out=None, mode="set
 
 
 def sparsifier_seed(network_seed: int, place: int) -> int:
-    """Return the seed of a network's random sparsifier without one: by its place among them."""
+    """Return the seed of the random sparsifier at the given place among those of a network."""
     return (network_seed + (place + 1) * SEED_STRIDE) % 2**31
 
 
 @dataclass
 class BuildNotes:
-    """What the checks of one build remember from one object to the next.
+    """Notes that the checks of one build keep from one object to the next.
 
     Attributes
     ----------
     checked : bool
-        Whether the connections were looked at.
+        Whether the connections have been checked.
     random_sparsifiers : int
-        How many were built.
+        The number of random sparsifiers built so far.
     """
 
     checked: bool = False
@@ -96,30 +96,31 @@ class BuildNotes:
 
 
 def notes(model) -> BuildNotes:
-    """Return the notes of this build, which its model keeps."""
+    """Return the notes of this build, which are stored on its model."""
     return vars(model).setdefault("nengo_phasor_notes", BuildNotes())
 
 
 def check_phase_coding(model, network: nengo.Network | None) -> None:
-    """Look once a build at all spike synapses, and all connections of neurons that code in phase.
+    """Check all spike synapses and all connections of phase-coding neurons, once per build.
 
-    Encoders that are drawn, which turn phases round, are refused, and so are spike synapses that
-    would act on weighted sums. Warnings tell of synapses nobody chose, of spike synapses that make
-    or take phases for another rhythm's, of phases that come without having been made spikes, and of
-    degrees and radians.
+    This rejects random encoders, which would rotate phases, and spike synapses that would act on
+    weighted sums. It warns about Nengo's default synapse, about spike synapses whose rhythm differs
+    from that of the neurons, about phases that reach spiking neurons without an encoder, and about
+    phases that appear to be in degrees or radians.
 
     Parameters
     ----------
     model : nengo.builder.Model
-        Whose build it is.
+        The model that is being built.
     network : nengo.Network, optional
-        Whose connections are looked at. None, where single objects are built: none.
+        The network whose connections are checked. None, when single objects are built, checks
+        nothing.
 
     Raises
     ------
     nengo.exceptions.BuildError
-        If a connection is to an ensemble of such neurons, whose encoders are not given, or has
-        weights before a spike synapse.
+        If a connection leads to an ensemble of phase-coding neurons with random encoders, or has
+        both weights and a spike synapse.
     """
     if network is None or notes(model).checked:
         return
@@ -147,14 +148,14 @@ def check_phase_coding(model, network: nengo.Network | None) -> None:
 
 
 class Ends:
-    """A network's connections by the object at one of their ends.
+    """A network's connections, grouped by the object at one of their ends.
 
     Parameters
     ----------
     connections : iterable of nengo.Connection
-        All of them.
+        All connections of the network.
     near, far : "pre_obj" or "post_obj"
-        The end by which they are found, and the other.
+        The end by which connections are looked up, and the opposite end.
     """
 
     def __init__(self, connections: Iterable[nengo.Connection], near: str, far: str):
@@ -164,9 +165,10 @@ class Ends:
             self.connections[getattr(connection, near)].append(connection)
 
     def reached_from(self, layers: Iterable[nengo.Ensemble]) -> Iterator[tuple]:
-        """Yield the connections on this side of layers, and of relays there: those of spikes.
+        """Yield the connections that carry spikes to or from layers, directly or through relays.
 
-        Each connection comes once, with the neurons of one layer that it is on the way to or from.
+        Each connection is yielded once, with the neurons of one layer that it leads to or comes
+        from.
         """
         reached = {end: layer.neurons for layer in layers for end in (layer.neurons, layer)}
         waiting = deque(reached)
@@ -183,57 +185,57 @@ class Ends:
 
 
 def check_encoders(arriving: Ends, layers: Iterable[nengo.Ensemble]) -> None:
-    """Refuse connections to ensembles whose encoders are drawn."""
+    """Reject connections to ensembles with random encoders, which would rotate phases."""
     for layer in layers:
         if isinstance(layer.encoders, Distribution) and arriving.connections[layer]:
             raise BuildError(
                 f"{arriving.connections[layer][0]}: {type(layer.neuron_type).__name__} neurons "
-                "code in phase, and encoders drawn at random would turn phases round: connect to "
-                "`ensemble.neurons`, or give the ensemble its encoders"
+                "code in phase, and random encoders would rotate phases: connect to "
+                "`ensemble.neurons`, or set the ensemble's encoders"
             )
 
 
 def check_chosen(connection: nengo.Connection, neurons: Neurons) -> None:
-    """Warn if nobody chose the synapse of a connection to these neurons."""
+    """Warn if a connection to these neurons has Nengo's default synapse."""
     if connection.synapse is nengo.Connection.synapse.default:
         _warn(
-            f"{connection}: Nengo's default synapse, {connection.synapse}, filters what comes "
-            f"to {neurons}, which code in phase: give the connection synapse=None, or the "
-            "synapse that you want"
+            f"{connection}: Nengo's default synapse, {connection.synapse}, filters the input of "
+            f"{neurons}, which code in phase: set synapse=None on the connection, or choose a "
+            "synapse"
         )
 
 
 def check_rhythm(connection: nengo.Connection, neurons: Neurons, kind: type[Any]) -> None:
-    """Warn if a synapse of this kind makes or takes these neurons' phases for another rhythm's."""
+    """Warn if a synapse of this kind has a rhythm other than that of the neurons."""
     frequency = neurons.ensemble.neuron_type.frequency
     if isinstance(connection.synapse, kind) and connection.synapse.frequency != frequency:
         _warn(
-            f"{connection}: {connection.synapse} has a rhythm of "
-            f"{connection.synapse.frequency:g} Hz, but {neurons} one of {frequency:g} Hz: "
-            "phases of one mean nothing to the other. Give both the same frequency"
+            f"{connection}: {connection.synapse} has a rhythm of {connection.synapse.frequency:g} "
+            f"Hz, but {neurons} have one of {frequency:g} Hz, so that their phases do not "
+            "correspond: give both the same frequency"
         )
 
 
 def check_unweighted(connection: nengo.Connection) -> None:
-    """Refuse a spike synapse that would act on weighted sums; warn of an encoder of spikes."""
+    """Reject a spike synapse that would act on weighted sums; warn if spikes enter an encoder."""
     pre, post, synapse = connection.pre_obj, connection.post_obj, connection.synapse
     spikes = isinstance(pre, Neurons) and pre.ensemble.neuron_type.spiking
     if (spikes or isinstance(post, Neurons)) and mixes(connection.transform):
         raise BuildError(
             f"{connection}: a connection's synapse acts after its weights, so {synapse} would act "
-            f"on weighted sums instead of single spikes. Put synapse={synapse} on a connection "
-            f"without weights to a relay, nengo.Node(size_in={connection.size_in}), and the "
-            "weights on a connection from the relay with synapse=None"
+            f"on weighted sums instead of single spikes. Put synapse={synapse} on an unweighted "
+            f"connection to a relay, nengo.Node(size_in={connection.size_in}), and the weights on "
+            "a connection from the relay with synapse=None"
         )
     if spikes and isinstance(synapse, PhaseEncoder):
         _warn(
-            f"{connection}: {synapse} turns phases into spikes, but {pre} send spikes already: "
-            "give the connection synapse=None"
+            f"{connection}: {synapse} turns phases into spikes, but {pre} already send spikes: "
+            "set synapse=None on the connection"
         )
 
 
 def mixes(transform: Any) -> bool | np.bool_:
-    """Return whether a transform sums different inputs, instead of only scaling each."""
+    """Return whether a transform sums different inputs rather than only scaling each of them."""
     if not isinstance(transform, nengo.Dense):
         return not isinstance(transform, nengo.transforms.NoTransform)
     if isinstance(transform.init, Distribution):
@@ -245,7 +247,7 @@ def mixes(transform: Any) -> bool | np.bool_:
 
 
 def check_encoded(connection: nengo.Connection) -> None:
-    """Warn if a node holds degrees or radians for a phase encoder."""
+    """Warn if a node sends values that look like degrees or radians to a phase encoder."""
     held = _held(connection.pre_obj)
     is_direct = isinstance(connection.transform, nengo.transforms.NoTransform)
     if held is not None and is_direct and isinstance(connection.synapse, PhaseEncoder):
@@ -253,48 +255,49 @@ def check_encoded(connection: nengo.Connection) -> None:
 
 
 def check_spikes(connection: nengo.Connection, neurons: Neurons) -> None:
-    """Warn if a node holds, for ever or in turn, what must be phases for neurons that take spikes.
+    """Warn if a node sends what looks like phases to neurons that take spikes.
 
-    What a function or another process gives is not looked at.
+    Only constant outputs and those of `nengo.processes.PresentInput` are checked, not those of
+    functions and of other processes.
     """
     source = connection.pre_obj
     held = _held(source)
     if held is not None and not isinstance(connection.synapse, PhaseEncoder):
-        warn_unencoded(held, f"{connection}: what {source} holds", neurons)
+        warn_unencoded(held, f"{connection}: the output of {source}", neurons)
 
 
 def _held(source):
-    """Return what a node holds, for ever or in turn; None if that is not known."""
+    """Return the values that a node outputs, constantly or in turn; None if they are unknown."""
     held = getattr(source, "output", None)
     held = held.inputs if isinstance(held, PresentInput) else held
     return held if isinstance(held, np.ndarray) else None
 
 
 def warn_unencoded(values: np.ndarray, what: str, neurons: Neurons) -> None:
-    """Warn if constant values look like phases on their way to neurons that take spikes.
+    """Warn if constant values sent to neurons that take spikes look like phases.
 
-    Whether numbers are phases or currents can't be known in general. Those are taken for phases
-    that are all in [-1, 1), and not all 0, which stands for data to come. Held so low, a current
-    would not make the neurons resonate, but for its onset.
+    In general we cannot know whether numbers are phases or currents. Values that all lie in [-1, 1)
+    are taken to be phases, unless all are 0, which is a placeholder for data. A constant current
+    that small would make the neurons resonate only at its onset.
     """
     if np.any(values) and np.all((values >= -1) & (values < 1)):
         _warn(
-            f"{what} looks like phases, which are not spikes, but {neurons} take spikes. Put "
-            "synapse=PhaseEncoder() on a connection of their own to a relay, a node without "
-            "output, and connect the relay to the neurons; if you mean currents, give them by a "
-            "function, nengo.Node(lambda t: ...)"
+            f"{what} looks like phases, but {neurons} take spikes. Put synapse=PhaseEncoder() on "
+            "a separate connection to a relay, which is a node without output, and connect the "
+            "relay to the neurons; if the values are currents, return them from a function, "
+            "nengo.Node(lambda t: ...)"
         )
 
 
 def takers_of_phasors(network: nengo.Network) -> set[nengo.Node]:
-    """Return the nodes that are connected, directly or by relays, to `.Phasor` neurons."""
+    """Return the nodes that are connected, directly or through relays, to `.Phasor` neurons."""
     layers = [e for e in network.all_ensembles if isinstance(e.neuron_type, Phasor)]
     arriving = Ends(network.all_connections, "post_obj", "pre_obj").reached_from(layers)
     return {c.pre_obj for c, _ in arriving if isinstance(c.pre_obj, nengo.Node)}
 
 
 def takers_of_spikes(network: nengo.Network) -> dict[nengo.Node, Neurons]:
-    """Return resonate-and-fire neurons that each node without input reaches without an encoder."""
+    """Return each input node that reaches resonate-and-fire neurons unencoded, and the neurons."""
     layers = [e for e in network.all_ensembles if isinstance(e.neuron_type, ResonateAndFire)]
     arriving = Ends(network.all_connections, "post_obj", "pre_obj").reached_from(layers)
     return {
@@ -307,7 +310,7 @@ def takers_of_spikes(network: nengo.Network) -> dict[nengo.Node, Neurons]:
 
 
 def takers_of_phases(network: nengo.Network) -> set[nengo.Node]:
-    """Return the nodes whose every connection has a phase encoder, and no weights."""
+    """Return the nodes all of whose connections have a phase encoder and no weights."""
     takes: dict[nengo.Node, list[bool]] = defaultdict(list)
     for connection in network.all_connections:
         takes[connection.pre_obj].append(
@@ -322,7 +325,7 @@ def _warn(message: str) -> None:
 
 
 def explained(obj, check, *args):
-    """Return a check's result; what it finds wrong becomes a BuildError that names the object."""
+    """Return the result of a check; errors become a BuildError that names the object."""
     try:
         return check(*args)
     except ValidationError as error:

@@ -1,8 +1,8 @@
-"""What users give, checked at once: parameters of objects, arguments of functions.
+"""Validation of what users pass: parameters of objects and arguments of functions.
 
-Each ``check_...`` takes what was given and the argument's name, and raises a
-`nengo.exceptions.ValidationError` with name, value and remedy unless it is what it should be. A
-boolean is no number, and neither is infinity.
+Each ``check_...`` takes a value and the argument's name, and raises a
+`nengo.exceptions.ValidationError` with the name, the value and a remedy if the value is not valid.
+Booleans and infinity do not count as numbers.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from nengo.params import IntParam, NumberParam, ShapeParam
 from numpy.typing import ArrayLike, NDArray
 
 ROUNDING = 1e-6
-"""How far rounding, in single precision, may bring a phase outside [-1, 1]."""
+"""The distance by which rounding in single precision may move a phase outside [-1, 1]."""
 
 
 class Typed:
-    """Tells type checkers what Nengo, which has no types, doesn't: a parameter takes any value."""
+    """Tells type checkers that a parameter takes any value, since Nengo has no type hints."""
 
     if TYPE_CHECKING:
 
@@ -32,7 +32,7 @@ class Typed:
 
 
 class Number(Typed, NumberParam):
-    """A `nengo.params.NumberParam` that refuses NaN, infinity and booleans."""
+    """A `nengo.params.NumberParam` that rejects NaN, infinity and booleans."""
 
     def coerce(self, instance, num):
         """Return the number, if it is one in the range."""
@@ -44,7 +44,7 @@ class Number(Typed, NumberParam):
 
 
 class Integer(Typed, IntParam):
-    """A `nengo.params.IntParam` that refuses booleans."""
+    """A `nengo.params.IntParam` that rejects booleans."""
 
     def coerce(self, instance, num):
         """Return the number, if it is one in the range."""
@@ -54,10 +54,10 @@ class Integer(Typed, IntParam):
 
 
 class Shape(Typed, ShapeParam):
-    """A `nengo.params.ShapeParam` that refuses booleans."""
+    """A `nengo.params.ShapeParam` that rejects booleans."""
 
     def coerce(self, instance, shape):
-        """Return the shape as a tuple, if it is one."""
+        """Return the shape as a tuple, if it is valid."""
         if np.iterable(shape) and any(_kind(size) == "b" for size in shape):
             raise ValidationError(f"must be integers, got {shape}", attr=self.name, obj=instance)
         return super().coerce(instance, shape)
@@ -72,7 +72,7 @@ def check_number(
     high: float = np.inf,
     low_open: bool = False,
 ) -> None:
-    """Refuse what is not one finite real number from ``low`` to ``high``, ``low`` itself if open.
+    """Check that a value is one finite real number from ``low`` to ``high``.
 
     Parameters
     ----------
@@ -81,11 +81,11 @@ def check_number(
     attr : str
         The argument's name.
     obj : object, optional
-        Whose it is.
+        The object that the argument belongs to.
     low, high : float
-        The range.
+        The ends of the range.
     low_open : bool
-        Whether it is without ``low``.
+        Whether ``low`` itself is excluded.
     """
     is_real = _kind(value) in _REAL and np.isfinite(value)
     if not is_real or not low <= value <= high or (low_open and value == low):
@@ -93,14 +93,14 @@ def check_number(
 
 
 def check_positive(value: Any, attr: str, obj: Any = None) -> None:
-    """Refuse what is not one finite number above 0."""
+    """Check that a value is one finite number greater than 0."""
     check_number(value, attr, obj, low=0, low_open=True)
 
 
 def check_integer(
     value: Any, attr: str, obj: Any = None, *, low: int = 1, high: float = np.inf
 ) -> None:
-    """Refuse what is not one whole number from ``low`` to ``high``, and small enough for NumPy."""
+    """Check that a value is one integer from ``low`` to ``high`` that fits NumPy's integers."""
     if _kind(value) not in _WHOLE or not low <= value <= high:
         only = (
             f"an integer of {low} or more" if high == np.inf else f"an integer in [{low}, {high}]"
@@ -110,7 +110,7 @@ def check_integer(
 
 
 def check_positive_integer(value: Any, attr: str, obj: Any = None) -> None:
-    """Refuse what is not one whole number of 1 or more."""
+    """Check that a value is one integer of 1 or more."""
     check_integer(value, attr, obj)
 
 
@@ -125,7 +125,7 @@ def check_array(
     missing: bool = False,
     remedy: str = "",
 ) -> NDArray:
-    """Return an array; refuse one of another shape, of no numbers, or of none that are finite.
+    """Return the value as an array, after checking its shape, its kind and its range.
 
     Parameters
     ----------
@@ -134,24 +134,25 @@ def check_array(
     attr : str
         The argument's name.
     shape : str
-        As docstrings have it: a name or a number for each axis, and ``...`` for any others. An
-        axis ``n_items`` has a place at least, ``2n`` an even number.
+        The shape as written in docstrings: a name or a number for each axis, and ``...`` for any
+        others. An axis whose name begins with ``n_`` must not be empty; one that begins with ``2``
+        must be even.
     obj : object, optional
-        Whose it is.
+        The object that the argument belongs to.
     kinds : str
-        NumPy's letters for the kinds of values allowed.
+        NumPy's letters for the kinds of values that are allowed.
     low : float
-        The least value allowed.
+        The least value that is allowed.
     missing : bool
-        Whether NaN is allowed: a missing spike.
+        Whether NaN, a missing spike, is allowed.
     remedy : str
-        What to do about a wrong shape.
+        The remedy for a wrong shape, which ends the error message.
     """
     try:
         array = np.asarray(value)
     except ValueError:
         raise ValidationError(
-            "must be one array, got rows that differ in shape", attr, obj
+            "must be a single array, got rows of different shapes", attr, obj
         ) from None
     if array.dtype.kind not in kinds and array.size:
         raise ValidationError(f"must be {_kinds(kinds)}, got {array.dtype}", attr, obj)
@@ -164,7 +165,7 @@ def check_array(
         if wrong.any():
             raise ValidationError(
                 f"must be finite{', or NaN where a spike is missing' if missing else ''}, got "
-                f"{array[wrong][0]}: look where it comes from, such as a network that diverged",
+                f"{array[wrong][0]}: find its source, such as a network that diverged",
                 attr,
                 obj,
             )
@@ -174,20 +175,20 @@ def check_array(
 
 
 def check_spikes(value: Any, attr: str, obj: Any = None) -> NDArray:
-    """Return spikes, (..., n_steps, n), which may be booleans; refuse NaN, which is no spike."""
-    remedy = "give a single neuron's as (n_steps, 1)"
+    """Return spikes of shape (..., n_steps, n), which may be booleans, after rejecting NaN."""
+    remedy = "give those of a single neuron as (n_steps, 1)"
     return check_array(value, attr, "(..., n_steps, n)", obj, kinds="biuf", remedy=remedy)
 
 
 def check_classes(
     value: Any, attr: str, n_items: int, n_classes: int | None = None, obj: Any = None
 ) -> NDArray[np.int_]:
-    """Return the numbers of items' classes as one row; refuse others than one for each item."""
+    """Return the class of each item as one row, after checking that each item has one."""
     classes = np.asarray(value)
     if classes.size != n_items or classes.shape[:1] != (n_items,):
         raise ValidationError(
-            f"need a class (its number, no vector of zeros and a one) for each of {n_items} items, "
-            f"got shape {classes.shape}",
+            f"must be one class number (not a one-hot vector) for each of {n_items} items, got "
+            f"shape {classes.shape}",
             attr,
             obj,
         )
@@ -200,45 +201,47 @@ def check_classes(
 
 
 def check_together(attr: str, *arrays: NDArray) -> None:
-    """Refuse the last of the arrays where its shape doesn't broadcast with the others'."""
+    """Check that the shape of the last array broadcasts with those of the others."""
     try:
         np.broadcast_shapes(*(array.shape for array in arrays))
     except ValueError:
         *others, shape = (array.shape for array in arrays)
         raise ValidationError(
-            f"of shape {shape} doesn't broadcast with {', '.join(map(str, others))}", attr
+            f"has shape {shape}, which doesn't broadcast with {', '.join(map(str, others))}", attr
         ) from None
 
 
 def warn_outside(phase: ArrayLike, what: str = "phase") -> None:
-    """Warn of phases outside [-1, 1], which are probably degrees or radians.
+    """Warn about phases outside [-1, 1], which are probably degrees or radians.
 
     Parameters
     ----------
     phase : array_like
-        Phases; NaN is a missing spike.
+        Phases in units of pi; NaN is a missing spike.
     what : str
-        What they are, with which the warning begins.
+        A name for the phases, with which the warning begins.
     """
     phase = np.asarray(phase)
     outside = phase[np.abs(phase) > 1 + ROUNDING]
     if outside.size:
         warnings.warn(
             f"{what}: {outside.flat[0]:g} is outside [-1, 1): phases are in units of pi. Divide "
-            "degrees by 180 and radians by pi; if you mean whole turns more, give "
+            "degrees by 180 and radians by pi; if whole turns are intended, pass "
             "nengo_phasor.phases.wrap(...)",
             stacklevel=3,
         )
 
 
 def check_items(attr: str, arrays: Iterable[NDArray]) -> None:
-    """Refuse arrays that are of different numbers of items, which is their first axis."""
+    """Check that all arrays have the same number of items, which is their first axis."""
     if len(sizes := {len(array) for array in arrays}) > 1:
-        raise ValidationError(f"are of {sorted(sizes)} items: give all of the same", attr)
+        raise ValidationError(
+            f"have different numbers of items, {sorted(sizes)}: give the same number for all", attr
+        )
 
 
 def check_is(value: Any, attr: str, kind: type | tuple[type, ...], obj: Any = None) -> None:
-    """Refuse what is no instance of the type, or of one of the types."""
+    """Check that a value is an instance of the type, or of one of the types."""
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if not isinstance(value, kinds):
         names = " or ".join(k.__name__ for k in kinds)
@@ -246,26 +249,26 @@ def check_is(value: Any, attr: str, kind: type | tuple[type, ...], obj: Any = No
 
 
 def check_subclass(value: Any, attr: str, *bases: type, remedy: str = "give the class") -> None:
-    """Refuse what is not a class derived from one of the bases."""
+    """Check that a value is a class derived from one of the bases."""
     if not (isinstance(value, type) and issubclass(value, bases)):
         names = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in bases)
         raise ValidationError(f"must be a subclass of {names}, got {value!r}: {remedy}", attr)
 
 
 def check_memory(n_values: int, attr: str, obj: Any = None) -> None:
-    """Refuse an array of more values, of 8 bytes each, than this machine's memory holds."""
+    """Check that an array of so many values, of 8 bytes each, fits into this machine's memory."""
     needed, there = 8 * n_values / 2**30, machine_memory() / 2**30
     if needed > there:
         raise ValidationError(
-            f"makes an array of {needed:.3g} GB, and this machine has {there:.3g} GB of memory: "
-            "make it smaller, or go part by part",
+            f"requires an array of {needed:.3g} GB, but this machine has {there:.3g} GB of "
+            "memory: make it smaller, or proceed in parts",
             attr,
             obj,
         )
 
 
 def machine_memory() -> int:
-    """Return the bytes of memory of this machine; where it does not say, more than most have."""
+    """Return this machine's memory in bytes, or a very large number if it is unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):  # os.sysconf is POSIX's
@@ -304,7 +307,7 @@ def _range(low: float, high: float, low_open: bool) -> str:
 
 
 def _kind(value):
-    """Return NumPy's letter for a single value's kind; none for several values."""
+    """Return NumPy's letter for the kind of a single value, or "" for several values."""
     try:
         array = np.asarray(value)
     except ValueError:  # rows that differ in shape

@@ -1,11 +1,10 @@
-"""NengoDL and nengo-loihi on today's TensorFlow, Keras and NumPy.
+"""Compatibility of NengoDL and nengo-loihi with current TensorFlow, Keras and NumPy.
 
 The last releases, NengoDL 3.6 and nengo-loihi 1.1, were written for Nengo 3, Keras 2 and NumPy 1.
 After `install` (which ``import nengo_phasor`` calls) they can be imported as usual on TensorFlow
-2.16-2.21 and NumPy 2. Nothing is imported for it: a finder on `sys.meta_path` waits until the
-user imports a backend, and then applies the rows of `PATCHES` that the installed versions need.
-None of them touches `keras` or any other entry of `sys.modules`, so the user's own Keras 3 stays
-as it is.
+2.16-2.21 and NumPy 2. Installing imports nothing: a finder on `sys.meta_path` waits until the user
+imports a backend, and then applies the rows of `PATCHES` that the installed versions need. No patch
+changes `keras` or any other entry of `sys.modules`, so the user's own Keras 3 is unaffected.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ DISTRIBUTIONS = {
 
 
 def installed_versions() -> dict[str, Version]:
-    """(major, minor) of the modules in `DISTRIBUTIONS` that are installed, importing none."""
+    """Return (major, minor) of each installed module in `DISTRIBUTIONS`, without importing any."""
     versions = {}
     for module, distributions in DISTRIBUTIONS.items():
         for distribution in distributions:
@@ -72,28 +71,29 @@ KERAS_2_MODULES = {
 
 
 def prefer_keras_2() -> None:
-    """Make `tf.keras` Keras 2, if that is installed and nothing has decided otherwise.
+    """Make TensorFlow choose Keras 2, if it is installed and nothing has decided otherwise.
 
-    For `nengo_phasor.layerwise`, whose users take optimisers from `tf.keras` before they train.
+    This is for `nengo_phasor.layerwise`, whose users take optimisers from `tf.keras` before training.
     """
     with contextlib.suppress(ImportError, KeyError):
         use_keras_2()
 
 
 def use_keras_2() -> None:
-    """Make `tf.keras` Keras 2, which TensorFlow decides when `tf.keras` is first used.
+    """Make TensorFlow choose Keras 2, which it does when `tf.keras` is first used.
 
     Raises
     ------
     ImportError
-        If it is Keras 3 already, or tf-keras is not installed. The message has the remedy.
+        If TensorFlow already uses Keras 3, or tf-keras is not installed. The message gives the
+        remedy.
     """
     versions = installed_versions()
     tensorflow, tf_keras = versions["tensorflow"], versions.get("tf_keras")
     if tf_keras != tensorflow:
         found = f"tf-keras {_dotted(tf_keras)} is" if tf_keras else "tf-keras is not"
         raise ImportError(
-            "Training needs Keras 2, which TensorFlow takes from tf-keras of its own minor "
+            "Training needs Keras 2, which TensorFlow takes from tf-keras of the same minor "
             f"version. TensorFlow {_dotted(tensorflow)} is installed, {found} installed. "
             f'Run: pip install "tf-keras~={_dotted(tensorflow)}.0"',
             name="tf_keras",
@@ -104,7 +104,7 @@ def use_keras_2() -> None:
 
 
 def _redirect_keras(tensorflow: ModuleType) -> None:
-    """Do for a TensorFlow that was imported before what it would have done on its import."""
+    """Make an already imported TensorFlow use Keras 2, as it would have done on import."""
     used = [name for name in KERAS_ATTRIBUTES if _is_keras_3(vars(tensorflow).get(name))]
     if used:
         raise ImportError(
@@ -126,7 +126,7 @@ def _is_keras_3(module: ModuleType | None) -> bool:
 
 
 def _import_from_tf_keras(compat: Any) -> None:
-    """Have the import statements of one module, not yet executed, find `KERAS_2_MODULES`."""
+    """Redirect the import statements of a module not yet executed to `KERAS_2_MODULES`."""
 
     def import_(name, *args, **kwargs):
         return builtins.__import__(KERAS_2_MODULES.get(name, name), *args, **kwargs)
@@ -135,7 +135,7 @@ def _import_from_tf_keras(compat: Any) -> None:
 
 
 def _flatten_passthrough(nengo_dl: ModuleType) -> None:
-    """Give NengoDL a `nengo.LinearFilter`'s matrix D as it was before Nengo 4, of shape (1,)."""
+    """Give NengoDL the matrix D of a `nengo.LinearFilter` in its shape before Nengo 4, (1,)."""
     builder = nengo_dl.process_builders.LinearFilterBuilder
     build_pre = builder.build_pre
 
@@ -173,18 +173,18 @@ def _copy_if_needed(nengo_loihi: ModuleType) -> None:
 
 @dataclass(frozen=True)
 class Patch:
-    """Something to do to a backend's module, before or after it is executed.
+    """A patch of a backend's module, applied before or after the module is executed.
 
     Parameters
     ----------
     module : str
-        Full name of the module.
+        The full name of the module.
     last : (int, int)
-        The last release of the backend that needs it.
+        The last release of the backend that needs the patch.
     library, since : str, (int, int)
-        The library, and its first release, that make it necessary.
+        The library, and the first of its releases, that make the patch necessary.
     before, after : callable
-        Called with the module.
+        The functions that apply the patch, which are called with the module.
     """
 
     module: str
@@ -208,7 +208,7 @@ MENDED = (
     "This version of `nengo_loihi` has not been tested with your `nengo`",
     "No GPU support detected",
 )
-"""How the backends' warnings begin that do not hold with our patches."""
+"""The beginnings of those warnings of the backends that do not apply with our patches."""
 
 INTERNALS = {
     "nengo_dl": (
@@ -225,11 +225,11 @@ INTERNALS = {
         "simulator.Simulator._check_data",
     ),
 }
-"""What we take from the inside of a backend, where another release may have it otherwise."""
+"""The internals of a backend that we rely on, which may differ in another release."""
 
 
 def check_internals(module: ModuleType) -> None:
-    """Raise an ImportError if an imported backend lacks any of its `INTERNALS`."""
+    """Check that an imported backend has all of its `INTERNALS`, else raise an ImportError."""
     for path in INTERNALS[module.__name__]:
         submodule, *names = path.split(".")
         found = importlib.import_module(f"{module.__name__}.{submodule}")
@@ -238,13 +238,13 @@ def check_internals(module: ModuleType) -> None:
         if found is None:
             raise ImportError(
                 f"{module.__name__} {getattr(module, '__version__', '')} has no {path}, which "
-                "nengo_phasor relies on: docs/versions.md has the releases that it was tested with",
+                "nengo_phasor relies on: docs/versions.md lists the releases that have been tested",
                 name=module.__name__,
             )
 
 
 def needed_patches(versions: Mapping[str, Version]) -> tuple[Patch, ...]:
-    """The rows of `PATCHES` that a set of installed versions needs."""
+    """Return the rows of `PATCHES` that a set of installed versions needs."""
     return tuple(
         patch
         for patch in PATCHES
@@ -261,7 +261,7 @@ def _dotted(version: Version) -> str:
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds what the later finders find, and puts `_Loader` around what we wait for."""
+    """Finds what the later finders find, and wraps the loaders of awaited modules in `_Loader`."""
 
     def __init__(self):
         self.callbacks: dict[str, list[Callable[[ModuleType], None]]] = {}
@@ -280,7 +280,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 class _Loader(importlib.abc.Loader):
-    """Executes a module as `loader` does, with the patches it needs, then calls back."""
+    """Executes a module with the patches that it needs, then calls the callbacks."""
 
     def __init__(self, loader, callbacks):
         self.loader = loader
@@ -310,7 +310,7 @@ _FINDER = _Finder()
 
 
 def install() -> None:
-    """Patch the backends when they are imported, and those imported already where possible."""
+    """Patch the backends when they are imported, and already imported ones where possible."""
     if _FINDER in sys.meta_path:
         return
     sys.meta_path.insert(0, _FINDER)
@@ -322,15 +322,15 @@ def install() -> None:
 
 
 def on_import(name: str, callback: Callable[[ModuleType], Any]) -> None:
-    """Call back with a module once it is imported: now, if it is already.
+    """Call a function with a module once it is imported, which may be now.
 
     Parameters
     ----------
     name : str
-        Full name of the module, such as ``"nengo_dl"``.
+        The full name of the module, such as ``"nengo_dl"``.
     callback : callable
-        Called with the module after it was executed, before the import statement ends. What it
-        raises, that import raises.
+        The function, which is called with the module after it was executed and before the import
+        statement ends. Its errors become errors of the import.
     """
     module = sys.modules.get(name)
     if module is not None and not getattr(module.__spec__, "_initializing", False):

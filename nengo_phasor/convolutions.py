@@ -1,4 +1,4 @@
-"""Where a convolution transform's kernel links inputs and outputs, as TensorFlow has it."""
+"""The links between inputs and outputs through a convolution's kernel, as in TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from nengo.transforms import ChannelShape
 
 
 def channels_last(flat: np.ndarray, shape: ChannelShape) -> np.ndarray:
-    """Return a signal in the shape of its space, with an axis of channels behind."""
+    """Return a flat signal in its spatial shape, followed by an axis of channels."""
     array = flat.reshape(shape.shape)
     return array if shape.channels_last else np.moveaxis(array, 0, -1)
 
 
 def padding(transform: nengo.Convolution) -> tuple[int, ...]:
-    """Return how far the kernel sticks out before the first place, along each axis."""
+    """Return how far the kernel extends before the first place along each axis."""
     if transform.padding != "same":
         return (0,) * transform.dimensions
     sizes = zip(
@@ -34,7 +34,7 @@ def padding(transform: nengo.Convolution) -> tuple[int, ...]:
 
 
 def links(transform: nengo.Convolution) -> Iterator[tuple[tuple[int, ...], Any, Any]]:
-    """Yield each element of the kernel, and the places of inputs and of outputs that it links.
+    """Yield each element of the kernel with the places of the inputs and outputs that it links.
 
     The places are indices of arrays as `channels_last` returns them.
     """
@@ -48,7 +48,7 @@ def links(transform: nengo.Convolution) -> Iterator[tuple[tuple[int, ...], Any, 
 
 
 def _linked(transform, axis, shift):
-    """Return the inputs that outputs are linked to, and these outputs, along one axis."""
+    """Return the linked inputs and outputs along one axis."""
     n_in, n_out = (
         shape.spatial_shape[axis] for shape in (transform.input_shape, transform.output_shape)
     )

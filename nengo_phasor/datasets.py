@@ -1,16 +1,17 @@
-"""Data sets, found on this machine and checked.
+"""Data sets, which are found on this machine and checked.
 
 `load` (or `fashion_mnist`, `mnist`, `cifar10`, `cifar100`, `iris`, `sonar`) returns a `Dataset`.
 Iris and Sonar are part of the package. The others are read from their published files, which are
-looked for in
+searched for in
 
-1. the folder given, and then nowhere else;
+1. the given folder, and then nowhere else;
 2. the folder named by the environment variable ``NENGO_PHASOR_DATA``;
-3. ``.data`` where you are, and in the clone of the repository: ``make demo`` fetches to there;
+3. ``.data`` in the current folder and in the clone of the repository, to which ``make demo``
+   downloads;
 4. ``/usr/share/datasets``, where Debian's package dataset-fashion-mnist puts FashionMNIST;
-5. Keras' cache (``KERAS_HOME``, else ``~/.keras``), which Keras is at last asked to fill.
+5. Keras' cache (``KERAS_HOME``, else ``~/.keras``), which Keras is finally asked to fill.
 
-In each of these, the files may be in a sub-folder named after the data set.
+In each of these folders, the files may be in a subfolder named after the data set.
 """
 
 import os
@@ -42,25 +43,25 @@ PACKAGE = Path(__file__).with_name("data")
 VARIABLE = "NENGO_PHASOR_DATA"
 CHECKOUT = Path(__file__).resolve().parents[1]
 FETCHED = ".data"
-"""Where `make demo` puts what it fetches, in a checkout."""
+"""The folder of a clone to which `make demo` downloads."""
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set, divided as published.
+    """A data set, split as published.
 
     Attributes
     ----------
     name : str
-        Its key in `DATASETS`.
+        The key of the data set in `DATASETS`.
     x_train, x_test : ndarray
-        uint8 images, (n, 28, 28) grey or (n, 32, 32, 3) red, green, blue; or float64 features,
-        (n, features). Iris and Sonar are published undivided: all samples are in ``x_train`` and
-        ``x_test`` is empty, for cross-validation.
+        The samples: uint8 images of shape (n, 28, 28), grey, or (n, 32, 32, 3), RGB; or float64
+        features of shape (n, features). Iris and Sonar are published without a split: all samples
+        are in ``x_train``, for cross-validation, and ``x_test`` is empty.
     y_train, y_test : (n,) ndarray of int64
-        Indices into ``classes``.
+        The class of each sample, as an index into ``classes``.
     classes : tuple of str
-        Names of the classes.
+        The names of the classes.
     """
 
     name: str
@@ -71,7 +72,7 @@ class Dataset:
     classes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        """Say how many samples of which shape, and how many classes there are."""
+        """Describe the number and shape of the samples, and the number of classes."""
         n_train, n_test = len(self.x_train), len(self.x_test)
         shape = " x ".join(map(str, self.x_train.shape[1:]))
         return (
@@ -82,10 +83,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Source:
-    """What is known about a data set: its published files, how they are read, how to get them.
+    """Information about a data set: its published files, how to read them, and how to get them.
 
     ``layouts`` are pairs of file names and their reader, the published form first. ``folders`` are
-    usual names of their folder. ``first_labels`` tell data sets with the same file names apart.
+    the usual names of the folder. ``first_labels`` distinguish data sets with the same file names.
     ``embedded`` data sets are files of this package.
     """
 
@@ -98,14 +99,14 @@ class Source:
     embedded: bool = False
 
     def remedy(self) -> str:
-        """How to get the data set."""
+        """Return a sentence that tells how to get the data set."""
         if self.embedded:
             return f"{self.title} is part of nengo_phasor: install it again."
         names = ", ".join(self.layouts[0][0])
         ways = [f"install Debian's package {self.debian_package}"] if self.debian_package else []
         ways += [
-            f"put its published files ({names}; gzip is fine) in a folder {self.folders[0]}/, "
-            f"and give the folder above it, call that {FETCHED}, or set {VARIABLE} to it",
+            f"put its published files ({names}; gzip is fine) in a folder {self.folders[0]}/, and "
+            f"pass its parent folder, name that {FETCHED}, or set {VARIABLE} to it",
             "let Keras download it (pip install keras tensorflow)",
         ]
         return f"To get {self.title}: {'; or '.join(ways)}."
@@ -200,9 +201,9 @@ DATASETS = {
 
 
 def _source(name: str) -> Source:
-    """What is known about a data set, if it is one."""
+    """Return the information about a data set, after checking its name."""
     if not isinstance(name, str) or name not in DATASETS:
-        raise ValidationError(f"{name!r} is none of {', '.join(DATASETS)}", attr="name")
+        raise ValidationError(f"must be one of {', '.join(DATASETS)}, got {name!r}", attr="name")
     return DATASETS[name]
 
 
@@ -211,7 +212,7 @@ def _keras_cache() -> Path:
 
 
 def _roots(source: Source, folder: PathLike | None) -> list[Path]:
-    """The folders to look in, in order."""
+    """Return the folders to search, in order."""
     check_is(folder, "folder", (str, os.PathLike, type(None)))
     if source.embedded:
         return [PACKAGE]
@@ -226,7 +227,7 @@ def _roots(source: Source, folder: PathLike | None) -> list[Path]:
 
 
 def _find(source: Source, root: Path, looked: list[str]) -> tuple[Callable, list[Path]] | None:
-    """The first complete set of files in ``root`` and their reader; adds to ``looked`` if none."""
+    """Return the first complete set of files in ``root``, or None after adding to ``looked``."""
     partly = []
     for folder in (*(root / name for name in source.folders), root):
         for names, read in source.layouts:
@@ -243,10 +244,10 @@ def _find(source: Source, root: Path, looked: list[str]) -> tuple[Callable, list
 
 
 def _download(name: str) -> str:
-    """Have Keras fill its cache, and say how that ended.
+    """Have Keras fill its cache, and return a description of the outcome.
 
-    In a process of its own: importing Keras imports TensorFlow, and both have settings that must
-    come before it.
+    This uses a separate process, because importing Keras imports TensorFlow, and both have settings
+    that must be made before the import.
     """
     code = (
         "import socket; socket.setdefaulttimeout(60); "
@@ -259,14 +260,14 @@ def _download(name: str) -> str:
 
 
 def locate(name: str, folder: PathLike | None = None) -> Path | None:
-    """The folder that has a data set's files, or None; nothing is read, nothing downloaded.
+    """Return the folder with a data set's files, or None, without reading or downloading.
 
     Parameters
     ----------
     name : str
         A key of `DATASETS`.
     folder : path, optional
-        As `load` takes it.
+        The only folder to search, as in `load`.
 
     Raises
     ------
@@ -279,23 +280,25 @@ def locate(name: str, folder: PathLike | None = None) -> Path | None:
 
 
 def load(name: str, folder: PathLike | None = None) -> Dataset:
-    """A data set by its name in `DATASETS`.
+    """Return a data set by its name in `DATASETS`.
 
     Parameters
     ----------
     name : str
-        "fashion_mnist", "mnist", "cifar10", "cifar100", "iris" or "sonar".
+        The name of the data set: "fashion_mnist", "mnist", "cifar10", "cifar100", "iris" or
+        "sonar".
     folder : path, optional
-        The only folder to look in: with the files, or with a sub-folder named after the data set.
-        Without it, the places listed at the top of this module. Not used for Iris and Sonar.
+        The only folder to search, which contains the files or a subfolder named after the data set.
+        By default the places listed at the top of this module are searched. It is not used for Iris
+        and Sonar.
 
     Raises
     ------
     ValidationError
         If there is no such data set.
     DatasetError
-        If its files are missing, damaged, or those of another data set; with the places looked in
-        and how to get the files.
+        If the files are missing, damaged, or those of another data set. The message lists the
+        folders that were searched and how to get the files.
     """
     source = _source(name)
     looked: list[str] = []
@@ -313,7 +316,7 @@ def load(name: str, folder: PathLike | None = None) -> Dataset:
         first = tuple(arrays[1][:10])
         for other in DATASETS.values():
             if other is not source and first == other.first_labels:
-                raise DatasetError(f"{paths[0].parent} holds {other.title}, not {source.title}")
+                raise DatasetError(f"{paths[0].parent} contains {other.title}, not {source.title}")
     except DatasetError as error:
         raise DatasetError(f"{error}\nDelete or replace it. {source.remedy()}") from error
     x_train, y_train, x_test, y_test = arrays
@@ -321,61 +324,61 @@ def load(name: str, folder: PathLike | None = None) -> Dataset:
 
 
 def fashion_mnist(folder: PathLike | None = None) -> Dataset:
-    """FashionMNIST: 60,000 + 10,000 grey images of clothes, 28 x 28, 10 classes (see `load`)."""
+    """Return FashionMNIST: 60,000 + 10,000 grey 28 x 28 images of clothes in 10 classes."""
     return load("fashion_mnist", folder)
 
 
 def mnist(folder: PathLike | None = None) -> Dataset:
-    """MNIST: 60,000 + 10,000 grey images of digits, 28 x 28, 10 classes (see `load`)."""
+    """Return MNIST: 60,000 + 10,000 grey 28 x 28 images of digits in 10 classes."""
     return load("mnist", folder)
 
 
 def cifar10(folder: PathLike | None = None) -> Dataset:
-    """CIFAR-10: 50,000 + 10,000 colour images, 32 x 32 x 3, 10 classes (see `load`)."""
+    """Return CIFAR-10: 50,000 + 10,000 colour 32 x 32 x 3 images in 10 classes."""
     return load("cifar10", folder)
 
 
 def cifar100(folder: PathLike | None = None) -> Dataset:
-    """CIFAR-100: 50,000 + 10,000 colour images, 32 x 32 x 3, 100 (fine) classes (see `load`)."""
+    """Return CIFAR-100: 50,000 + 10,000 colour 32 x 32 x 3 images in 100 (fine) classes."""
     return load("cifar100", folder)
 
 
 def iris() -> Dataset:
-    """Fisher's Iris: 150 x 4 lengths in cm, 3 classes, undivided (see `Dataset`)."""
+    """Return Fisher's Iris: 150 samples of 4 lengths in cm, 3 classes, without a split."""
     return load("iris")
 
 
 def sonar() -> Dataset:
-    """Sonar, mines against rocks: 208 x 60 energies in [0, 1], 2 classes, undivided."""
+    """Return Sonar: 208 samples of 60 energies in [0, 1], rocks or mines, without a split."""
     return load("sonar")
 
 
 def split(
     x: np.ndarray, y: np.ndarray, fraction: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Set a part aside for validation, the same fraction of every class.
+    """Split off a part for validation, with the same fraction of every class.
 
     Parameters
     ----------
     x : (n, ...) ndarray
-        Samples.
+        The samples.
     y : (n,) ndarray of int
-        Their classes.
+        The classes of the samples.
     fraction : float
-        Of each class, in (0, 1), goes to validation, rounded to whole samples.
+        The fraction of each class that is used for validation, in (0, 1), rounded to whole samples.
     seed : int
-        Decides which.
+        The seed of the random choice.
 
     Returns
     -------
     x_train, y_train, x_validation, y_validation : ndarray
-        Each in the order of ``x``.
+        The samples and classes of both parts, each in the order of ``x``.
 
     Raises
     ------
     ValidationError
-        If ``x`` and ``y`` differ in length, ``y`` is no list of numbers of classes, a class would
-        be missing from either part, or seed is no integer of 0 or more.
+        If ``x`` and ``y`` differ in length, ``y`` does not contain class numbers, a class would be
+        missing from either part, or seed is not an integer of 0 or more.
     """
     x = check_array(x, "x", "(n_samples, ...)", kinds="biuf")
     y = check_classes(y, "y", len(x))
@@ -389,7 +392,7 @@ def split(
         if not 0 < n_held < len(members):
             raise ValidationError(
                 f"{fraction} of the {len(members)} samples of class {label} leaves one part "
-                "without any; choose another fraction or more samples",
+                "without samples of this class: choose another fraction, or use more samples",
                 attr="fraction",
             )
         held[members[:n_held]] = True

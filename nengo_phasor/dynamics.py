@@ -1,11 +1,11 @@
-"""Every equation of the models, once, as a pure function of one time step.
+"""The equations of the models, each defined once as a pure function of one time step.
 
-Each function takes the step's input, the state and constants computed beforehand, and returns the
-new values; none changes its arguments. They use arithmetic and, where that is not enough, the
-array library ``xp`` handed to them (``numpy`` or ``tensorflow``), so the NumPy neurons, the NengoDL
-builders and the layerwise simulator all run the same lines.
+Each function takes the step's input, the state and precomputed constants, and returns the new
+values without changing its arguments. The functions use arithmetic and, where that is not enough,
+an array library ``xp`` that is passed to them (``numpy`` or ``tensorflow``), so that the NumPy
+neurons, the NengoDL builders and the layerwise simulator all run the same code.
 
-Arrays have any shape that ends in the number of neurons; leading axes are items of a batch.
+Arrays have any shape whose last axis is that of the neurons; leading axes are those of a batch.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ Array = Any
 
 
 class Rotation(NamedTuple):
-    """One step of a damped rotation, exp((-1/tau + 2 pi i f) dt), as two real numbers."""
+    """One step of a damped rotation, exp((-1/tau + 2 pi i f) dt), as real and imaginary part."""
 
     cos: Array
     sin: Array
 
 
 def rotation(frequency: Array, tau: Array, dt: float) -> Rotation:
-    """Return exp((-1/tau + 2 pi i frequency) dt) as its real and imaginary part.
+    """Return the real and imaginary parts of exp((-1/tau + 2 pi i frequency) dt).
 
     Parameters
     ----------
     frequency : float or array
-        In Hz.
+        The frequency, in Hz.
     tau : float or array
-        Time constant of the decay, in seconds.
+        The time constant of the decay, in seconds.
     dt : float
         The time step, in seconds.
     """
@@ -63,9 +63,10 @@ def resonate(
 
 
 class ResonateAndFireConstants(NamedTuple):
-    """Constants of `resonate_and_fire`; ``height`` is a spike's, amplitude/dt.
+    """The constants of `resonate_and_fire`.
 
-    ``lean`` is the tangent of the angle by which a crossing comes early: that of `STEP_TOLERANCE`.
+    ``height`` is the height of a spike, amplitude/dt. ``lean`` is the tangent of the angle by which
+    a crossing is detected early, which corresponds to `STEP_TOLERANCE`.
     """
 
     cos: Array
@@ -79,11 +80,12 @@ class ResonateAndFireConstants(NamedTuple):
 def resonate_and_fire(
     J: Array, voltage: Array, current: Array, c: ResonateAndFireConstants, heaviside: Callable
 ):
-    """Resonate; spike where the current crosses zero upwards, if the voltage peaks high enough.
+    """Advance a resonator; spike when the current crosses zero upwards at a high enough voltage.
 
-    There Re z is at its maximum: the neuron's phase is zero. ``heaviside`` is the step function,
-    H(x) = 1 for x >= 0, with whatever derivative training needs. A crossing that is on a step's
-    border up to rounding, as where all input is at the reference phase, is before it.
+    At the crossing Re z is at its maximum, and the neuron's phase is zero. ``heaviside`` is the
+    step function, H(x) = 1 for x >= 0, with whatever derivative training needs. A crossing that
+    falls on a step boundary (within rounding) counts as happening in the earlier step. This occurs
+    when all input is at the reference phase.
 
     Returns
     -------
@@ -97,21 +99,23 @@ def resonate_and_fire(
 
 
 def above_threshold(voltage: Array, current: Array, threshold: Array):
-    """Return by how much the voltage's peak of just now, abs(z), is above a threshold.
+    """Return how far the most recent peak of the voltage, abs(z), is above a threshold.
 
-    The peak is where the current crossed zero, somewhere between two steps: the few steps there are
-    to a cycle, the less of it is left in the step behind. The sign is exactly that of abs(z) -
-    threshold for a voltage above zero, where peaks are; the size is that up to second order.
+    The peak is where the current crossed zero, which is somewhere between two steps. The fewer
+    steps a cycle has, the lower the voltage at the step after the peak. For a positive voltage, as
+    at every peak, the sign is exactly that of abs(z) - threshold; the magnitude agrees to second
+    order.
     """
     power = voltage * abs(voltage) + current * current
     return (power - threshold * threshold) / (abs(voltage) + threshold)
 
 
 class LeakyConstants(NamedTuple):
-    """Constants of `leaky_spike`: what a step keeps of the voltage, and takes of the input.
+    """The constants of `leaky_spike`.
 
-    ``to_zero`` is 1 where a spike resets to zero, and 0 where it subtracts the threshold;
-    ``height`` is a spike's, amplitude/dt.
+    ``keep`` and ``take`` are the factors of the voltage and of the input in a step. ``to_zero`` is
+    1 if a spike resets the voltage to zero, and 0 if it subtracts the threshold. ``height`` is the
+    height of a spike, amplitude/dt.
     """
 
     keep: Array
@@ -123,16 +127,17 @@ class LeakyConstants(NamedTuple):
 def leaky_constants(
     tau: float | None, to_zero: bool, amplitude: float, dt: float
 ) -> LeakyConstants:
-    """Return the constants of a step: tau dv/dt = J - v, or dv/dt = J where tau is None."""
+    """Return the constants of a step of tau dv/dt = J - v, or of dv/dt = J if tau is None."""
     keep = 1.0 if tau is None else np.exp(-dt / tau)
     return LeakyConstants(keep, dt if tau is None else 1.0 - keep, float(to_zero), amplitude / dt)
 
 
 def leaky_spike(J: Array, voltage: Array, c: LeakyConstants, heaviside: Callable, reset: Callable):
-    """Advance an integrate-and-fire neuron, leaky or not; spike where v >= 1, and reset.
+    """Advance an integrate-and-fire neuron, leaky or not; spike if v >= 1, then reset.
 
-    ``heaviside`` is the step function with whatever derivative training needs; ``reset`` is the
-    same without one: no gradient takes the way through the reset (Zenke and Vogels 2021).
+    ``heaviside`` is the step function with whatever derivative training needs. ``reset`` is the
+    step function without a derivative, since no gradient flows through the reset (Zenke and Vogels
+    2021).
 
     Returns
     -------
@@ -146,7 +151,7 @@ def leaky_spike(J: Array, voltage: Array, c: LeakyConstants, heaviside: Callable
 def leaky_rate(xp, J: Array, tau: float | None):
     """Return the rate (Hz) of `leaky_spike` at a constant input, for short steps.
 
-    1 / (tau log(1 + 1/(J - 1))) for J > 1, and J > 0 itself where tau is None.
+    It is 1 / (tau log(1 + 1/(J - 1))) for J > 1. If tau is None, it is J for J > 0.
     """
     if tau is None:
         return xp.maximum(J, 0.0)
@@ -155,12 +160,12 @@ def leaky_rate(xp, J: Array, tau: float | None):
 
 
 def leaky_rate_inverse(xp, rate: Array, tau: float | None):
-    """Return the input J for which `leaky_rate` is rate > 0."""
+    """Return the input J for which `leaky_rate` equals the given rate > 0."""
     return rate if tau is None else 1.0 + 1.0 / xp.expm1(1.0 / (tau * rate))
 
 
 class AdaptiveConstants(NamedTuple):
-    """Constants of `adaptive_spike`: what decays keep in a step; ``height`` is amplitude/dt."""
+    """The constants of `adaptive_spike`: decay factors per step, m_f, theta_0, and amplitude/dt."""
 
     keep_phi: Array
     keep_eta: Array
@@ -180,12 +185,12 @@ def adaptive_spike(
 ):
     """Advance an adaptive spiking neuron: spike where S - Shat > theta/2.
 
-    The voltage is the activation S, the input smoothed by the membrane's filter phi. ``refraction``
-    is Shat, the sum of the spikes' refractory responses, each of the height of the threshold theta
-    at its spike. ``adaptation`` is theta - theta_0, which each spike raises by m_f theta (Zambrano
-    et al. 2017, equations 1 to 7). In each step S is filtered and Shat decays before they are
-    compared; the threshold decays after it jumped. ``above`` is the step function that is 0 at 0,
-    1 for x > 0, with whatever derivative training needs.
+    The voltage is the activation S, which is the input smoothed by the membrane's filter phi.
+    ``refraction`` is Shat, the sum of the refractory responses to the spikes; the height of each is
+    the threshold theta at the time of its spike. ``adaptation`` is theta - theta_0, which each
+    spike raises by m_f theta (Zambrano et al. 2017, equations 1 to 7). In each step S is filtered
+    and Shat decays before they are compared; the threshold decays after its jump. ``above`` is the
+    step function that is 0 at 0 and 1 for x > 0, with whatever derivative training needs.
 
     Returns
     -------
@@ -205,9 +210,9 @@ def adaptive_spike(
 
 
 class TransferConstants(NamedTuple):
-    """Constants of `adaptive_transfer`.
+    """The constants of `adaptive_transfer`.
 
-    ``height`` is that of a spike's post-synaptic current, h; ``offset`` is c_0.
+    ``height`` is the height h of a spike's post-synaptic current; ``offset`` is c_0.
     """
 
     c_1: float
@@ -229,7 +234,7 @@ def transfer_constants(
 ) -> TransferConstants:
     """Return the constants of equation (11), with f(theta_0/2) = h/2.
 
-    By default the height h of a spike's post-synaptic current is such that f(1) = 1.
+    By default the height h of a spike's post-synaptic current is chosen such that f(1) = 1.
     """
     c = TransferConstants(
         c_1=2 * m_f * tau_gamma**2,
@@ -254,22 +259,24 @@ def adaptive_transfer(xp, S: Array, c: TransferConstants):
     its pole.
     """
     silent = xp.zeros_like(S)
-    positive = xp.where(S <= 0, silent, S)  # which keeps NaN: a diverged network has no rates
+    positive = xp.where(
+        S <= 0, silent, S
+    )  # keeps NaN, because a network that diverged has no rates
     exponent = c.ratio * (c.c_1 * positive + c.c_2) / (c.c_3 * positive + c.c_4)
     current = c.height / (xp.exp(exponent) - 1.0) - c.offset + 0.5 * c.height
     return xp.where((S <= 0) | (current <= 0), silent, current)
 
 
 def adaptive_transfer_inverse(xp, f: Array, c: TransferConstants):
-    """Return the activation S for which `adaptive_transfer` is f > 0."""
+    """Return the activation S for which `adaptive_transfer` equals the given f > 0."""
     exponent = xp.log(1.0 + c.height / (f + c.offset - 0.5 * c.height)) / c.ratio
     return (c.c_2 - c.c_4 * exponent) / (c.c_3 * exponent - c.c_1)
 
 
 def unit_phasor(xp, real: Array, imag: Array, floor: float):
-    """Return ``z / |z|``, and 0 where ``|z| <= floor``: no current, no phase.
+    """Return ``z / |z|``, or 0 if ``|z| <= floor``, where there is no phase.
 
-    The square root and the quotient see 1 in place of such small values, because a gradient
+    Such small values are replaced by 1 in the square root and the quotient, because the gradient
     through either would be infinite there even though its result is not used.
     """
     power = real * real + imag * imag
@@ -283,16 +290,17 @@ def cycle_phase(xp, step: Array, steps_per_cycle: float):
     """Return the phase of the rhythm in the middle of time step number ``step`` (the first is 1).
 
     The phase is in units of pi, in [-1, 1): 0, the reference, is the middle of the cycle. A middle
-    that is on a border up to rounding is after it, in every cycle (see `.phases`).
+    of a step that falls on the boundary of a cycle (within rounding) belongs to the later cycle
+    (see `.phases`).
     """
     cycles = (step - 0.5 + STEP_TOLERANCE) / steps_per_cycle
     return 2.0 * (cycles - xp.floor(cycles)) - 1.0
 
 
 def spikes_at_phase(xp, phase: Array, step: Array, steps_per_cycle: float):
-    """Return 1 where the spike that stands for ``phase`` falls into time step number ``step``.
+    """Return whether the spike that represents ``phase`` falls into time step number ``step``.
 
-    In every cycle it is due at the fraction (phase + 1)/2 of the period (see `.phases`).
+    In every cycle the spike is due at the fraction (phase + 1)/2 of the period (see `.phases`).
     """
     start = (step - 1.0 - STEP_TOLERANCE) / steps_per_cycle
     wait = 0.5 * (phase + 1.0) - start
@@ -305,12 +313,12 @@ def outside_arc(xp, step: Array, arc: float, steps_per_cycle: float):
     return (phase < -arc) | (phase >= arc)
 
 
-# Makes ties at the window's border silent however they are rounded: single spikes cause them.
+# Makes ties at the window's boundary, caused by single spikes, silent regardless of rounding.
 FIELD_TOLERANCE = 1e-6
 
 
 class FieldConstants(NamedTuple):
-    """Constants of `rhythm_silences`."""
+    """The constants of `rhythm_silences`."""
 
     rotation: Rotation
     dt: float
@@ -319,10 +327,10 @@ class FieldConstants(NamedTuple):
 
 
 def field_constants(window: float, frequency: float, memory: float, dt: float) -> FieldConstants:
-    """Return the constants of a field that remembers ``memory`` seconds.
+    """Return the constants of a field whose time constant is ``memory`` seconds.
 
-    A window of 1 is the whole period: it silences even before there is a rhythm. One of 0 is
-    empty, even when the rhythm has faded so far that its squares are no longer exact.
+    A window of 1 is the whole period and silences spikes even before there is a rhythm. A window of
+    0 is empty, even when the rhythm has faded so far that its squares are no longer exact.
     """
     bar = {0.0: np.inf, 1.0: -1.0}.get(window, 0.0)
     border = np.cos(np.pi * window) - FIELD_TOLERANCE
@@ -330,12 +338,12 @@ def field_constants(window: float, frequency: float, memory: float, dt: float) -
 
 
 def rhythm_silences(xp, activity: Array, voltage: Array, current: Array, c: FieldConstants):
-    """Predict from the rhythm so far whether this time step is to be silent; advance the rhythm.
+    """Predict from the rhythm so far whether this time step is silent, and advance the rhythm.
 
     The layer's activity (its mean number of spikes a second, for each item of a batch) drives a
-    resonator: the local field, band-passed at the rhythm's frequency. The field rises steepest when
-    most spikes arrive, which is where this resonator's phase is zero; a step is silent where that
-    phase, predicted from earlier steps alone, is close to zero (`field_rises`).
+    resonator, which represents the local field, band-passed at the rhythm's frequency. The field
+    rises most steeply when most spikes arrive, which is when the resonator's phase is zero. A step
+    is silent if this phase, predicted from earlier steps only, is close to zero (`field_rises`).
 
     Returns
     -------
@@ -347,7 +355,7 @@ def rhythm_silences(xp, activity: Array, voltage: Array, current: Array, c: Fiel
 
 
 def field_drive(xp, activity: Array):
-    """Return what drives the field: the activity where it is finite; else no phase were left."""
+    """Return the drive of the field: the activity, or 0 if that is not finite."""
     return xp.where(xp.abs(activity) < np.inf, activity, xp.zeros_like(activity))
 
 
@@ -358,10 +366,11 @@ def field_rises(xp, voltage: Array, current: Array, c: FieldConstants):
 
 
 def assume_reference(xp, spikes: Array, heard: Array, at_reference: Array):
-    """Assume, once a cycle, a spike at the reference phase from each neuron that was not heard.
+    """Assume, once per cycle, a spike at the reference phase from each neuron that was silent.
 
-    ``spikes`` and ``heard`` count spikes: of this step, and of the earlier steps since the last
-    reference. ``at_reference`` is true in the step of the reference phase.
+    ``spikes`` is the number of spikes in this step, and ``heard`` the number of spikes received in
+    the earlier steps since the last reference. ``at_reference`` is true in the step of the
+    reference phase.
 
     Returns
     -------
@@ -383,9 +392,10 @@ def mixed(x: Array):
 
 
 def random_key(seed: Array, item: Array):
-    """Return the key of `dropped_at_random` for a seed and an item of the batch.
+    """Return the key that `dropped_at_random` takes for a seed and an item of the batch.
 
-    Both are unsigned 32-bit arrays. Their sum would repeat item 1 of a seed as item 0 of the next.
+    Both are unsigned 32-bit arrays. If they were added, item 1 of a seed would equal item 0 of the
+    next seed.
     """
     return mixed(mixed(seed) ^ item)
 
@@ -393,9 +403,9 @@ def random_key(seed: Array, item: Array):
 def dropped_at_random(key: Array, step: Array, index: Array, limit: Array):
     """Return whether to drop the spike of neuron ``index`` in time step ``step``.
 
-    A counter-based generator: unlike a stream it makes the same choice on every substrate, in
-    whatever order it is asked. All arguments are unsigned 32-bit arrays; the choice is 1 with
-    probability limit / 2**31.
+    This is a counter-based generator: unlike a stream, it makes the same choice on every substrate,
+    in whatever order the choices are made. All arguments are unsigned 32-bit arrays; a spike is
+    dropped with probability limit / 2**31.
     """
     return mixed(mixed(mixed(key) ^ step) ^ index) // 2 < limit
 

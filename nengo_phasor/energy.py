@@ -1,8 +1,9 @@
-"""What an inference costs: synaptic operations, neuron updates, and their energy on devices.
+"""The cost of an inference: synaptic operations, neuron updates, and their energy on devices.
 
 A spike costs one synaptic operation for every non-zero weight that it passes on its way to other
-neurons. A non-spiking network of the same weights costs one multiply-accumulate for each of them.
-``docs/energy.md`` has the rules of counting, the devices' sources, and what is left out.
+neurons. A non-spiking network with the same weights costs one multiply-accumulate for each of them.
+``docs/energy.md`` gives the counting rules, the sources of the devices' figures, and what is not
+counted.
 """
 
 from __future__ import annotations
@@ -29,22 +30,23 @@ from nengo_phasor.checks import (
 from nengo_phasor.listing import public_names
 
 KINDS = ("synapse", "update", "mac")
-"""Of operations."""
+"""The kinds of operations."""
 
 
 class Device(NamedTuple):
-    """Energy in joules of one operation of each kind; None where none is published.
+    """The energy of one operation of each kind, in joules; None if no figure is published.
 
     Attributes
     ----------
     synapse : float
-        Of a synaptic operation: a spike that reaches a neuron through one weight.
+        The energy of a synaptic operation, in which a spike reaches a neuron through one weight, in
+        joules.
     update : float
-        Of advancing one neuron by one time step.
+        The energy of advancing one neuron by one time step, in joules.
     mac : float
-        Of a multiply-accumulate of a non-spiking network.
+        The energy of a multiply-accumulate of a non-spiking network, in joules.
     source : str
-        Where the figures are from.
+        The source of the figures.
     """
 
     synapse: float | None
@@ -62,14 +64,14 @@ DEVICES = {
 
 
 class Energy(NamedTuple):
-    """Energy of an inference.
+    """The energy of an inference.
 
     Attributes
     ----------
     parts : {str: float or ndarray}
-        In joules, for each kind of operation.
+        The energy of each kind of operation, in joules.
     unpriced : tuple of str
-        Kinds of operations that the device has no figure for: not in the parts.
+        The kinds of operations for which the device has no figure; they are not in the parts.
     """
 
     parts: dict[str, float | NDArray]
@@ -87,29 +89,33 @@ def energy(operations: Mapping[str, ArrayLike], device: str | Device) -> Energy:
     Parameters
     ----------
     operations : {str: number or array_like}
-        How many of each kind an inference takes: "synapse" (`synaptic_operations`), "update"
-        (`neuron_updates`), "mac" (`multiply_accumulates`). Arrays are of one number an item.
+        The number of operations of each kind that an inference takes: "synapse"
+        (`synaptic_operations`), "update" (`neuron_updates`), "mac" (`multiply_accumulates`). An
+        array has one number per item.
     device : str or `Device`
-        A key of `DEVICES`, or figures of one's own.
+        A key of `DEVICES`, or a device with your own figures.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there is no such device or kind of operation, the device has a figure for none, or a
-        number of operations, or an own device's figure, is negative or not finite.
+        If there is no such device or kind of operation, if the device has no figure for any of the
+        kinds, or if a number of operations or a figure of your own device is negative or not
+        finite.
     """
     name = device
     check_is(operations, "operations", Mapping)
     device = _device(device)
     if unknown := set(operations) - set(KINDS):
         raise ValidationError(
-            f"{sorted(map(str, unknown))} are none of {', '.join(KINDS)}", "operations"
+            f"contain {sorted(map(str, unknown))}, but must be of kinds {', '.join(KINDS)}",
+            "operations",
         )
     prices = {kind: getattr(device, kind) for kind in operations}
     unpriced = tuple(kind for kind, price in prices.items() if price is None)
     if len(unpriced) == len(prices):
         raise ValidationError(
-            f"of kinds {list(prices)} have no energy on {name}; give others, or another device",
+            f"of kinds {list(prices)} have no energy figure on {name}: give other kinds or "
+            "another device",
             "operations",
         )
     parts = {
@@ -121,10 +127,10 @@ def energy(operations: Mapping[str, ArrayLike], device: str | Device) -> Energy:
 
 
 def _device(device: str | Device) -> Device:
-    """Return a device by its name, or figures of one's own."""
+    """Return a device by its name, or check and return the user's own device."""
     if not isinstance(device, Device):
         if not isinstance(device, str) or device not in DEVICES:
-            raise ValidationError(f"{device!r} is none of {', '.join(DEVICES)}", "device")
+            raise ValidationError(f"must be one of {', '.join(DEVICES)}, got {device!r}", "device")
         return DEVICES[device]
     for price in (device.synapse, device.update, device.mac):
         if price is not None:
@@ -135,28 +141,29 @@ def _device(device: str | Device) -> Device:
 def fan_out(network: nengo.Network, senders: Iterable[nengo.Node] = ()) -> dict:
     """Return how many synaptic operations one spike of each neuron costs.
 
-    A relay, a node without output, is no place of its own: what passes it costs what it costs
-    further on. The operations are counted where spikes end: at neurons, at nodes that compute, such
-    as pooling, and at relays from which nothing goes on, such as a read-out.
+    A relay (a node without output) costs nothing itself: a spike that passes it costs what it costs
+    beyond the relay. Operations are counted where spikes end: at neurons, at nodes that compute,
+    such as pooling, and at relays without outgoing connections, such as a read-out.
 
     Parameters
     ----------
     network : nengo.Network
-        Connected from and to neurons and nodes. Its weights need not be built: those still to be
-        drawn count as non-zero.
+        The network, whose connections must be from and to neurons and nodes. It need not be built:
+        weights given as distributions count as non-zero.
     senders : iterable of nengo.Node
-        Relays whose own spikes are counted, such as those behind a sparsifier. What reaches them
-        costs nothing; what they send does.
+        Relays whose own spikes are counted, such as those after a sparsifier. A spike that reaches
+        them costs nothing; a spike that they send does.
 
     Returns
     -------
     {nengo.Ensemble or nengo.Node: (n,) ndarray of float}
-        Whole numbers, for every ensemble and node.
+        The number of operations, which is a whole number, for each output of every ensemble and
+        node.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If a sender is no node of the network.
+        If a sender is not a node of the network.
     nengo.exceptions.BuildError
         If a connection decodes or encodes values, has a function or a transform that can't be
         counted, or relays are connected in a loop.
@@ -169,17 +176,17 @@ def fan_out(network: nengo.Network, senders: Iterable[nengo.Node] = ()) -> dict:
         outgoing[_vertex(connection.pre_obj)].append(connection)
 
     def arriving(obj, path):
-        """What a spike costs that reaches each input of the object by way of the path."""
+        """Return the cost of a spike that reaches each input of the object through the path."""
         if not _is_relay(obj) or not outgoing[obj]:
             return np.ones(obj.n_neurons if isinstance(obj, nengo.Ensemble) else obj.size_in)
         return np.zeros(obj.size_in) if obj in senders else leaving(obj, path)
 
     def leaving(obj, path=()):
-        """What a spike costs that leaves from each output of the object."""
+        """Return the cost of a spike that leaves each output of the object."""
         if obj in path:
             raise BuildError(
                 f"relays in a loop, {' -> '.join(map(str, (*path, obj)))}, have no fan-out: spikes "
-                "would go round for ever"
+                "would circulate for ever"
             )
         if obj not in found:
             size = obj.n_neurons if isinstance(obj, nengo.Ensemble) else obj.size_out
@@ -200,10 +207,11 @@ def synaptic_operations(network: nengo.Network, counts: Mapping[Hashable, ArrayL
     Parameters
     ----------
     network : nengo.Network
-        See `fan_out`.
+        The network; see `fan_out` for its requirements.
     counts : {nengo.Ensemble or nengo.Node: (n_items, n) array_like}
-        Spikes of each neuron, `.metrics.spike_counts`, of every ensemble. Also of nodes that send
-        spikes: inputs, and relays behind a sparsifier (the ``senders`` of `fan_out`).
+        The spike counts of the neurons of every ensemble; see `.metrics.spike_counts`. Nodes that
+        send spikes may be included: inputs, and relays after a sparsifier (the ``senders`` of
+        `fan_out`).
 
     Returns
     -------
@@ -212,22 +220,24 @@ def synaptic_operations(network: nengo.Network, counts: Mapping[Hashable, ArrayL
     Raises
     ------
     nengo.exceptions.ValidationError
-        If an ensemble lacks, or counts are of the wrong shape or for something else, not finite or
-        negative.
+        If an ensemble is missing, or if counts have the wrong shape, belong to an object outside
+        the network, or are negative or not finite.
     nengo.exceptions.BuildError
-        As `fan_out`.
+        For the reasons given in `fan_out`.
     """
     check_is(network, "network", nengo.Network)
     check_is(counts, "counts", Mapping)
     known = {*network.all_ensembles, *network.all_nodes}
     for obj in counts:
         if obj not in known:
-            raise ValidationError(f"have {obj}, which is no ensemble or node here", "counts")
+            raise ValidationError(
+                f"contain {obj}, which is not an ensemble or node of the network", "counts"
+            )
     costs = fan_out(network, (obj for obj in counts if isinstance(obj, nengo.Node)))
     for obj in network.all_ensembles:
         if obj not in counts:
             raise ValidationError(
-                f"lack {obj}: give its spikes, if there are none, zeros", "counts"
+                f"lack {obj}: give its spike counts, or zeros if it has no spikes", "counts"
             )
     layers = {
         obj: check_array(count, f"counts[{obj}]", f"(n_items, {len(costs[obj])})", low=0)
@@ -238,10 +248,10 @@ def synaptic_operations(network: nengo.Network, counts: Mapping[Hashable, ArrayL
 
 
 def neuron_updates(network: nengo.Network, n_steps: int) -> int:
-    """Return how many times a neuron is advanced by a time step in an inference of ``n_steps``.
+    """Return the number of neuron updates in an inference of ``n_steps`` time steps.
 
-    The inputs of a node that computes on them, such as pooling, count as neurons: each holds a
-    value that changes in every step.
+    The inputs of a node that computes, such as pooling, count as neurons, since each holds a value
+    that changes in every step.
 
     Raises
     ------
@@ -256,15 +266,15 @@ def neuron_updates(network: nengo.Network, n_steps: int) -> int:
 
 
 def multiply_accumulates(network: nengo.Network) -> int:
-    """Return how many multiply-accumulates an inference of the non-spiking network takes.
+    """Return the number of multiply-accumulates in an inference of the non-spiking network.
 
-    That is the number of non-zero weights of all its connections; those of a convolution count at
-    every place.
+    This is the number of non-zero weights of all connections; those of a convolution count at every
+    place.
 
     Raises
     ------
     nengo.exceptions.BuildError
-        As `fan_out`.
+        For the reasons given in `fan_out`.
     """
     check_is(network, "network", nengo.Network)
     total = 0
@@ -279,11 +289,11 @@ def multiply_accumulates(network: nengo.Network) -> int:
 
 
 def _senders(senders, network):
-    """Return the nodes that send spikes, once they are known to be the network's."""
+    """Return the nodes that send spikes, after checking that they belong to the network."""
     check_is(senders, "senders", Iterable)
     nodes = set(senders)
     for stranger in nodes.difference(network.all_nodes):
-        raise ValidationError(f"have {stranger}, which is no node of {network}", "senders")
+        raise ValidationError(f"contain {stranger}, which is not a node of {network}", "senders")
     return nodes
 
 
@@ -305,13 +315,13 @@ def _check_connection(connection):
     ):
         if wrong:
             raise BuildError(
-                f"{connection} {what}: operations are counted for weights between neurons and "
-                "nodes. Connect `ensemble.neurons`, by a Dense, Sparse or Convolution transform"
+                f"{connection} {what}: operations are only counted for weights between neurons and "
+                "nodes. Connect `ensemble.neurons` with a Dense, Sparse or Convolution transform"
             )
 
 
 def _backwards(transform, ends):
-    """Return for each input the sum of what follows at the ends of its non-zero weights."""
+    """Return, for each input, the sum of the costs at the ends of its non-zero weights."""
     return _BACKWARDS[type(transform)](transform, ends)
 
 
@@ -351,7 +361,7 @@ def _convolution(transform, ends):
 
 
 def _present(weights, shape):
-    """Return 1 where a weight is not zero, as all are that are still to be drawn."""
+    """Return 1 where a weight is not zero; weights given as distributions count as non-zero."""
     return np.ones(shape) if isinstance(weights, Distribution) else (np.asarray(weights) != 0) * 1.0
 
 

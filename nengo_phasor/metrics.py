@@ -1,9 +1,9 @@
-"""What is measured of a network: classes, accuracy, time, spikes.
+"""Measures of a network's performance: classes, accuracy, time and spikes.
 
-What is not finite is refused with a `nengo.exceptions.ValidationError`: a network that diverged has
-no class, no accuracy and no spikes.
+Values that are not finite raise a `nengo.exceptions.ValidationError`, because a network that
+diverged has no classes, accuracy or spikes.
 
-For its energy see `nengo_phasor.energy`.
+For energy see `nengo_phasor.energy`.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ from nengo_phasor.listing import public_names
 
 
 def phase_class(phase: ArrayLike) -> NDArray[np.int_]:
-    """Return the output whose phase is nearest to 1/2.
+    """Return the class: the index of the output whose phase is nearest to 1/2.
 
     Parameters
     ----------
     phase : (..., n_classes) array_like
-        Phases of the outputs, in units of pi; NaN, a missing spike, is taken for the reference,
-        phase 0.
+        The phases of the outputs, in units of pi. NaN, a missing spike, is treated as the
+        reference, phase 0.
 
     Returns
     -------
     (...) ndarray of int
-        ``argmax_k sin(pi p_k)``, the class that phase-shift keying of 90 degrees codes
+        ``argmax_k sin(pi p_k)``, the class coded by phase-shift keying of 90 degrees
         (Olin-Ammentorp 2023, section 2.1).
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If a phase is no number, infinite, or outside [-1, 1], or there are none; or if it is a
-        raster, which has spikes in place of phases.
+        If a phase is not a number, is infinite or is outside [-1, 1]; if there are no phases; or if
+        the array is a spike raster rather than phases.
     """
     phase = check_array(phase, "phase", "(..., n_classes)", kinds="biuf", missing=True)
     is_high = np.any(phase >= 1) and np.all((phase == 0) | (phase == phase.max()))
     if is_high or phase.dtype == bool:
         raise ValidationError(
-            "is a raster of spikes, not phases: decode it with phases.from_raster(raster, "
-            "frequency, dt), which gives phases for each cycle",
+            "is a spike raster, not phases: decode it with phases.from_raster(raster, "
+            "frequency, dt), which returns the phases of each cycle",
             "phase",
         )
     outside = phase[np.abs(phase) > 1 + ROUNDING]
@@ -70,47 +70,48 @@ def phase_class(phase: ArrayLike) -> NDArray[np.int_]:
 
 
 def accuracy(predicted: ArrayLike, labels: ArrayLike) -> NDArray:
-    """Return the fraction of right predictions over the first axis, that of the items.
+    """Return the fraction of correct predictions over the first axis, which is that of the items.
 
     Parameters
     ----------
     predicted : (n_items, ...) array_like
-        Classes, such as `phase_class` of decoded phases, which gives one for each cycle.
+        The predicted classes, such as the result of `phase_class`, which has one class per cycle.
     labels : (n_items,) array_like
-        The right classes.
+        The correct classes.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there is not one label for each prediction, or something is no number of a class.
+        If there is not one label for each item, or a value is not a class number.
     """
     predicted = check_array(predicted, "predicted", kinds="iu", low=0)
     if not predicted.size:
-        raise ValidationError("has no items to be right about", "predicted")
+        raise ValidationError("is empty: give at least one item", "predicted")
     labels = check_classes(labels, "labels", len(predicted))
     return np.mean(predicted == labels.reshape(-1, *(1,) * (predicted.ndim - 1)), axis=0)
 
 
 def accuracy_over_time(outputs: ArrayLike, labels: ArrayLike) -> NDArray:
-    """Return the accuracy in each time step, the class being that of the highest output.
+    """Return the accuracy in each time step, taking the highest output as the predicted class.
 
     Parameters
     ----------
     outputs : (n_items, n_steps, n_classes) array_like
-        Of the read-out, as `.layerwise.Simulator.predict` gives it. Of equal outputs the first
-        counts as the highest.
+        The outputs of the read-out, as returned by `.layerwise.Simulator.predict`. If outputs are
+        equal, the first counts as the highest.
     labels : (n_items,) array_like
-        The right classes.
+        The correct classes.
 
     Returns
     -------
     (n_steps,) ndarray
-        Fractions of the items. To put parts of a data set together, weight them by their sizes.
+        The fraction of items that are classified correctly. To combine parts of a data set, weight
+        them by their sizes.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If an output is not finite, or there is not one label of a class for each item.
+        If an output is not finite, or there is not one class label for each item.
     """
     outputs = check_array(outputs, "outputs", "(n_items, n_steps, n_classes)")
     labels = check_classes(labels, "labels", len(outputs), outputs.shape[-1])
@@ -123,22 +124,24 @@ def matching_time(accuracy: ArrayLike, dt: float = 0.001, fraction: float = 0.99
     Parameters
     ----------
     accuracy : (n_steps,) array_like
-        In each time step, from the onset of the input; see `accuracy_over_time`.
+        The accuracy in each time step, from the onset of the input; see `accuracy_over_time`.
     dt : float
-        The time step in seconds.
+        The time step, in seconds.
     fraction : float
-        In (0, 1]. The paper's own number is lost in the text that this was built from.
+        The fraction of the maximum to reach, in (0, 1]. The paper's own number is missing from the
+        text that this was built from.
 
     Returns
     -------
     float
-        In seconds: the end of that step. Whether the accuracy stays is told by `stability`.
+        The time of the end of that step, in seconds. `stability` tells whether the accuracy then
+        stays there.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If dt is not positive, fraction not in (0, 1], or accuracy isn't one finite number a step,
-        of 0 or more, or is never above 0.
+        If dt is not positive, fraction is not in (0, 1], or accuracy is not one finite number of 0
+        or more per step or is never above 0.
 
     References
     ----------
@@ -152,7 +155,8 @@ def matching_time(accuracy: ArrayLike, dt: float = 0.001, fraction: float = 0.99
 def stability(accuracy: ArrayLike, fraction: float = 0.99) -> float:
     """Return the standard deviation of the accuracy from its `matching_time` to the end.
 
-    In the unit of the accuracy; parameters and errors as there.
+    The result is in the unit of the accuracy. The parameters and errors are those of
+    `matching_time`.
     """
     return float(np.std(np.asarray(accuracy)[_matching_step(accuracy, fraction) :]))
 
@@ -162,30 +166,31 @@ def _matching_step(accuracy, fraction):
     accuracy = check_array(accuracy, "accuracy", "(n_steps,)", low=0)
     if not np.max(accuracy) > 0:
         raise ValidationError(
-            f"has no maximum to reach: {np.max(accuracy)}; run longer, or compare with the right "
-            "labels",
+            f"is never above 0, got a maximum of {np.max(accuracy)}: run longer, or compare with "
+            "the correct labels",
             "accuracy",
         )
     return int(np.argmax(accuracy >= fraction * np.max(accuracy)))
 
 
 def spike_counts(output: ArrayLike, dt: float = 0.001, amplitude: float = 1.0) -> NDArray:
-    """Return how many spikes each neuron sent for each item.
+    """Return the number of spikes that each neuron sent for each item.
 
     Parameters
     ----------
     output : (..., n_steps, n) array_like
-        Spikes of amplitude/dt, as `.layerwise.Simulator.predict` gives them; several in one step
-        add up. Or their sums, such as the input of a node that counts a layer.
+        Spikes of height amplitude/dt, as returned by `.layerwise.Simulator.predict`; several spikes
+        in one step add up. Sums of spikes, such as the input of a node that counts those of a
+        layer, are also allowed.
     dt : float
-        The time step in seconds.
+        The time step, in seconds.
     amplitude : float
-        Of the spikes: the neuron type's.
+        The amplitude of the spikes, which is that of the neuron type.
 
     Returns
     -------
     (..., n) ndarray of float
-        Whole numbers, up to rounding.
+        The numbers of spikes, which are whole numbers up to rounding.
 
     Raises
     ------
@@ -199,12 +204,12 @@ def spike_counts(output: ArrayLike, dt: float = 0.001, amplitude: float = 1.0) -
 
 
 def spikes_per_inference(counts: Mapping[Hashable, ArrayLike]) -> NDArray:
-    """Return how many spikes a network sent for each item, all layers together.
+    """Return the number of spikes that all layers of a network sent for each item.
 
     Parameters
     ----------
     counts : {object: (n_items, n) array_like}
-        Of each layer, `spike_counts`.
+        The spike counts of each layer; see `spike_counts`.
 
     Returns
     -------
@@ -213,34 +218,35 @@ def spikes_per_inference(counts: Mapping[Hashable, ArrayLike]) -> NDArray:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there is no layer, they differ in their number of items, or counts are not finite or
-        negative.
+        If there are no layers, if the layers differ in their number of items, or if a count is
+        negative or not finite.
     """
     check_is(counts, "counts", Mapping)
     if not counts:
-        raise ValidationError("has no layers to count the spikes of", "counts")
+        raise ValidationError("is empty: give the spike counts of at least one layer", "counts")
     layers = [check_array(x, "counts", "(n_items, n)", low=0) for x in counts.values()]
     check_items("counts", layers)
     return sum(np.sum(layer, axis=-1) for layer in layers)
 
 
 def firing_rate(n_spikes: ArrayLike, n_neurons: int, window: float) -> float:
-    """Return the average firing rate in Hz, over the items, the neurons and the window.
+    """Return the firing rate in Hz, averaged over the items, the neurons and the window.
 
     Parameters
     ----------
     n_spikes : (n_items,) array_like
-        Spikes of all neurons for each item: `spikes_per_inference`. Or their mean.
+        The number of spikes of all neurons for each item, as returned by `spikes_per_inference`, or
+        its mean.
     n_neurons : int
-        How many neurons sent them, silent ones included.
+        The number of neurons, including silent ones.
     window : float
-        The time in which they were sent, in seconds.
+        The time in which the spikes were sent, in seconds.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If n_spikes is negative or not finite, n_neurons not a positive integer, or window not one
-        finite number greater than 0.
+        If n_spikes is negative or not finite, n_neurons is not a positive integer, or window is not
+        one finite number greater than 0.
 
     References
     ----------
@@ -254,38 +260,40 @@ def firing_rate(n_spikes: ArrayLike, n_neurons: int, window: float) -> float:
 
 
 def selectivity(highlighted: ArrayLike) -> float:
-    """Return the fraction of the items that arousal highlights; see `.arousal`.
+    """Return the fraction of items that arousal highlights; see `.arousal`.
 
     Parameters
     ----------
     highlighted : (n_items,) array_like of bool
+        Whether each item continues at high precision.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If it isn't of booleans, or there are none.
+        If the values are not booleans, or there are none.
     """
     highlighted = np.asarray(highlighted)
     if highlighted.dtype != bool or not highlighted.size:
         raise ValidationError(
-            f"needs a boolean for each item, got {highlighted.size} of {highlighted.dtype}",
+            f"must be one boolean for each item, got {highlighted.size} values of type "
+            f"{highlighted.dtype}",
             "highlighted",
         )
     return float(np.mean(highlighted))
 
 
 def fraction_removed(sent: Iterable[ArrayLike], all_spikes: Iterable[ArrayLike]) -> float:
-    """Return the fraction of spikes that are missing from ``sent``, nonzero values being spikes.
+    """Return the fraction of spikes missing from ``sent``, where non-zero values are spikes.
 
     Parameters
     ----------
     sent, all_spikes : array_like or sequence of array_like
-        Spikes with and without a sparsifier; several layers' count together.
+        The spikes with and without a sparsifier. Those of several layers are added.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there are no spikes to remove, or something is not finite.
+        If there are no spikes to remove, or a value is not finite.
     """
     left, total = _n_spikes(sent, "sent"), _n_spikes(all_spikes, "all_spikes")
     if not total:
@@ -295,36 +303,40 @@ def fraction_removed(sent: Iterable[ArrayLike], all_spikes: Iterable[ArrayLike])
 
 def _n_spikes(layers, attr):
     if not np.iterable(layers):
-        raise ValidationError(f"must be spikes of layers, got {layers!r}", attr)
+        raise ValidationError(
+            f"must be an array of spikes, or a sequence of them, got {layers!r}", attr
+        )
     return sum(np.count_nonzero(check_array(layer, attr, kinds="biuf")) for layer in layers)
 
 
 def spike_agreement(a: ArrayLike, b: ArrayLike, within: int = 0) -> float:
-    """Return the fraction of spikes that another run of the same network has too.
+    """Return the fraction of spikes that two runs of the same network have in common.
 
     Parameters
     ----------
     a, b : (..., n_steps, n) array_like
-        Spikes of the two runs, anything other than 0.
+        The spikes of the two runs; every non-zero value is a spike.
     within : int
-        By how many time steps a spike may be earlier or later.
+        The number of time steps by which a spike may be earlier or later.
 
     Returns
     -------
     float
-        Of the spikes of ``a`` found in ``b`` and of ``b`` found in ``a``, the smaller fraction; 1
-        if neither has any.
+        The smaller of the fraction of ``a``'s spikes found in ``b`` and that of ``b``'s spikes
+        found in ``a``; 1 if neither has any spikes.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the runs differ in shape, something is not finite, or within is no integer of 0 or more.
+        If the runs differ in shape, a value is not finite, or within is not an integer of 0 or
+        more.
     """
     check_integer(within, "within", low=0)
     a, b = check_spikes(a, "a") != 0, check_spikes(b, "b") != 0
     if a.shape != b.shape:
         raise ValidationError(
-            f"has shape {b.shape}, a has {a.shape}: give two runs of the same steps and neurons",
+            f"has shape {b.shape}, but a has shape {a.shape}: give two runs of equal steps and "
+            "neurons",
             attr="b",
         )
 

@@ -1,25 +1,26 @@
-"""Phases, and what they stand for: phasors, spike times, spike rasters.
+"""Conversions between phases, phasors, spike times and spike rasters.
 
-A phase is a real number in units of pi, in [-1, 1). Its complex value is ``exp(i pi phase)``. In
-a cycle of period T that begins at t0 it is a spike at ``t0 + T (phase + 1) / 2``: phase 0, the
-reference, is mid-cycle.
+A phase is a real number in units of pi, in [-1, 1). Its complex value is ``exp(i pi phase)``. In a
+cycle of period T that begins at t0 it represents a spike at ``t0 + T (phase + 1) / 2``: phase 0,
+the reference, is mid-cycle.
 
-A missing spike is phase NaN and the complex value 0. Functions act elementwise and carry any
-leading (batch) dimensions along. Phases outside [-1, 1] stand for the same direction, with a
-warning, because most are degrees or radians; `wrap` brings them into the range without one. Phases
-that are no numbers, or infinite, are refused with a `nengo.exceptions.ValidationError`, as are
-complex numbers that are NaN: a network that diverged has no missing spikes.
+A missing spike has phase NaN and the complex value 0. Functions act elementwise and keep any
+leading (batch) dimensions. Phases outside [-1, 1] are wrapped to the same direction with a warning,
+because most of them are degrees or radians; `wrap` brings them into the range without a warning.
+Phases that are not numbers or are infinite raise a `nengo.exceptions.ValidationError`, as do
+complex numbers that are NaN: NaN from a network that diverged is not a missing spike.
 
 Notes
 -----
-*Steps.* Row k = 0, 1, ... of a raster is Nengo's output at time (k + 1) dt and stands for the time
-from k dt to (k + 1) dt. A spike is in the step that contains its time, as a neuron's is in the step
-in which it crosses its threshold, and is decoded as the middle of that step. So a phase is decoded
-at most dt/2 off, dt/T in phase, and nothing drifts.
+*Steps.* Row k = 0, 1, ... of a raster is Nengo's output at time (k + 1) dt and covers the time from
+k dt to (k + 1) dt. A spike belongs to the step that contains its time, just as a neuron's spike
+belongs to the step in which it crosses its threshold. It is decoded as the middle of that step, so
+that the error of a decoded spike time is at most dt/2, that of a phase is at most dt/T, and errors
+do not accumulate.
 
-*Cycles.* A step belongs to the cycle that its middle is in. Unless a cycle is a whole number of
-steps, one step is on each border, so a phase less than 2 dt/T from the border can be decoded in the
-cycle next to its own.
+*Cycles.* A step belongs to the cycle that contains its middle. Unless a cycle is a whole number of
+steps, one step straddles each boundary, so a phase less than 2 dt/T from the boundary can be
+decoded in the neighbouring cycle.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ from nengo_phasor.listing import public_names
 
 MIN_STEPS_PER_CYCLE = 4
 
-# In steps. What is this close to a step is on it: 0.3 / 0.001 is 299.99999999999994, and single
-# precision, on other backends, is coarser still.
+# In steps. A time this close to a step boundary counts as on it: 0.3 / 0.001 is
+# 299.99999999999994, and single precision, on other backends, is coarser still.
 STEP_TOLERANCE = 1e-4
 
 
@@ -56,12 +57,12 @@ def wrap(phase: ArrayLike) -> NDArray:
     Parameters
     ----------
     phase : array_like
-        Any angle, in units of pi.
+        Any angles, in units of pi.
 
     Returns
     -------
     ndarray
-        The angle of the same direction in [-1, 1), exact: one in range stays as it is.
+        The angles of the same directions in [-1, 1), exactly: an angle in this range is unchanged.
     """
     return _wrapped(check_array(phase, "phase", missing=True))
 
@@ -72,14 +73,14 @@ def _wrapped(phase):
 
 
 def difference(a: ArrayLike, b: ArrayLike) -> NDArray:
-    """Signed distance from phase b to phase a around the circle, in [-1, 1)."""
+    """Return the signed distance from phase b to phase a around the circle, in [-1, 1)."""
     a, b = check_array(a, "a", missing=True), check_array(b, "b", missing=True)
     check_together("b", a, b)
     return _wrapped(a - b)
 
 
 def to_complex(phase: ArrayLike) -> NDArray:
-    """Phasor of each phase: ``exp(i pi phase)``, or 0 where the spike is missing (NaN)."""
+    """Return the phasor of each phase: ``exp(i pi phase)``, or 0 if the spike is missing (NaN)."""
     phase = check_array(phase, "phase", missing=True)
     warn_outside(phase)
     return _phasors(phase)
@@ -91,13 +92,13 @@ def _phasors(phase):
 
 
 def from_complex(z: ArrayLike) -> NDArray:
-    """Phase of each complex number, in [-1, 1): ``angle(z) / pi``; 0 has none and gives NaN."""
+    """Return the phase of each complex number, ``angle(z) / pi`` in [-1, 1), or NaN for 0."""
     z = check_array(z, "z", kinds="iufc")
     return np.where(z == 0, np.nan, _wrapped(np.angle(z) / np.pi))[()]
 
 
 def to_rows(phase: ArrayLike) -> NDArray:
-    """Phasors of phases as real numbers, (..., n) to (..., 2n): real parts, imaginary parts."""
+    """Convert phases, (..., n), to real then imaginary parts of their phasors, (..., 2n)."""
     phase = check_array(phase, "phase", "(..., n)", missing=True)
     warn_outside(phase)
     z = _phasors(phase)
@@ -105,14 +106,14 @@ def to_rows(phase: ArrayLike) -> NDArray:
 
 
 def from_rows(rows: ArrayLike) -> NDArray:
-    """Complex numbers of `to_rows`' form: (..., 2n) to (..., n).
+    """Convert real then imaginary parts, (..., 2n), to complex numbers, (..., n).
 
     Raises
     ------
     ValidationError
-        If the last dimension is odd, or something no finite number.
+        If the last dimension is odd, or a value is not a finite number.
     """
-    remedy = "give n real and then n imaginary parts, as to_rows does"
+    remedy = "give n real parts, then n imaginary parts, as to_rows does"
     real, imag = np.split(check_array(rows, "rows", "(..., 2n)", remedy=remedy), 2, axis=-1)
     return real + 1j * imag
 
@@ -122,27 +123,27 @@ def circular_mean(
     axis: int | tuple[int, ...] | None = None,
     weights: ArrayLike | None = None,
 ) -> NDArray:
-    """Phase of the (weighted) sum of phasors, leaving out missing spikes.
+    """Return the phase of the (weighted) sum of phasors, ignoring missing spikes.
 
     Parameters
     ----------
     phases : array_like
-        Phases; NaN is a missing spike.
+        The phases, in units of pi; NaN is a missing spike.
     axis : int or tuple of int, optional
-        Axis or axes to average over. By default all.
+        The axis or axes to average over. By default all.
     weights : array_like, optional
-        Real weights that broadcast against ``phases``. By default all 1.
+        Real weights that broadcast against ``phases``. By default all are 1.
 
     Returns
     -------
     ndarray
-        ``angle(sum_k w_k exp(i pi p_k)) / pi``; NaN where all spikes are missing, and where the
-        phasors cancel out (opposite phases have no mean).
+        ``angle(sum_k w_k exp(i pi p_k)) / pi``; NaN where all spikes are missing or the phasors
+        cancel out (opposite phases have no mean).
 
     Raises
     ------
     ValidationError
-        If there is no such axis, or the weights are not finite or don't broadcast.
+        If an axis does not exist, or the weights are not finite or do not broadcast.
     """
     phasors = _phasors(check_array(phases, "phases", missing=True))
     if weights is not None:
@@ -157,19 +158,19 @@ def circular_mean(
 
 
 def steps_per_cycle(frequency: float, dt: float) -> float:
-    """Simulation steps in a cycle, not necessarily a whole number: ``1 / (frequency dt)``.
+    """Return the number of time steps in a cycle, ``1 / (frequency dt)``, which may be fractional.
 
     Parameters
     ----------
     frequency : float
-        Cycles per second, in Hz.
+        The frequency of the rhythm, in Hz.
     dt : float
-        Length of a simulation step, in seconds.
+        The time step, in seconds.
 
     Raises
     ------
     ValidationError
-        If frequency or dt is not positive, or if there are fewer than 4 steps in a cycle: too few
+        If frequency or dt is not positive, or if a cycle has fewer than 4 steps, which are too few
         to tell phases apart.
     """
     check_positive(frequency, "frequency")
@@ -177,7 +178,7 @@ def steps_per_cycle(frequency: float, dt: float) -> float:
     steps = 1 / (frequency * dt)
     if steps < MIN_STEPS_PER_CYCLE - STEP_TOLERANCE:
         raise ValidationError(
-            f"{frequency:g} Hz at dt = {dt:g} s has {steps:.3g} steps in a cycle and needs "
+            f"{frequency:g} Hz at dt = {dt:g} s has {steps:.3g} steps in a cycle but needs "
             f"{MIN_STEPS_PER_CYCLE}: use a frequency of at most {1 / MIN_STEPS_PER_CYCLE / dt:g} "
             f"Hz, or a dt of at most {1 / MIN_STEPS_PER_CYCLE / frequency:g} s",
             attr="frequency",
@@ -186,18 +187,18 @@ def steps_per_cycle(frequency: float, dt: float) -> float:
 
 
 def to_times(phase: ArrayLike, frequency: float, n_cycles: int, t0: float = 0.0) -> NDArray:
-    """Spike times of phases that repeat every cycle.
+    """Return the spike times of phases that repeat every cycle.
 
     Parameters
     ----------
     phase : (..., n) array_like
-        Phases, wrapped if need be. NaN is a missing spike.
+        The phases, in units of pi, which are wrapped if necessary. NaN is a missing spike.
     frequency : float
-        Cycles per second, in Hz.
+        The frequency of the rhythm, in Hz.
     n_cycles : int
-        Number of cycles.
+        The number of cycles.
     t0 : float, optional
-        Beginning of the first cycle, in seconds.
+        The beginning of the first cycle, in seconds.
 
     Returns
     -------
@@ -208,8 +209,8 @@ def to_times(phase: ArrayLike, frequency: float, n_cycles: int, t0: float = 0.0)
     Raises
     ------
     ValidationError
-        If frequency is not positive, n_cycles not a positive integer, or so great that the times
-        don't fit into memory.
+        If frequency is not positive, if n_cycles is not a positive integer, or if the times do not
+        fit into memory.
     """
     check_positive(frequency, "frequency")
     check_number(t0, "t0")
@@ -219,7 +220,7 @@ def to_times(phase: ArrayLike, frequency: float, n_cycles: int, t0: float = 0.0)
 
 
 def _repeated(phase, n_cycles):
-    """Return phases, once there are known to be few enough to be repeated so often."""
+    """Return the phases as an array, after checking that their repetitions fit into memory."""
     phase = check_array(phase, "phase", missing=True)
     check_positive_integer(n_cycles, "n_cycles")
     check_memory(phase.size * int(n_cycles), "n_cycles")
@@ -227,21 +228,21 @@ def _repeated(phase, n_cycles):
 
 
 def from_times(times: ArrayLike, frequency: float, t0: float = 0.0) -> NDArray:
-    """Phase of each spike time, whichever cycle it is in.
+    """Return the phase of each spike time, whichever cycle it is in.
 
     Parameters
     ----------
     times : array_like
-        Spike times, in seconds. NaN is a missing spike.
+        The spike times, in seconds. NaN is a missing spike.
     frequency : float
-        Cycles per second, in Hz.
+        The frequency of the rhythm, in Hz.
     t0 : float, optional
-        Beginning of any one cycle, in seconds.
+        The beginning of any one of the cycles, in seconds.
 
     Returns
     -------
     ndarray
-        Phases, of the shape of ``times``; NaN for a missing spike.
+        The phases, in units of pi, in the shape of ``times``; NaN for a missing spike.
 
     Raises
     ------
@@ -254,18 +255,18 @@ def from_times(times: ArrayLike, frequency: float, t0: float = 0.0) -> NDArray:
 
 
 def to_steps(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> NDArray[np.int_]:
-    """Time steps, the first being 0, of phases that repeat every cycle from time 0 on.
+    """Return the time steps, from 0, of phases that repeat every cycle beginning at time 0.
 
     Parameters
     ----------
     phase : (..., n) array_like
-        Phases, wrapped if need be. NaN is a missing spike.
+        The phases, in units of pi, which are wrapped if necessary. NaN is a missing spike.
     frequency : float
-        Cycles per second, in Hz.
+        The frequency of the rhythm, in Hz.
     n_cycles : int
-        Number of cycles.
+        The number of cycles.
     dt : float
-        Length of a simulation step, in seconds.
+        The time step, in seconds.
 
     Returns
     -------
@@ -277,7 +278,7 @@ def to_steps(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> ND
     ------
     ValidationError
         If frequency or dt is not positive, if a cycle has fewer than 4 steps, or if n_cycles is not
-        a positive integer, or so great that the steps don't fit into memory.
+        a positive integer or the steps do not fit into memory.
     """
     phase = _repeated(phase, n_cycles)
     period = steps_per_cycle(frequency, dt)
@@ -287,31 +288,32 @@ def to_steps(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> ND
 
 
 def to_raster(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> NDArray[np.bool_]:
-    """Spike raster of phases that repeat every cycle, beginning at time 0.
+    """Return the spike raster of phases that repeat every cycle, beginning at time 0.
 
     Parameters
     ----------
     phase : (..., n) array_like
-        Phases, wrapped if need be. NaN is a missing spike.
+        The phases, in units of pi, which are wrapped if necessary. NaN is a missing spike.
     frequency : float
-        Cycles per second, in Hz.
+        The frequency of the rhythm, in Hz.
     n_cycles : int
-        Number of cycles.
+        The number of cycles.
     dt : float
-        Length of a simulation step, in seconds.
+        The time step, in seconds.
 
     Returns
     -------
     (..., n_steps, n) ndarray of bool
-        True in the steps with a spike: one per cycle and phase, none where missing. Row k is
-        Nengo's output at time (k + 1) dt. The last cycle's last step is whole.
+        True in the steps with a spike, of which each phase has one per cycle unless it is missing.
+        Row k is Nengo's output at time (k + 1) dt. The number of steps is rounded up, so that the
+        last cycle is complete.
 
     Raises
     ------
     ValidationError
-        As `to_steps`, or if phase is a single number.
+        For the reasons given in `to_steps`, or if phase is a single number.
     """
-    remedy = "give a single number as a list of one"
+    remedy = "give a single number as a list of length one"
     phase = check_array(phase, "phase", "(..., n)", missing=True, remedy=remedy)
     warn_outside(phase)
     check_positive_integer(n_cycles, "n_cycles")
@@ -331,38 +333,39 @@ def from_raster(
     t0: float = 0.0,
     missing: float = np.nan,
 ) -> NDArray:
-    """Phases of the spikes in a raster, cycle by cycle.
+    """Return the phases of the spikes in a raster, cycle by cycle.
 
-    Of several spikes in a cycle the first is taken.
+    If a cycle has several spikes, the first is taken.
 
     Parameters
     ----------
     raster : (..., n_steps, n) array_like
-        Spikes: anything other than 0, such as the amplitude/dt of a probed Nengo neuron. Row k is
-        the output at time (k + 1) dt.
+        The raster, in which every non-zero value is a spike, such as the amplitude/dt of a probed
+        Nengo neuron. Row k is the output at time (k + 1) dt.
     frequency : float
-        Cycles per second, in Hz.
+        The frequency of the rhythm, in Hz.
     dt : float
-        Length of a simulation step, in seconds.
+        The time step, in seconds.
     n_cycles : int, optional
-        Number of cycles to decode. By default all complete ones.
+        The number of cycles to decode. By default all complete cycles.
     t0 : float, optional
-        Beginning of the first cycle, in seconds.
+        The beginning of the first cycle, in seconds.
     missing : float, optional
-        What stands for the phase of a missing spike.
+        The value that represents the phase of a missing spike.
 
     Returns
     -------
     (..., n_cycles, n) ndarray
-        Phases in [-1, 1): of row k in cycle c, ``2 (((k + 1/2) dt - t0) / T - c) - 1``.
+        The phases in [-1, 1), in units of pi. The phase of row k in cycle c is
+        ``2 (((k + 1/2) dt - t0) / T - c) - 1``.
 
     Raises
     ------
     ValidationError
         If frequency or dt is not positive, if a cycle has fewer than 4 steps, if n_cycles is not a
-        positive integer, if t0 is negative, if missing is no number, if the raster has fewer than
-        two dimensions or ends before its last cycle, or if it is of no spikes: NaN, or other than 0
-        all through a cycle.
+        positive integer, if t0 is negative, if missing is not a number, if the raster has fewer
+        than two dimensions or ends before its last cycle, or if it is not a spike raster because it
+        contains NaN or a neuron is non-zero throughout a cycle.
     """
     check_number(t0, "t0", low=0)
     check_array(missing, "missing", "()", missing=True)
@@ -390,8 +393,8 @@ def from_raster(
         spikes = raster[..., begin:end, :] != 0
         if spikes.all(axis=-2).any():
             raise ValidationError(
-                f"is of no spikes: all {end - begin} values of cycle {cycle} are other than 0, of "
-                "one neuron at least. Probe `ensemble.neurons` without a synapse",
+                "is not a spike raster: at least one neuron is non-zero at every step of cycle "
+                f"{cycle}. Probe `ensemble.neurons` without a synapse",
                 attr="raster",
             )
         first = spikes.argmax(axis=-2)

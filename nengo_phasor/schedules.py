@@ -1,7 +1,7 @@
-r"""Schedules of the sparsity weight: how much a spike costs in each epoch of training.
+r"""Schedules of the sparsity weight, which is the cost of a spike in each epoch of training.
 
-A schedule is a function of the epoch n = 1 ... N alone, so training that is resumed goes on with
-the weights that it would have had (Allred, Spencer, Srinivasan and Roy 2020, Explicitly Trained
+A schedule depends only on the epoch n = 1 ... N, so that resumed training continues with the same
+weights as uninterrupted training (Allred, Spencer, Srinivasan and Roy 2020, Explicitly Trained
 Spiking Sparsity in Spiking Neural Networks with Backpropagation, equations (4) to (8)).
 `nengo_phasor.dl.callbacks.SparsitySchedule` applies them.
 """
@@ -16,20 +16,20 @@ from nengo_phasor.listing import public_names
 
 
 class Schedule(FrozenObject):
-    """Base class: the weight of a spike in the loss, epoch by epoch.
+    """Base class of schedules, which give the weight of a spike in the loss for each epoch.
 
     Parameters
     ----------
     sigma_0 : float
-        The scale of the weight. 0 or more.
+        The scale of the weight, which is 0 or more.
     n_epochs : int
-        The number of epochs of the whole training, N. 1 or more.
+        The number of epochs N of the whole training, which is 1 or more.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If ``sigma_0`` is negative or no finite number, or ``n_epochs`` less than 1. When called: if
-        the epoch is not one of 1 to N.
+        If ``sigma_0`` is negative or not finite, or ``n_epochs`` is less than 1. When called: if
+        the epoch is not in 1 to N.
     """
 
     sigma_0 = Number("sigma_0", low=0)
@@ -41,12 +41,12 @@ class Schedule(FrozenObject):
         self.n_epochs = n_epochs
 
     def __call__(self, epoch: int) -> float:
-        """Return the weight in this epoch, the first being 1."""
+        """Return the weight in this epoch; the first epoch is 1."""
         check_integer(epoch, "epoch", self, low=0)
         if not 1 <= epoch <= self.n_epochs:
             raise ValidationError(
-                f"of {self.n_epochs} has no epoch {epoch}: make a schedule that is as long as the "
-                "training",
+                f"is {self.n_epochs}, so there is no epoch {epoch}: create a schedule as long "
+                "as the training",
                 attr="n_epochs",
                 obj=self,
             )
@@ -81,14 +81,14 @@ class Quadratic(Schedule):
 def included(epoch: int, n_epochs: int) -> bool:
     """Return A(n): whether an alternating schedule counts spikes in this epoch.
 
-    The portion of epochs that do grows linearly, from none at the first to all at the last: it is
-    (n - 1)/(N - 1) at epoch n. Epochs are included where the sum of these portions passes a whole
-    number, so that no chance is involved.
+    The proportion of such epochs grows linearly from none at the first epoch to all at the last: it
+    is (n - 1)/(N - 1) at epoch n. An epoch is included if the sum of these proportions passes a
+    whole number, so that no randomness is involved.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the epoch is not one of 1 to n_epochs.
+        If the epoch is not in 1 to n_epochs.
     """
     check_integer(n_epochs, "n_epochs")
     check_integer(epoch, "epoch", high=n_epochs)

@@ -1,9 +1,9 @@
-"""Surrogate derivatives: what training takes for the derivative of a spike.
+"""Surrogate derivatives, which replace the derivative of a spike in training.
 
 A spike is the step function H of a distance to threshold, whose derivative is zero or infinite.
-Training through time keeps the exact spike forwards and replaces H'(x) backwards by one of these
-(Neftci, Mostafa and Zenke 2019). Each has its peak of 1/width at the threshold and integrates to
-one, or, for `FastSigmoid`, whose tails are too long for that, to two.
+Training through time keeps the exact spike in the forward pass and replaces H'(x) in the backward
+pass by one of these (Neftci, Mostafa and Zenke 2019). Each peaks at 1/width at the threshold and
+integrates to one, except `FastSigmoid`, whose long tails make it integrate to two.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Array = Any
 
 
 class Surrogate(FrozenObject):
-    """Base class: a derivative of the step function, given by its width.
+    """Base class of surrogate derivatives of the step function, which have a width.
 
     Parameters
     ----------
     width : float
-        Scale of the distance to threshold, in the units of the voltage. Greater than 0.
+        The scale of the distance to threshold, in units of the voltage, which is greater than 0.
 
     Raises
     ------
@@ -39,12 +39,12 @@ class Surrogate(FrozenObject):
         self.width = width
 
     def get_config(self) -> dict[str, Any]:
-        """Return the parameters, by which Keras saves a surrogate with a model."""
+        """Return the parameters, with which Keras saves a surrogate in a model."""
         return {parameter.name: getattr(self, parameter.name) for parameter in self._params}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Surrogate:
-        """Return the surrogate of parameters that `get_config` gave."""
+        """Return the surrogate with the parameters that `get_config` returned."""
         return cls(**config)
 
     def derivative(self, xp, x: Array) -> Array:
@@ -95,12 +95,12 @@ class SurrogateParam(Typed, Parameter):
 
 
 def heaviside(x):
-    """Return whether x >= 0, as a number: the spike itself, of NumPy arrays."""
+    """Return the step function of NumPy arrays, 1 for x >= 0: the spike itself."""
     return (x >= 0).astype(x.dtype)
 
 
 def above(x):
-    """Return whether x > 0, as a number: the spike of neurons that fire above a threshold."""
+    """Return 1 for x > 0, else 0: the spike of neurons that fire above a threshold."""
     return (x > 0).astype(x.dtype)
 
 

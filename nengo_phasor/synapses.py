@@ -1,12 +1,12 @@
-"""Synapses that leave out spikes, assume the ones left out, or make spikes of phases.
+"""Synapses that remove spikes, replace missing spikes, or turn phases into spikes.
 
-They are Nengo synapses: put one on the connection from a layer's neurons to a relay (a Node without
-output), and the weights on the connection from there, because a connection's synapse acts after its
-transform. Unlike Nengo's filters they act within the time step: what they let through keeps its
-phase. So in a loop there must be some other synapse, which delays.
+They are Nengo synapses. Put one on the connection from a layer's neurons to a relay (a Node without
+output), and put the weights on the connection from the relay, because a connection's synapse acts
+after its transform. Unlike Nengo's filters they act within the time step, so that the spikes they
+pass keep their phase. A loop therefore needs another synapse, one with a delay.
 
-Each gives the constants of a time step and one pure function, ``advance``, which every substrate
-runs.
+Each synapse provides the constants of a time step and one pure function, ``advance``, which every
+substrate runs.
 """
 
 from __future__ import annotations
@@ -28,26 +28,27 @@ Array = Any
 
 
 class Tick(NamedTuple):
-    """The number of a time step, the first being 1: as a float, and as an unsigned integer."""
+    """The number of a time step, as a float and as an unsigned integer; the first step is 1."""
 
     step: Array
     count: Array
 
 
 class SpikeSynapse(Synapse):
-    """Base class of the synapses that act on single spikes, in the time step they come in.
+    """Base class of synapses that act on single spikes, in the time step in which they arrive.
 
     Attributes
     ----------
     state_shapes : {str: "neuron" or "all"}
-        Names the states and says whether each is one value a neuron or one in all.
+        The name of each state, with "neuron" if it has one value per neuron or "all" if it has a
+        single value.
     silent_at_zero : bool
-        Whether, of a synapse without states, an input's output depends on no other input, and is 0
-        where it is 0. Then `.layerwise` looks at spikes alone. False unless the class says so: one
-        that has an ``advance`` of its own says it anew.
+        Whether a synapse without states treats each input independently and maps 0 to 0.
+        `.layerwise` then processes only the spikes. It is False unless the class sets it; a class
+        that overrides ``advance`` must set it again.
     nan_is_silent : bool
-        Whether an input of NaN, one that is missing, has an output of 0. Then `.layerwise` takes
-        NaN in the data of nodes that have no other synapse. False unless the class says so, too.
+        Whether an input of NaN, a missing value, has an output of 0. `.layerwise` then accepts NaN
+        in the data of nodes that have no other synapse. It is also False unless the class sets it.
     """
 
     state_shapes: dict[str, str] = {}  # noqa: RUF012
@@ -55,12 +56,12 @@ class SpikeSynapse(Synapse):
     nan_is_silent = False
 
     def __init_subclass__(cls, **kwargs):
-        """Let what was said of another ``advance`` not stand for one of the class's own.
+        """Reset the inherited class attributes if the class overrides ``advance``.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If a state is neither a value a neuron nor one in all.
+            If a state's shape is neither "neuron" nor "all".
         """
         super().__init_subclass__(**kwargs)
         for name, shape in cls.state_shapes.items():
@@ -75,42 +76,42 @@ class SpikeSynapse(Synapse):
                 setattr(cls, name, vars(cls).get(name, False))
 
     def constants(self, dt: float, neurons: np.ndarray, items: np.ndarray) -> Any:
-        """Return what a step of ``dt`` seconds needs, given the inputs' places.
+        """Return the constants of a step of ``dt`` seconds, given the places of the inputs.
 
-        ``neurons`` and ``items`` are the indices of neuron and item of the batch, in shapes that
-        together broadcast to the input's.
+        ``neurons`` and ``items`` are the indices of the neurons and of the items of the batch.
+        Their shapes together broadcast to that of the input.
         """
         raise NotImplementedError("Spike synapses must provide constants")
 
     def advance(self, xp, tick: Tick, x: Array, c: Any, *state: Array) -> tuple[Array, ...]:
-        """Return this step's output for the input x, and the new states.
+        """Return a tuple of this step's output for the input x and the new states.
 
-        ``x`` and the states have shape (..., n_neurons), or (..., 1) for a state that is one in
-        all; ``xp`` is the array library, in whose ``where`` plain numbers have double precision.
+        ``x`` and the states have shape (..., n_neurons), or (..., 1) for a state with a single
+        value. ``xp`` is the array library; in its ``where`` plain numbers have double precision.
         """
         raise NotImplementedError("Spike synapses must provide advance")
 
     def advanced(self, xp, tick: Tick, x: Array, c: Any, *state: Array) -> Sequence[Array]:
-        """Return what ``advance`` does, which simulators call by this name.
+        """Return the result of ``advance`` after checking it; simulators call this method.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If that is not the output and as many states as the class names.
+            If the result is not a tuple of the output and of as many states as the class names.
         """
         result = self.advance(xp, tick, x, c, *state)
         if not isinstance(result, tuple | list) or len(result) != 1 + len(state):
             found = f"{len(result)} values" if isinstance(result, tuple | list) else "no tuple"
             raise ValidationError(
-                f"must return a tuple of the output and {len(state)} new states, as in "
-                f"`return output,` where there are none; it returned {found}",
+                f"must return a tuple of the output and {len(state)} new states, or "
+                f"`return output,` if there are no states; it returned {found}",
                 attr="advance",
                 obj=self,
             )
         return result
 
     def make_state(self, shape_in, shape_out, dt, dtype=None, y0=None):
-        """Return the states, all zero."""
+        """Return the initial states, which are all zero."""
         self.constants(dt, np.arange(shape_in[0]), np.zeros(1, int))
         sizes = {"neuron": shape_in[0], "all": 1}
         return {k: np.zeros(sizes[v], dtype=dtype) for k, v in self.state_shapes.items()}
@@ -130,19 +131,19 @@ class SpikeSynapse(Synapse):
         return step
 
     def with_seed(self, seed: int) -> SpikeSynapse:
-        """Return this synapse, of whatever class, with another seed."""
+        """Return a copy of this synapse with another seed."""
         copy = type(self).__new__(type(self))
         state = {k: v for k, v in self.__getstate__().items() if not k.startswith("_FrozenObject")}
         copy.__setstate__({**state, "seed": seed})
         return copy
 
     def filt(self, x, dt=None, axis=0, y0=0, copy=True, filtfilt=False):
-        """Apply the synapse to the raster ``x`` along ``axis``, whose first entry is step 1.
+        """Apply the synapse to the raster ``x`` along ``axis``, whose first entry is time step 1.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If ``filtfilt`` is set or ``y0`` is not 0: this is no linear filter.
+            If ``filtfilt`` is set or ``y0`` is not 0, because this is not a linear filter.
         """
         if filtfilt or np.any(y0):
             raise ValidationError("has no backward pass and starts from rest", "filtfilt", self)
@@ -153,12 +154,12 @@ class SpikeSynapse(Synapse):
 
 
 class RhythmicSynapse(SpikeSynapse):
-    """Base class of the spike synapses that keep a rhythm.
+    """Base class of spike synapses that follow a rhythm.
 
     Parameters
     ----------
     frequency : float
-        Of the rhythm, in Hz.
+        The frequency of the rhythm, in Hz.
     """
 
     frequency = Number("frequency", low=0, low_open=True)
@@ -169,23 +170,23 @@ class RhythmicSynapse(SpikeSynapse):
 
 
 class ArcSparsifier(RhythmicSynapse):
-    r"""Leaves out the spikes whose phase is within an arc around the reference.
+    r"""Removes the spikes whose phase is within an arc around the reference.
 
-    A spike of phase p, in units of pi, is left out where :math:`-arc \leq p < arc`.
+    A spike of phase p, in units of pi, is removed if :math:`-arc \leq p < arc`.
 
     Parameters
     ----------
     arc : float
-        Strength, from 0 (leaves out nothing) to 1 (everything): the fraction of the circle that the
-        arc takes up.
+        The strength of the sparsifier: the fraction of the circle that the arc covers, from 0
+        (removes nothing) to 1 (removes everything).
     frequency : float
-        Of the rhythm, in Hz.
+        The frequency of the rhythm, in Hz.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If arc is not in [0, 1] or frequency not greater than 0. When the network is built: if dt
-        leaves fewer than 4 steps to a cycle.
+        If arc is not in [0, 1] or frequency is not greater than 0. When the network is built: if a
+        cycle has fewer than 4 time steps.
 
     References
     ----------
@@ -208,35 +209,35 @@ class ArcSparsifier(RhythmicSynapse):
 
 
 class FieldSparsifier(RhythmicSynapse):
-    """Leaves out the spikes that come while the layer's own field rises steepest.
+    """Removes the spikes that arrive while the layer's local field rises most steeply.
 
-    The spikes of the layer add up to a local field, whose rhythm so far predicts when in this cycle
-    it will rise steepest. Within a window centred on that moment all spikes are left out. The
-    prediction is causal and each network's own; see `.dynamics.rhythm_silences`. There is none
-    before the first spikes, so these pass.
+    The spikes of the layer add up to a local field. Its rhythm so far predicts when in the current
+    cycle the field will rise most steeply. All spikes within a window centred on that moment are
+    removed. The prediction is causal and made from each layer's own spikes; see
+    `.dynamics.rhythm_silences`. The first spikes pass, because no prediction exists before them.
 
     Parameters
     ----------
     window : float
-        Strength, from 0 (leaves out nothing) to 1 (everything): the fraction of the period that the
-        window takes up.
+        The strength of the sparsifier: the fraction of the period that the window covers, from 0
+        (removes nothing) to 1 (removes everything).
     frequency : float
-        Of the rhythm, in Hz.
+        The frequency of the rhythm, in Hz.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If window is not in [0, 1] or frequency not greater than 0. When the network is built: if dt
-        leaves fewer than 4 steps to a cycle.
+        If window is not in [0, 1] or frequency is not greater than 0. When the network is built: if
+        a cycle has fewer than 4 time steps.
 
     References
     ----------
     Olin-Ammentorp (2023), Sparsifying Spiking Networks through Local Rhythms, section 2.2.2, which
-    finds the moments after the fact.
+    determines the moments after the fact.
     """
 
     memory = 3.0
-    """Number of periods after which the field has forgotten all but 1/e of the rhythm."""
+    """The number of periods after which the field's memory of the rhythm has decayed to 1/e."""
 
     state_shapes = {"voltage": "all", "current": "all"}  # noqa: RUF012
 
@@ -259,17 +260,19 @@ class FieldSparsifier(RhythmicSynapse):
 
 
 class RandomSparsifier(SpikeSynapse):
-    """Leaves out each spike with the same probability: the control.
+    """Removes each spike with the same probability, as a control.
 
-    The choice depends on the seed, the time step, the neuron and the item of the batch alone, so
-    that every substrate leaves out the same spikes; Nengo's own simulator runs item 0.
+    The choice depends only on the seed, the time step, the neuron and the item of the batch, so
+    that every substrate removes the same spikes. Nengo's own simulator runs item 0.
 
     Parameters
     ----------
     probability : float
-        Strength, from 0 (leaves out nothing) to 1 (everything).
+        The strength of the sparsifier: the probability that a spike is removed, from 0 (removes
+        nothing) to 1 (removes everything).
     seed : int, optional
-        By default made from the network's seed when the network is built.
+        The seed of the random choice. By default it is derived from the network's seed when the
+        network is built.
 
     Raises
     ------
@@ -291,7 +294,7 @@ class RandomSparsifier(SpikeSynapse):
 
     @property
     def limit(self) -> np.ndarray:
-        """The probability as `.dynamics.dropped_at_random` takes it."""
+        """The probability in the form that `.dynamics.dropped_at_random` takes."""
         return np.array([round(self.probability * 2**31)], np.uint32)
 
     def constants(self, dt, neurons, items):
@@ -304,32 +307,33 @@ class RandomSparsifier(SpikeSynapse):
 
 
 class AssumeReference(RhythmicSynapse):
-    """A receiver's synapse: assumes that a neuron which it did not hear spiked at the reference.
+    """Assumes, on the receiver's side, that each silent neuron spiked at the reference.
 
-    In the step of phase 0 it adds a spike of every neuron that it has not heard since the last one,
-    and takes one away for every further spike of the others. So over a cycle a silent neuron stands
-    for phase 0, and one that spiked, now or later, for its own phase. Nothing is sent for this: the
-    receiver adds the sum of its weights once a cycle, and each spike takes its share off again.
+    In the step of phase 0 it adds a spike for every neuron that has been silent since the previous
+    reference, and subtracts one for every additional spike of the others. Over a cycle, a silent
+    neuron thus represents phase 0, and a neuron that spiked, before or after the reference,
+    represents its own phase. No spikes are sent for this: the receiver adds the sum of its weights
+    once a cycle, and each spike subtracts its own contribution.
 
     Put it after a sparsifier, on a connection between two relays.
 
     Parameters
     ----------
     frequency : float
-        Of the rhythm, in Hz.
+        The frequency of the rhythm, in Hz.
     amplitude : float
-        Of the spikes, as in `.ResonateAndFire`.
+        The amplitude of the spikes, as in `.ResonateAndFire`.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If frequency or amplitude is not greater than 0. When the network is built: if dt leaves
-        fewer than 4 steps to a cycle.
+        If frequency or amplitude is not greater than 0. When the network is built: if a cycle has
+        fewer than 4 time steps.
 
     References
     ----------
     Olin-Ammentorp (2023), Sparsifying Spiking Networks through Local Rhythms, section 1.2:
-    downstream neurons take missing input for the group's phase.
+    downstream neurons interpret missing input as the group's phase.
     """
 
     state_shapes = {"heard": "neuron"}  # noqa: RUF012
@@ -351,23 +355,23 @@ class AssumeReference(RhythmicSynapse):
 
 
 class PhaseEncoder(RhythmicSynapse):
-    """Makes a spike a cycle of each phase that comes in.
+    """Turns each phase into one spike per cycle.
 
-    The spike falls into the step that contains its time; see `.phases`. A phase beyond [-1, 1) is
-    that of the same direction, NaN makes no spike.
+    The spike falls into the time step that contains its time; see `.phases`. A phase outside
+    [-1, 1) is wrapped to the same direction; NaN makes no spike.
 
     Parameters
     ----------
     frequency : float
-        Of the rhythm, in Hz.
+        The frequency of the rhythm, in Hz.
     amplitude : float
-        A spike is an output of amplitude/dt for one step.
+        The amplitude of a spike, which is an output of amplitude/dt for one step.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If frequency or amplitude is not greater than 0. When the network is built: if dt leaves
-        fewer than 4 steps to a cycle.
+        If frequency or amplitude is not greater than 0. When the network is built: if a cycle has
+        fewer than 4 time steps.
     """
 
     nan_is_silent = True
@@ -388,7 +392,7 @@ class PhaseEncoder(RhythmicSynapse):
 
 
 def mean_over_neurons(xp, x: Array) -> Array:
-    """Return the mean over the last axis, which stays."""
+    """Return the mean over the last axis, which is kept with size 1."""
     mean = getattr(xp, "reduce_mean", None) or xp.mean
     return mean(x, -1, keepdims=True)
 

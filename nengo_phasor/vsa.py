@@ -1,12 +1,12 @@
 """Fourier holographic reduced representations (FHRR): vector-symbolic algebra on phases.
 
-A symbol is a vector of n phases (see :mod:`nengo_phasor.phases`), so of n phasors. Binding rotates
-phasor by phasor, bundling adds phasors, and similarity is the mean cosine of the phases'
-differences (Plate, "Holographic Reduced Representation", CSLI 2003, chapter 4). All functions act
-on the last axis or elementwise, and broadcast. A missing spike (NaN) is the phasor 0. What is no
-phase, or of another shape, is refused with a `nengo.exceptions.ValidationError`.
+A symbol is a vector of n phases (see :mod:`nengo_phasor.phases`), and thus of n phasors. Binding
+rotates each phasor by the other symbol's, bundling adds phasors, and similarity is the mean cosine
+of the phase differences (Plate, "Holographic Reduced Representation", CSLI 2003, chapter 4). All
+functions act on the last axis or elementwise, and broadcast. A missing spike (NaN) is the phasor 0.
+Values that are not phases, or have the wrong shape, raise a `nengo.exceptions.ValidationError`.
 
-:mod:`nengo_phasor.spa` has the same algebra for NengoSPA.
+:mod:`nengo_phasor.spa` provides the same algebra for NengoSPA.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def random(n: int, dimensions: int, seed: int | np.random.Generator | None = Non
     Parameters
     ----------
     n : int
-        Number of symbols.
+        The number of symbols.
     dimensions : int
-        Number of phases in each.
+        The number of phases in each symbol.
     seed : int or numpy.random.Generator, optional
-        Where the randomness comes from.
+        The seed, or the generator to draw from.
 
     Returns
     -------
@@ -54,8 +54,8 @@ def random(n: int, dimensions: int, seed: int | np.random.Generator | None = Non
     Raises
     ------
     ValidationError
-        If n or dimensions is not a positive integer, or they don't fit into memory, or seed is
-        none.
+        If n or dimensions is not a positive integer, if the symbols do not fit into memory, or if
+        seed is not valid.
     """
     check_positive_integer(n, "n")
     check_positive_integer(dimensions, "dimensions")
@@ -66,19 +66,19 @@ def random(n: int, dimensions: int, seed: int | np.random.Generator | None = Non
 
 
 def identity(dimensions: int) -> NDArray:
-    """Symbol that leaves what it is bound to unchanged: phase 0 throughout."""
+    """Return the symbol that leaves any symbol bound to it unchanged: phase 0 throughout."""
     check_positive_integer(dimensions, "dimensions")
     check_memory(int(dimensions), "dimensions")
     return np.zeros(dimensions)
 
 
 def inverse(a: ArrayLike) -> NDArray:
-    """Symbol that bound to ``a`` gives the identity."""
+    """Return the symbol whose binding with ``a`` gives the identity."""
     return wrap(-check_array(a, "a", missing=True))
 
 
 def bind(a: ArrayLike, b: ArrayLike) -> NDArray:
-    """Bind two symbols: phases add up, phasors multiply. The result resembles neither."""
+    """Bind two symbols by adding their phases. The result is similar to neither."""
     a, b = _both(a, b)
     return wrap(a + b)
 
@@ -92,7 +92,8 @@ def unbind(c: ArrayLike, a: ArrayLike) -> NDArray:
 def power(a: ArrayLike, exponent: ArrayLike) -> NDArray:
     """Bind a symbol to itself ``exponent`` times, which may be fractional or negative.
 
-    A fractional power takes the phase in [-1, 1): it undoes a whole-numbered one only up to turns.
+    A fractional power uses the phase in [-1, 1). It therefore inverts an integer power only up to
+    whole turns.
     """
     a, exponent = check_array(a, "a", missing=True), check_array(exponent, "exponent")
     check_together("exponent", a, exponent)
@@ -100,12 +101,12 @@ def power(a: ArrayLike, exponent: ArrayLike) -> NDArray:
 
 
 def bundle(symbols: ArrayLike, axis: int = 0, weights: ArrayLike | None = None) -> NDArray:
-    """Superpose symbols: the phase of the sum of their phasors, which resembles each.
+    """Superpose symbols by adding their phasors. The result is similar to each of them.
 
     Parameters
     ----------
     symbols : array_like
-        Symbols, stacked along ``axis``.
+        The symbols, stacked along ``axis``.
     axis : int, optional
         The axis to superpose along.
     weights : array_like, optional
@@ -114,17 +115,17 @@ def bundle(symbols: ArrayLike, axis: int = 0, weights: ArrayLike | None = None) 
     Returns
     -------
     ndarray
-        Phases; NaN where phasors cancel out or all spikes are missing.
+        The phases, in units of pi; NaN where phasors cancel out or all spikes are missing.
     """
     symbols = check_array(symbols, "symbols", missing=True)
     return circular_mean(symbols, axis=axis, weights=weights)
 
 
 def similarity(a: ArrayLike, b: ArrayLike) -> NDArray:
-    """Similarity of symbols, in [-1, 1]: the mean of ``cos(pi (a - b))`` over the last axis.
+    """Return the similarity of symbols: the mean of ``cos(pi (a - b))`` over the last axis.
 
-    A missing spike adds nothing to the sum: half the spikes of ``a`` have a similarity of 0.5 to
-    ``a``.
+    It is in [-1, 1]. A missing spike adds nothing to the sum, so a copy of ``a`` with half of the
+    spikes missing has a similarity of 0.5 to ``a``.
     """
     a, b = _both(a, b, shape="(..., n)")
     cosines = np.cos(np.pi * (a - b))
@@ -132,53 +133,53 @@ def similarity(a: ArrayLike, b: ArrayLike) -> NDArray:
 
 
 def to_vector(phase: ArrayLike) -> NDArray:
-    """Real vector of unit length for a symbol, such that similarity is the dot product.
+    """Return a real vector of unit length for a symbol, such that similarity is the dot product.
 
     Parameters
     ----------
     phase : (..., n) array_like
-        Phases.
+        The phases, in units of pi.
 
     Returns
     -------
     (..., 2 n) ndarray
-        All real parts of the phasors, then all imaginary parts, over sqrt(n).
+        All real parts of the phasors, then all imaginary parts, divided by sqrt(n).
     """
     rows = to_rows(check_array(phase, "phase", "(..., n_phases)", missing=True))
     return rows / np.sqrt(rows.shape[-1] // 2)
 
 
 def from_vector(vector: ArrayLike) -> NDArray:
-    """Phases of a real vector made of real parts, then imaginary parts, whatever its length.
+    """Return the phases of a real vector of real parts, then imaginary parts, of any norm.
 
     Parameters
     ----------
     vector : (..., 2 n) array_like
-        For example :func:`to_vector` of a symbol, or a sum of such.
+        The vector, for example :func:`to_vector` of a symbol or a sum of such vectors.
 
     Returns
     -------
     (..., n) ndarray
-        Phases; NaN where both parts are 0.
+        The phases, in units of pi; NaN where both parts are 0.
 
     Raises
     ------
     ValidationError
         If the number of dimensions is odd.
     """
-    remedy = "give n real and then n imaginary parts, as to_vector does"
+    remedy = "give n real parts, then n imaginary parts, as to_vector does"
     return from_complex(from_rows(check_array(vector, "vector", "(..., 2n)", remedy=remedy)))
 
 
 def _both(a, b, names=("a", "b"), shape="(...)"):
-    """Return two symbols, once they are known to be phases and to broadcast."""
+    """Return two symbols as arrays, after checking that they are phases and broadcast."""
     a, b = (
         check_array(x, name, shape, missing=True) for x, name in zip((a, b), names, strict=True)
     )
     if a.ndim and b.ndim and a.shape[-1] != b.shape[-1]:
         raise ValidationError(
-            f"has {b.shape[-1]} phases, but {names[0]} has {a.shape[-1]}: only symbols of the same "
-            "number of phases go together",
+            f"has {b.shape[-1]} phases, but {names[0]} has {a.shape[-1]}: give symbols of the same "
+            "number of phases",
             names[1],
         )
     check_together(names[1], a, b)

@@ -435,12 +435,12 @@ def test_errors(cls):
     def refused(attr, message):
         return pytest.raises(ValidationError, match=rf"{cls.__name__}\.{attr}: .*{message}")
 
-    with refused("theta_0", "must be given where m_f is 0"):
+    with refused("theta_0", "must be given if m_f is 0"):
         cls(m_f=0)
-    with refused("theta_0", "must be less than 2 .* got 2.5; or give an amplitude"):
+    with refused("theta_0", "must be less than 2 .* got 2.5; alternatively, give an amplitude"):
         cls(theta_0=2.5)
     assert cls(theta_0=2.5, amplitude=1.0).theta_0 == 2.5
-    with refused("m_f", "of 0 is in no proportion to theta_0: make new neurons"):
+    with refused("m_f", "is 0, so theta_0 cannot be scaled in proportion: create new neurons"):
         cls(m_f=0, theta_0=0.1).at_precision(0.1)
     with refused("theta_0", r"must be less than 2 .* got 3 \(by default m_f\)"):
         cls(m_f=3)

@@ -69,15 +69,15 @@ def test_outputs_that_are_too_few(shape):
 
 
 def test_duration_shorter_than_a_step():
-    with pytest.raises(ValidationError, match=r"duration.*0.0004 s is less than a step"):
+    with pytest.raises(ValidationError, match=r"duration.*0.0004 s, which is less than a step"):
         Arousal(0.5, 0.1, 0.1, 0.0004, 1.0).uncertain(np.zeros((1, 200, 2)))
 
 
 def test_unfitted():
     unfitted = Arousal(0.5, 0.1, 0.002, 0.003)
-    with pytest.raises(ValidationError, match=r"threshold.*not fitted.*training set"):
+    with pytest.raises(ValidationError, match=r"threshold.*fit the object to the training set"):
         unfitted.uncertain(np.zeros((1, 10, 2)))
-    with pytest.raises(ValidationError, match=r"threshold.*not fitted"):
+    with pytest.raises(ValidationError, match=r"threshold.*is missing"):
         classify(unfitted, lambda *_: pytest.fail("ran all the same"), 1, 10)
 
 
@@ -219,7 +219,7 @@ def test_classify_runs_nothing_for_no_items(threshold, m_f):
 
 
 def test_classify_leaves_time_for_arousal():
-    with pytest.raises(ValidationError, match=r"n_steps.*of 5 leave none.*take 5"):
+    with pytest.raises(ValidationError, match=r"n_steps.*more than the 5 steps.*got 5"):
         classify(AROUSAL, lambda *_: pytest.fail("ran all the same"), 1, 5)
 
 

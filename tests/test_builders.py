@@ -183,7 +183,7 @@ def test_warns_of_a_synapse_that_nobody_chose(neuron, behind_a_relay):
         return [str(w.message) for w in caught if "synapse" in str(w.message)]
 
     (message,) = warned()
-    for part in ("source", "Lowpass(tau=0.005)", "layer", "give the connection synapse=None"):
+    for part in ("source", "Lowpass(tau=0.005)", "layer", "set synapse=None on the connection"):
         assert part in message
     assert not warned(synapse=None)
     assert not warned(synapse=nengo.Lowpass(0.005)), "it was chosen"

@@ -142,7 +142,7 @@ def test_encoders_of_another_unit(x):
 @pytest.mark.parametrize("height", [True, 1, 1.0, 1000.0])
 def test_a_raster_has_no_class(height):
     raster = phases.to_raster(PHASES, 10, 2, 0.001) * np.array(height)
-    with pytest.raises(ValidationError, match=r"phase: is a raster of spikes.*from_raster"):
+    with pytest.raises(ValidationError, match=r"phase: is a spike raster.*from_raster"):
         metrics.phase_class(raster)
 
 
@@ -228,7 +228,7 @@ TO_ROWS = re.escape("(n_items, n_steps")
 def test_data_that_are_phases_in_place_of_phasors():
     with pytest.raises(ValidationError, match=rf"given.*{TO_ROWS}.*to_rows\(phases\)"):
         predict(classifier(), PHASES[None, None])
-    with pytest.raises(ValidationError, match=r"needs \(n_items, n_steps or 1, 8\)$"):
+    with pytest.raises(ValidationError, match=r"need \(n_items, n_steps or 1, 8\)$"):
         predict(classifier(), np.zeros((1, 1, 5)))
 
 

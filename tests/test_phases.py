@@ -379,7 +379,7 @@ voltages = np.tile([0, 0.1], (300, 1))
         (lambda: phases.from_raster(raster_3_cycles, 10, 0.001, t0=-0.1), "t0", "got -0.1"),
         (lambda: phases.from_raster(np.zeros(300), 10, 0.001), "raster", r"got \(300,\)"),
         (lambda: phases.from_raster(voltages, 10, 0.001), "raster", "Probe `ensemble.neurons`"),
-        (lambda: phases.to_raster(0.5, 10, 1, 0.001), "phase", "a list of one"),
+        (lambda: phases.to_raster(0.5, 10, 1, 0.001), "phase", "a list of length one"),
         (lambda: phases.from_rows(np.zeros((2, 3))), "rows", r"\(2, 3\).*as to_rows does"),
     ],
 )

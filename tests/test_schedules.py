@@ -86,7 +86,9 @@ def test_n_epochs_is_checked(cls, n_epochs):
 @all_types
 @pytest.mark.parametrize("epoch", [0, 11])
 def test_no_such_epoch(cls, epoch):
-    with pytest.raises(ValidationError, match=f"of 10 has no epoch {epoch}: make a schedule"):
+    with pytest.raises(
+        ValidationError, match=f"is 10, so there is no epoch {epoch}: create a schedule"
+    ):
         cls(1e-4, 10)(epoch)
 
 

@@ -1,7 +1,7 @@
-"""From Keras models to adaptive spiking networks: `to_adaptive`.
+"""Conversion of Keras models to adaptive spiking networks: `to_adaptive`.
 
-NengoDL's Converter is not used: it has no max pooling, keeps batch normalisation as a step of its
-own, and sends biases as signals.
+We do not use NengoDL's Converter, because it has no max pooling, keeps batch normalisation as a
+separate step, and sends biases as signals.
 """
 
 from __future__ import annotations
@@ -25,35 +25,37 @@ from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate
 def to_adaptive(
     model: Any, neurons: AdaptiveSpikingRate | None = None, readout_tau: float = 0.05
 ) -> Converted:
-    """Turn a trained Keras model into a network of adaptive spiking neurons.
+    """Convert a trained Keras model to a network of adaptive spiking neurons.
 
     Each `.HalfSigmoid` layer, and each layer's ``activation=HalfSigmoid()``, becomes an ensemble of
-    `.AdaptiveSpiking` neurons. The layers between
-    are folded into the connections: convolutions, dense layers, batch normalisation (with Keras'
-    epsilon), average pooling, padding, additions. Biases and shifts are gathered in the biases of
-    the neurons that they reach. A `.HalfSigmoid` and the max pooling after it change places: the
-    neurons come after it, so there are fewer. What only acts in training is left out, and so is the
-    softmax at the end. The output is a smoothed sum of spikes, without neurons.
+    `.AdaptiveSpiking` neurons. The layers in between are folded into the connections: convolutions,
+    dense layers, batch normalisation (with Keras' epsilon), average pooling, padding and additions.
+    Biases and shifts become biases of the neurons that they reach. A `.HalfSigmoid` and the max
+    pooling after it change places, so that fewer neurons are needed. Layers that act only in
+    training are omitted, as is a final softmax. The output is a smoothed weighted sum of spikes,
+    without neurons.
 
     Parameters
     ----------
     model : tf.keras.Model
-        Sequential or functional, with one input of known shape and one output.
+        A sequential or functional model with one input of known shape and one output.
     neurons : AdaptiveSpikingRate, optional
-        Whose parameters all neurons get, except for the amplitude: f(1) stays as in each
-        `.HalfSigmoid`. By default those of each `.HalfSigmoid`.
+        The neurons whose parameters all neurons get, except for the amplitude, which keeps the f(1)
+        of each `.HalfSigmoid`. By default the neurons of each `.HalfSigmoid` are used.
     readout_tau : float
-        Time constant of the output's smoothing, in seconds.
+        The time constant with which the output is smoothed, in seconds.
 
     Returns
     -------
     Converted
+        The network, with its input, its output and its layers.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the model is no such model, has no `.HalfSigmoid`, or these differ in tau_beta or
-        tau_phi; if neurons or readout_tau are not valid.
+        If the model does not meet these requirements or has no `.HalfSigmoid`, if its
+        `.HalfSigmoid` layers differ in tau_beta or tau_phi, or if neurons or readout_tau are not
+        valid.
     nengo.exceptions.BuildError
         If a layer can't be converted; the message names it.
 
@@ -78,8 +80,8 @@ def to_adaptive(
         values = {getattr(x, tau) for x in spiking.values()}
         if len(values) > 1:
             raise ValidationError(
-                f"differs between the model's HalfSigmoid layers: {values}; give all the same, or "
-                "give neurons",
+                f"differs between the model's HalfSigmoid layers: {values}; give all layers the "
+                "same value, or give neurons",
                 attr=tau,
             )
     any_neurons = next(iter(spiking.values()))
@@ -88,20 +90,21 @@ def to_adaptive(
 
 
 class Converted:
-    """A Keras model's adaptive spiking network, as `to_adaptive` returns it.
+    """The adaptive spiking network of a Keras model, as returned by `to_adaptive`.
 
     Attributes
     ----------
     model : tf.keras.Model or None
-        The model; it is not changed. None where the network was loaded from a file.
+        The model, which is not changed. None if the network was loaded from a file.
     network : nengo.Network
+        The spiking network.
     input : nengo.Node
-        Takes flat inputs, of shape (n_items, n_steps, size).
+        The input node, which takes flat inputs of shape (n_items, n_steps, size).
     output : nengo.Probe
-        Sees the smoothed output, before softmax.
+        The probe of the smoothed output, before a softmax.
     layers : {str: nengo.Ensemble}
-        The neurons by the names of their `.HalfSigmoid` layers, or of the layers that have one as
-        their activation, in order.
+        The neurons by the names of their `.HalfSigmoid` layers, or of the layers with such an
+        activation, in order.
     """
 
     def __init__(self, model: Any, network: nengo.Network):
@@ -112,7 +115,7 @@ class Converted:
         self._neurons = {name: ensemble.neuron_type for name, ensemble in self.layers.items()}
 
     def __repr__(self) -> str:
-        """Say which neurons each layer has, and how precise they are."""
+        """Describe the number and the precision of each layer's neurons."""
         layers = ", ".join(
             f"{name}: {e.n_neurons} of m_f={e.neuron_type.m_f:g}" for name, e in self.layers.items()
         )
@@ -122,8 +125,8 @@ class Converted:
     def rate_network(self) -> nengo.Network:
         """Return a copy of the network with `.AdaptiveSpikingRate` neurons and without synapses.
 
-        One step gives its output. It has the attributes ``input``, ``output`` and ``layers``, as
-        ``network`` has.
+        It gives its output in one step. It has the same attributes ``input``, ``output`` and
+        ``layers`` as ``network``.
         """
         with warnings.catch_warnings():  # Nengo's copy of a relay warns of the size that it has
             warnings.filterwarnings("ignore", "'Node.size_out' is being overwritten")
@@ -135,27 +138,27 @@ class Converted:
         return network
 
     def verify(self, x: ArrayLike, tolerance: float = 1e-3) -> float:
-        """Compare the rate network with the model's own prediction, before softmax.
+        """Compare the output of the rate network with that of the model, before a softmax.
 
         Parameters
         ----------
         x : (n_items, ...) array_like
-            Inputs of the model; a few are enough.
+            Inputs of the model, of which a few are enough.
         tolerance : float
-            Largest difference to accept. Keras computes in single precision, or, under a policy of
-            mixed precision, in half.
+            The largest difference to accept. Keras computes in single precision or, under a mixed
+            precision policy, in half precision.
 
         Returns
         -------
         float
-            The largest difference.
+            The largest difference found.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If the inputs are not of the model's shape, or tolerance is not greater than 0.
+            If the inputs do not have the model's shape, or tolerance is not greater than 0.
         nengo.exceptions.SimulationError
-            If the difference is larger, or either gives values that are not finite.
+            If the difference exceeds the tolerance, or an output is not finite.
         """
         if self.model is None:
             raise ValidationError(
@@ -166,7 +169,7 @@ class Converted:
         x, shape = np.asarray(x), tuple(self.model.input_shape[1:])
         if x.shape[1:] != shape or not len(x):
             raise ValidationError(
-                f"is of shape {x.shape}; needs (n_items, {', '.join(map(str, shape))})", "x", self
+                f"has shape {x.shape}, but needs (n_items, {', '.join(map(str, shape))})", "x", self
             )
         network = self.rate_network()
         with network:
@@ -179,39 +182,40 @@ class Converted:
             if not np.all(np.isfinite(values)):
                 raise SimulationError(
                     f"the {what} {self.model.name!r} gives {values[~np.isfinite(values)][0]} for "
-                    "some inputs: it has diverged, or the inputs are not finite. Train it anew"
+                    "some inputs: it has diverged, or the inputs are not finite. Train the model "
+                    "again"
                 )
         difference = float(np.max(np.abs(seen - expected)))
         if difference > tolerance:
             raise SimulationError(
                 f"the rate network of {self.model.name!r} differs from the model by "
-                f"{difference:.3g}, more than {tolerance:g}: convert again if the model was "
-                "trained on, and mind that neurons of another precision have another transfer "
-                f"function{keras_graph.rounding(self.model)}"
+                f"{difference:.3g}, more than {tolerance:g}: convert again if the model has "
+                "been trained further, and note that neurons of another precision have another "
+                f"transfer function{keras_graph.rounding(self.model)}"
             )
         return difference
 
     def set_precision(self, m_f: float | Mapping[str, float]) -> None:
-        """Set m_f, theta_0 and the spikes' height together, without retraining.
+        """Set m_f, theta_0 and the spike height together, without retraining.
 
-        Simulators that exist already keep the precision that they were built with.
+        Existing simulators keep the precision with which they were built.
 
         Parameters
         ----------
         m_f : float or {str: float}
-            For all neurons, or by the name of the layer; the others stay as they are.
+            The precision of all neurons, or of the named layers. Other layers keep theirs.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If there is no layer of that name, or the precision is not possible for its neurons.
-            Nothing is changed then.
+            If a layer does not exist, or its neurons cannot have the precision. Nothing is changed
+            then.
         """
         by_layer = m_f if isinstance(m_f, Mapping) else dict.fromkeys(self.layers, m_f)
         unknown = [name for name in by_layer if name not in self.layers]
         if unknown:
             raise ValidationError(
-                f"{unknown[0]!r} is no layer of neurons; there are {', '.join(self.layers)}",
+                f"{unknown[0]!r} is not a layer of neurons: choose from {', '.join(self.layers)}",
                 attr="m_f",
                 obj=self,
             )
@@ -221,11 +225,11 @@ class Converted:
 
 
 def _at_scale_of(old, neurons):
-    """Return the neurons with such an amplitude that f(1) is that of the old ones."""
+    """Return the neurons with the amplitude for which f(1) is that of the old neurons."""
     if neurons.theta_0 >= 2:
         raise ValidationError(
-            f"make no spikes at an activation of 1, theta_0 being {neurons.theta_0:g}; take one "
-            "below 2",
+            f"cause no spikes at an activation of 1, because theta_0 is {neurons.theta_0:g}: use "
+            "one below 2",
             attr="neurons",
         )
     at_one, wanted = (dynamics.adaptive_transfer(np, 1.0, n.transfer) for n in (neurons, old))

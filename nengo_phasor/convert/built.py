@@ -1,4 +1,4 @@
-"""What Nengo's builder makes of a network, whatever the time step: weights, biases and seeds."""
+"""The parts of Nengo's built model that do not depend on dt: weights, biases and seeds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from nengo.neurons import NeuronType
 
 
 class _WithoutTime(Model):
-    """Builds everything but what depends on the time step: neurons' steps, synapses, processes."""
+    """Builds everything except what depends on dt: steps of neurons, synapses and processes."""
 
     def build(self, obj, *args, **kwargs):
-        """Build an object; what a process would put out is a signal that nothing writes."""
+        """Build an object; replace the output of a process by a signal that is never written."""
         if isinstance(obj, NeuronType):
             return None
         if isinstance(obj, Process):
@@ -25,10 +25,9 @@ def _output(sig_in=None, sig_out=None, mode="set"):
 
 
 def built(network: nengo.Network) -> Model:
-    """Return the built network: ``params`` of ensembles and connections, and ``seeds``.
+    """Return the built model, with ``params`` of ensembles and connections, and ``seeds``.
 
-    A rhythm that only a fine time step can tell, or a delay that a fine one would store at length,
-    is no obstacle.
+    Since dt is not used, rhythms that need a short time step and long delays are no obstacle.
     """
     model = _WithoutTime()
     model.build(network)

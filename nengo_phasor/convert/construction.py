@@ -1,9 +1,9 @@
-"""How `.to_adaptive` builds a network from a Keras model's graph.
+"""The construction of a network from a Keras model's graph, for `.to_adaptive`.
 
-On its way from spikes to the next neurons' threshold a signal passes two filters: the post-synaptic
-current's, then the membrane's. How far it has come is its stage: 0 are spikes, 1 currents (such as
-the model's input), 2 activations. Linear layers act at any stage; max pooling needs activations,
-and neurons behind it have no membrane filter left to apply.
+Between spikes and the threshold of the next neurons a signal passes two filters: that of the
+post-synaptic current, then that of the membrane. Its stage tells how many filters it has passed: 0
+for spikes, 1 for currents (such as the model's input), and 2 for activations. Linear layers act at
+any stage. Max pooling needs activations, so the neurons after it have no membrane filter.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ SPIKES, CURRENT, ACTIVATION = range(3)
 
 @dataclass(frozen=True)
 class _Signal:
-    """What a Keras tensor has become: the weighted output of a Nengo object, plus a constant.
+    """The counterpart of a Keras tensor: the weighted output of a Nengo object, plus a constant.
 
-    ``weights`` gives the transform for a scale of each channel of its output; None is the identity.
-    The constant has the tensor's shape. It never travels: it ends as biases.
+    ``weights`` returns the transform for a given scale of each output channel; None is the
+    identity. The constant has the tensor's shape. It is never sent as a signal, but becomes part of
+    the biases.
     """
 
     source: Any
@@ -51,8 +52,8 @@ class _Signal:
 class Construction:
     """The construction of one network.
 
-    ``taus`` are the filters' time constants: of the post-synaptic current, the membrane, and the
-    read-out.
+    ``taus`` are the time constants of the filters of the post-synaptic current, the membrane, and
+    the read-out, in seconds.
     """
 
     def __init__(self, label, neurons, taus):
@@ -74,7 +75,7 @@ class Construction:
         return self.network
 
     def connect(self, signal, target, stage, *taus):
-        """Bring a signal to a stage, and through more filters if there are taus."""
+        """Connect a signal, filtered up to the given stage, then by filters with further taus."""
         nengo.Connection(
             signal.source,
             target,
@@ -83,7 +84,7 @@ class Construction:
         )
 
     def relay(self, signals, label):
-        """Return the sum of signals as a node's output, at the latest of their stages."""
+        """Return the sum of signals as the output of a node, at the latest of their stages."""
         stage = max(signal.stage for signal in signals)
         constant = sum(signal.constant for signal in signals)
         node = nengo.Node(size_in=constant.size, label=label)
@@ -92,23 +93,23 @@ class Construction:
         return _Signal(node, stage, constant)
 
     def settled(self, signal, label):
-        """Return the signal without weights that are still to be applied."""
+        """Return the signal after applying its pending weights, if there are any."""
         return signal if signal.is_plain else self.relay([signal], label)
 
     def input(self, layer):
-        """Make the model's input."""
+        """Create the model's input."""
         shape = tuple(layer.output_shape[0][1:])
         self.network.input = nengo.Node(np.zeros(np.prod(shape)), label=layer.name)
         return _Signal(self.network.input, CURRENT, np.zeros(shape))
 
     def linear(self, weights, layer, signal):
-        """Apply a layer with weights, once those before are settled."""
+        """Apply a layer with weights, after the pending weights of the signal."""
         signal = self.settled(signal, f"before {layer.name}")
         constant = _applied(layer, signal.constant)
         return replace(signal, constant=constant, weights=weights(layer, signal.constant.shape))
 
     def batch_normalization(self, layer, signal):
-        """Fold the scale into the weights."""
+        """Fold the layer's scale into the weights."""
         if list(layer.axis) != [signal.constant.ndim]:
             refuse(layer, f"it normalises axis {list(layer.axis)}", "use axis=-1")
         scale = np.asarray(layer.moving_variance, float) + layer.epsilon
@@ -117,19 +118,19 @@ class Construction:
         return replace(signal, constant=_applied(layer, signal.constant), scale=scale)
 
     def reshape(self, layer, signal):
-        """Change the shape; the order of the elements stays."""
+        """Change the shape, keeping the order of the elements."""
         signal = self.settled(signal, f"before {layer.name}")
         return replace(signal, constant=_applied(layer, signal.constant))
 
     def add(self, layer, *signals):
-        """Add the signals step by step."""
+        """Add the signals in a relay."""
         shapes = {signal.constant.shape for signal in signals}
         if len(shapes) > 1:
             refuse(layer, f"its inputs have shapes {shapes}", "add tensors of one shape")
         return self.relay(signals, layer.name)
 
     def max_pool(self, layer, signal):
-        """Pool activations. A constant that differs within the image is pooled with them."""
+        """Pool activations, together with their constant if it varies within the image."""
         constant, shape = signal.constant, signal.constant.shape
         node = nengo.Node(MaxPool(*_pooling(layer, shape)), label=layer.name)
         self.connect(signal, node, ACTIVATION)
@@ -139,7 +140,7 @@ class Construction:
         return _Signal(node, ACTIVATION, _applied(layer, constant))
 
     def half_sigmoid(self, layer, signal):
-        """Make the neurons, which filter what is not an activation yet."""
+        """Create the neurons, which filter the signal if it is not yet an activation."""
         neurons = self.neurons[layer.name]
         if signal.stage == ACTIVATION:
             neurons = like(type(neurons), neurons, tau_phi=None)
@@ -152,7 +153,7 @@ class Construction:
         return _Signal(ensemble.neurons, SPIKES, np.zeros(signal.constant.shape))
 
     def readout(self, signal):
-        """Make the smoothed output."""
+        """Create the smoothed output."""
         bias = signal.constant.ravel()
         node = nengo.Node(size_in=bias.size, label="read-out")
         self.connect(signal, node, CURRENT, self.taus[-1])
@@ -161,9 +162,9 @@ class Construction:
 
 
 def _applied(layer, constant):
-    """Return what a Keras layer makes of a constant image: padding, bias and all.
+    """Return the output of a Keras layer, padding and bias included, for a constant image.
 
-    In double precision, whatever the layer's own: half precision would lose small weights' sums.
+    It is computed in double precision, because half precision would lose sums of small weights.
     """
     exact = like_layer(layer, (1, *constant.shape), dtype="float64")
     return np.asarray(exact(constant[None]))[0]
@@ -177,7 +178,7 @@ def _dense(layer, shape):
     if len(shape) != 1:
         refuse(
             layer,
-            f"its input has shape {shape} and it acts on the last axis alone",
+            f"its input has shape {shape} and it acts on the last axis only",
             "put a Flatten before it, or use a Conv2D with a kernel of 1",
         )
     kernel = np.asarray(layer.kernel, float)
@@ -249,9 +250,9 @@ RULES = {
 
 
 def _lowpasses(*taus):
-    """Return one filter that is the product of lowpass filters; a tau of None is no filter.
+    """Return one filter that is the product of lowpass filters; a tau of None means no filter.
 
-    Two filters on two connections would delay by two steps.
+    Filters on two connections would delay the signal by two steps.
     """
     taus = [tau for tau in taus if tau is not None]
     if len(taus) < 2:
@@ -260,7 +261,7 @@ def _lowpasses(*taus):
 
 
 def like(kind, neurons, **changes):
-    """Return neurons of another kind with the same parameters, up to changes."""
+    """Return neurons of another type with the same parameters, except for the given changes."""
     parameters = neurons.parameters
     if kind.spiking:
         parameters["initial_state"] = neurons.initial_state

@@ -1,4 +1,4 @@
-"""Depth by factorisation: one connection of a network as a chain of layers, by `deepen`."""
+"""Depth by factorisation: `deepen` replaces a connection of a network by a chain of layers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from nengo_phasor.convert.factorize import TOLERANCE, factorize, matrix_rank, pr
 class _Layer(NamedTuple):
     """The neurons of a hidden layer.
 
-    A neuron's current is ``gain * (signs @ u + bias)`` for the values u of the layer's units, and
-    ``signs.T @ (output / gain - bias)``, in the mean, is u again.
+    For the values u of the layer's units, a neuron's current is ``gain * (signs @ u + bias)``, and
+    the mean of ``signs.T @ (output / gain - bias)`` is u.
     """
 
     signs: NDArray
@@ -34,16 +34,16 @@ class _Layer(NamedTuple):
 
 NEGATIVES = {
     "pairs": "opponent pairs of neurons, one for either sign",
-    "biases": "biases, which are taken off again behind the layer; they need max_input",
+    "biases": "biases, which are subtracted again after the layer; they need max_input",
 }
-"""How hidden layers can stand for negative values."""
+"""The ways in which hidden layers can represent negative values."""
 
 
 def _layers(factors, low, high, negatives, max_input, max_rate):
-    """Return the hidden layers, the first one behind the factor that is applied first.
+    """Return the hidden layers; the first one follows the factor that is applied first.
 
-    ``low`` and ``high`` are the bounds of the inputs; those of a unit follow from the product of
-    the factors before it.
+    ``low`` and ``high`` are the bounds of the inputs; the bounds of a unit follow from the product
+    of the preceding factors.
     """
     layers = []
     for k in range(len(factors) - 1, 0, -1):
@@ -56,8 +56,8 @@ def _layers(factors, low, high, negatives, max_input, max_rate):
             ways = "; ".join(f"{name!r} are {what}" for name, what in NEGATIVES.items())
             raise ValidationError(
                 f"is 'refuse', but {negative.sum()} of {len(top)} units of hidden layer "
-                f"{len(layers) + 1} can be negative, which no neuron's rate can (a node's values "
-                f"are taken to be of either sign). {ways}; and the method 'nmf' has no negative "
+                f"{len(layers) + 1} can be negative, but firing rates cannot (values of nodes "
+                f"are assumed to have either sign). {ways}; and the method 'nmf' has no negative "
                 "factors",
                 attr="negatives",
             )
@@ -78,7 +78,7 @@ def _layers(factors, low, high, negatives, max_input, max_rate):
 
 
 class Link(NamedTuple):
-    """Weights into a layer, and the constant that goes with them into each of its neurons."""
+    """The weights into a layer, and the constant that is added to the input of each neuron."""
 
     weights: NDArray
     constant: NDArray
@@ -87,7 +87,7 @@ class Link(NamedTuple):
 def chain_links(
     factors: Sequence[NDArray], layers: Sequence[_Layer], amplitude: float
 ) -> list[Link]:
-    """Return the links of a chain, the first one from the input, the last one to the output."""
+    """Return the links of a chain, ordered from the input to the output."""
     found = []
     read, offset = np.eye(factors[-1].shape[1]), np.zeros(factors[-1].shape[1])
     n_out = len(factors[0])
@@ -104,21 +104,21 @@ def chain_links(
 
 @dataclass(frozen=True)
 class Size:
-    """How large a network is.
+    """The size of a network.
 
     Attributes
     ----------
     neurons : int
-        Of all ensembles.
+        The number of neurons of all ensembles.
     synapses, nonzero_synapses : int
-        Weights of all connections that end at neurons, and those of them that are not 0. Weights of
-        one value for all are as many synapses as there are neurons; a convolution's count at
-        every place.
+        The number of weights of all connections that end at neurons, and the number of those that
+        are not 0. A scalar weight counts as one synapse per neuron; the weights of a convolution
+        count at every place.
     parameters : int
-        What NengoDL can train: the weights of all connections from or to neurons, a convolution's
-        once, and a bias for every neuron.
+        The number of parameters that NengoDL can train: the weights of all connections from or to
+        neurons, where the weights of a convolution count once, and a bias for every neuron.
     rank : int
-        Of the matrix that one connection, or the chain in its place, multiplies with.
+        The rank of the matrix of the connection, or of the chain that replaces it.
     """
 
     neurons: int
@@ -130,14 +130,14 @@ class Size:
 
 @dataclass(frozen=True)
 class Report:
-    """What `deepen` has changed.
+    """The changes made by `deepen`.
 
     Attributes
     ----------
     before, after : Size
-        Of the network.
+        The size of the network before and after.
     error : float
-        What the product of the factors is off the matrix, relative: Frobenius norms.
+        The relative error of the factorisation, in the Frobenius norm.
     """
 
     before: Size
@@ -146,7 +146,7 @@ class Report:
 
 
 def size(network: nengo.Network, rank: int, params: Any = None) -> Size:
-    """Return how large a network is; the rank is passed on, ``params`` are Nengo's builder's."""
+    """Return the size of a network, with a given rank; ``params`` are those of its built model."""
     params = built(network).params if params is None else params
     synapses = nonzero = parameters = 0
     neurons = sum(ensemble.n_neurons for ensemble in network.all_ensembles)
@@ -162,7 +162,7 @@ def size(network: nengo.Network, rank: int, params: Any = None) -> Size:
 
 
 def _weights_and_uses(connection, weights):
-    """Return a connection's weights and how many synapses each of them is."""
+    """Return a connection's weights and the number of synapses that each weight counts as."""
     if weights is None:
         return np.ones(1), connection.size_out
     if isinstance(connection.transform, nengo.Sparse):
@@ -184,54 +184,57 @@ def deepen(
     synapse: Any = None,
     seed: int = 0,
 ) -> tuple[nengo.Network, dict[Any, Any], Report]:
-    """Replace a connection's weights by their factors, with integrate-and-fire layers between.
+    """Replace a connection by the factors of its weights, with integrate-and-fire layers between.
 
-    The neurons that the connection ends at get the same current as before, in the mean. The chain
-    is a subnetwork in that connection's place, with lists ``layers`` of ensembles and ``links`` of
+    The neurons at the end of the connection receive the same mean current as before. The chain is a
+    subnetwork that replaces the connection. It has lists ``layers`` of ensembles and ``links`` of
     connections, in the order in which a signal passes them.
 
     Parameters
     ----------
     network : nengo.Network
-        It is not changed.
+        The network, which is not changed.
     connection : nengo.Connection
-        From neurons or a node to neurons, through a dense weight matrix.
+        A connection from neurons or a node to neurons, with a dense weight matrix.
     method, rank, depth, seed
-        See `factorize`. ``depth`` factors have ``depth - 1`` hidden layers between them.
+        The arguments of `factorize`. Between ``depth`` factors there are ``depth - 1`` hidden
+        layers.
     negatives : "refuse", "pairs" or "biases"
-        What is done about units that can be negative, as no neuron's rate can: an error is raised,
-        they become opponent pairs of neurons, or a bias keeps them positive. A pair is exact where
-        its current keeps its sign for long, or the neurons rectify it (nengo.SpikingRectifiedLinear
-        does): a neuron whose voltage goes on falling while the other one fires has to make up for
-        that first.
+        The treatment of units that can be negative, which firing rates cannot represent: an error
+        is raised, the units become opponent pairs of neurons, or a bias keeps them positive. A pair
+        is exact if its current keeps its sign for long, or if the neurons rectify it, as
+        nengo.SpikingRectifiedLinear does. Otherwise the voltage of one neuron falls while the other
+        fires, and must recover first.
     max_input : float, optional
-        The largest output of a presynaptic neuron (amplitude times its rate) or node, of either
-        sign if it can have both. "biases" and ``max_rate`` need it.
+        The largest absolute output of a presynaptic neuron (amplitude times rate) or node. It is
+        required by "biases" and ``max_rate``.
     max_rate : float, optional
-        In Hz: what the hidden neurons' gains are to make of the largest inputs. By default their
-        gains are 1 and their rates the products of factors and inputs.
+        The rate of the hidden neurons at the largest inputs, in Hz, from which their gains are
+        computed. By default their gains are 1 and their rates are the products of factors and
+        inputs.
     neuron_type : nengo.neurons.NeuronType, optional
-        Of the hidden layers. By default ``nengo.SpikingRectifiedLinear()``.
+        The neuron type of the hidden layers. By default ``nengo.SpikingRectifiedLinear()``.
     synapse : nengo.synapses.Synapse or float, optional
-        On the links into the hidden layers. The connection's own synapse stays on the last link,
-        to the neurons that it was for.
+        The synapse of the links into the hidden layers. The last link has the synapse of the
+        replaced connection.
 
     Returns
     -------
     network : nengo.Network
-        The deep network. Everything else has the seed that it had.
+        The deep network, in which all other objects keep their seeds.
     mapping : dict
-        From the old networks, ensembles, nodes, connections and probes to the new ones; from the
-        connection to the chain.
+        The new network, ensemble, node, connection or probe for each old one, and the chain for
+        the connection.
     report : Report
+        The sizes before and after, and the error of the factorisation.
 
     Raises
     ------
     nengo.exceptions.ValidationError
         If the connection is not in the network, has no dense weights between such objects, computes
-        a function, learns or is probed; if `factorize` refuses its matrix; if units can be negative
-        and that is refused; if neuron_type is not integrate-and-fire, or a number is not
-        greater than 0 or is missing.
+        a function, learns or is probed; if `factorize` rejects its matrix; if units can be negative
+        and negatives is "refuse"; if neuron_type is not integrate-and-fire; or if a number is
+        missing or not greater than 0.
 
     References
     ----------
@@ -248,7 +251,7 @@ def deepen(
     low = -high if _is_signed(connection.pre_obj) else np.zeros_like(high)
     layers = _layers(factors, low, high, negatives, max_input, max_rate)
 
-    with warnings.catch_warnings():  # of nodes without output, to which nothing has happened
+    with warnings.catch_warnings():  # about nodes without output, which are unchanged
         warnings.filterwarnings("ignore", "'Node.size_out' is being overwritten")
         deep = network.copy(add_to_container=False)
     mapping = _mapping(network, deep)
@@ -272,7 +275,7 @@ def deepen(
 
 
 def _chain(links, connection, neuron_type, synapse):
-    """Return the network of hidden layers that takes the place of a connection."""
+    """Return the network of hidden layers that replaces a connection."""
     label = f"{connection.label or 'factorised weights'}"
     *inner, last = links
     with nengo.Network(label=label) as chain:
@@ -298,7 +301,7 @@ def _chain(links, connection, neuron_type, synapse):
             )
         )
         if np.any(last.constant):
-            one = nengo.Node([1.0], label="takes the biases off")
+            one = nengo.Node([1.0], label="subtracts the biases")
             nengo.Connection(
                 one,
                 connection.post,
@@ -309,7 +312,7 @@ def _chain(links, connection, neuron_type, synapse):
 
 
 def _mapping(old, new):
-    """Return the objects of a network's copy by those of the network."""
+    """Return the mapping from the objects of a network to those of its copy."""
     mapping = {old: new}
     for kind in ("networks", "ensembles", "nodes", "connections", "probes"):
         pairs = zip(getattr(old, f"all_{kind}"), getattr(new, f"all_{kind}"), strict=True)
@@ -331,7 +334,7 @@ def _is_signed(obj):
 
 
 def _amplitude(neuron_type):
-    """Return the mean output for a current of 1, refusing what isn't proportional to currents."""
+    """Return the mean output for a current of 1; check that it is proportional to current."""
     if not isinstance(neuron_type, nengo.neurons.NeuronType):
         raise ValidationError(
             f"must be neurons, such as nengo.SpikingRectifiedLinear(), got {neuron_type!r}",
@@ -341,8 +344,8 @@ def _amplitude(neuron_type):
     output = neuron_type.rates(current, np.ones(1), np.zeros(1)).ravel()
     if output[2] <= 0 or not np.allclose(output, output[2] * np.maximum(current, 0)):
         raise ValidationError(
-            f"{neuron_type} is not integrate-and-fire: its mean output is not in proportion to a "
-            "positive current. Use nengo.SpikingRectifiedLinear or "
+            f"{neuron_type} is not integrate-and-fire: its mean output is not proportional to "
+            "positive currents. Use nengo.SpikingRectifiedLinear or "
             "nengo_phasor.SurrogateLIF(tau_rc=None)",
             attr="neuron_type",
         )
@@ -369,20 +372,22 @@ def _check_connection(network, connection):
         raise ValidationError(f"must be a nengo.Connection, got {connection!r}", "connection")
     obstacles = {
         f"is not in {network}": connection not in network.all_connections,
-        "has to come from neurons or a node": isinstance(connection.pre_obj, nengo.Ensemble),
-        "has to end at neurons": not isinstance(connection.post_obj, Neurons),
+        "must come from neurons or a node": isinstance(connection.pre_obj, nengo.Ensemble),
+        "must end at neurons": not isinstance(connection.post_obj, Neurons),
         "computes a function": connection.function is not None,
         "learns": connection.learning_rule_type is not None,
         "is probed": any(probe.target is connection for probe in network.all_probes),
     }
     for obstacle in (what for what, is_there in obstacles.items() if is_there):
-        raise ValidationError(f"{connection} {obstacle}; choose or change one", "connection")
+        raise ValidationError(
+            f"{connection} {obstacle}: choose another connection, or change this one", "connection"
+        )
 
 
 def _weights(connection, weights):
     if not isinstance(connection.transform, nengo.Dense) or np.ndim(weights) != 2:
         raise ValidationError(
-            f"{connection} has no dense weight matrix but {connection.transform}; give it one",
+            f"{connection} needs a dense weight matrix, but has {connection.transform}",
             attr="connection",
         )
     return weights

@@ -1,7 +1,7 @@
-"""A weight matrix as a product: `factorize`.
+"""Factorisation of a weight matrix: `factorize`.
 
 Factors are in the order in which their product is written, so the last one is applied to the input
-first. `.deepen` puts them into a network.
+first. `.deepen` inserts them into a network.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from numpy.typing import ArrayLike, NDArray
 from nengo_phasor import compat
 
 TOLERANCE = 1e-9
-"""What is smaller, in proportion, is rounding: it makes neither a rank nor a negative value."""
+"""The relative size below which values count as rounding errors."""
 
 
 # --------------------------------------------------------------------------------------- factors
 
 
 def plu(matrix: NDArray, rank: int, depth: int, seed: int) -> list[NDArray]:
-    """Return P L and U, as the paper has it, or the permutation apart: P, L, U (depth 3)."""
+    """Return P L and U, as in the paper, or P, L and U (depth 3)."""
     permutation, lower, upper = compat.require("scipy.linalg").lu(_truncated(matrix, rank))
     lower, upper = lower[:, :rank], upper[:rank]
     return [permutation @ lower, upper] if depth == 2 else [permutation, lower, upper]
 
 
 def qr(matrix: NDArray, rank: int, depth: int, seed: int) -> list[NDArray]:
-    """Return Q, with orthonormal columns, and R; its columns in the order of the matrix."""
+    """Return Q, with orthonormal columns, and R, whose columns are in the order of the matrix."""
     qr_of = compat.require("scipy.linalg").qr
     q, r, order = qr_of(_truncated(matrix, rank), mode="economic", pivoting=True)
     return [q[:, :rank], r[:rank, np.argsort(order)]]
 
 
 def svd(matrix: NDArray, rank: int, depth: int, seed: int) -> list[NDArray]:
-    """Return U s^(1/d), s^(1/d), ..., s^(1/d) V': each of the d factors has its share of s."""
+    """Return U s^(1/d), s^(1/d), ..., s^(1/d) V', so that all d factors share s equally."""
     u, s, v = np.linalg.svd(matrix, full_matrices=False)
     share = s[:rank] ** (1.0 / depth)
     between = [np.diag(share) for _ in range(depth - 2)]
@@ -46,7 +46,7 @@ def svd(matrix: NDArray, rank: int, depth: int, seed: int) -> list[NDArray]:
 
 
 def nmf(matrix: NDArray, rank: int, depth: int, seed: int) -> list[NDArray]:
-    """Return factors without negative values, whose product is the matrix or near it."""
+    """Return factors without negative values, whose product approximates the matrix."""
     solver = compat.require("sklearn.decomposition").NMF
     model = solver(rank, init="nndsvda", random_state=seed, tol=1e-6, max_iter=5000)
     left = model.fit_transform(matrix)
@@ -55,7 +55,7 @@ def nmf(matrix: NDArray, rank: int, depth: int, seed: int) -> list[NDArray]:
 
 
 class Factorization(NamedTuple):
-    """A way to factorise: what does it, the deepest product it can give, if it has negatives."""
+    """A method of factorisation: its function, its greatest depth, whether factors are signed."""
 
     factors: Callable[[NDArray, int, int, int], list[NDArray]]
     deepest: float
@@ -78,29 +78,29 @@ def factorize(
     Parameters
     ----------
     matrix : (m, n) array_like
-        Real and finite.
+        The matrix, which must be real and finite.
     method : str
-        "plu", of a lower triangular matrix with its rows permuted and an upper triangular one;
-        "qr"; "svd"; or "nmf", without negative values, which need not be exact.
+        The method: "plu", the product of a row-permuted lower triangular and an upper triangular
+        matrix; "qr"; "svd"; or "nmf", which has no negative values and need not be exact.
     rank : int, optional
-        How many units each layer between the factors has. By default the smaller of m and n. If it
-        is less, the first three factorise the nearest matrix of that rank.
+        The number of units of each layer between the factors. By default it is the smaller of m and
+        n. If it is less, "plu", "qr" and "svd" factorise the nearest matrix of that rank.
     depth : int
-        How many factors: 2; 3 with "plu", whose permutation is then a factor of its own; any number
-        with "svd" and "nmf".
+        The number of factors: 2 for all methods; also 3 for "plu", whose permutation is then a
+        separate factor; any number from 2 for "svd" and "nmf".
     seed : int
-        Of "nmf".
+        The seed of "nmf".
 
     Returns
     -------
     list of ndarray
-        ``factors[0] @ ... @ factors[-1]`` is the matrix.
+        The factors, such that ``factors[0] @ ... @ factors[-1]`` is the matrix.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the matrix is empty, not of two dimensions or not finite, has no such rank, or has
-        negative values and the method's factors can't; if there is no such method or depth.
+        If the matrix is empty, not two-dimensional or not finite, does not allow the rank, or has
+        negative values, which "nmf" does not allow; if there is no such method or depth.
     ImportError
         If SciPy ("plu", "qr") or scikit-learn ("nmf") is not installed.
 
@@ -115,10 +115,10 @@ def factorize(
     matrix = _checked_matrix(matrix)
     if not is_integer(depth) or not 2 <= depth <= how.deepest:
         most = "any number from 2" if np.isinf(how.deepest) else f"2 to {how.deepest}"
-        raise ValidationError(f"is {depth}, {method} gives {most}", "depth")
+        raise ValidationError(f"is {depth}, but {method} allows {most}", "depth")
     if not how.signed and np.any(matrix < 0):
         raise ValidationError(
-            f"has values down to {matrix.min():.4g}, {method} needs them all to be 0 or more; use "
+            f"has values down to {matrix.min():.4g}, but {method} needs all to be 0 or more: use "
             "plu, qr or svd",
             attr="matrix",
         )
@@ -127,7 +127,7 @@ def factorize(
     nearest = _truncated(matrix, rank)
     if how.signed and not np.allclose(product(factors), nearest, atol=1e-6 * abs(matrix).max()):
         raise ValidationError(
-            f"has no {method} of rank {rank} without a permutation of its columns; use qr or svd",
+            f"has no {method} of rank {rank} without a permutation of its columns: use qr or svd",
             attr="matrix",
         )
     return factors
@@ -139,14 +139,14 @@ def product(factors: Sequence[NDArray]) -> NDArray:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If their shapes don't chain.
+        If the shapes of the factors do not match.
     """
     result = np.asarray(factors[0])
     for k, factor in enumerate(factors[1:], 1):
         if np.ndim(factor) != 2 or result.shape[-1] != len(factor):
             raise ValidationError(
-                f"don't chain: number {k} has shape {np.shape(factor)}, so number {k - 1} has to "
-                f"end in {len(factor)}, not {result.shape[-1]}, columns",
+                f"don't match: factor {k} has shape {np.shape(factor)}, so factor {k - 1} must "
+                f"have {len(factor)} columns, not {result.shape[-1]}",
                 attr="factors",
             )
         result = result @ factor
@@ -154,7 +154,7 @@ def product(factors: Sequence[NDArray]) -> NDArray:
 
 
 def _truncated(matrix, rank):
-    """Return the nearest matrix of a rank."""
+    """Return the nearest matrix of the given rank."""
     if rank == min(matrix.shape):
         return matrix
     u, s, v = np.linalg.svd(matrix, full_matrices=False)
@@ -162,7 +162,7 @@ def _truncated(matrix, rank):
 
 
 def matrix_rank(matrix: NDArray) -> int:
-    """Return the rank: how many singular values are more than rounding."""
+    """Return the rank, which is the number of singular values above rounding errors."""
     values = np.linalg.svd(matrix, compute_uv=False)
     return int(np.sum(values > TOLERANCE * values[0]))
 
@@ -170,28 +170,28 @@ def matrix_rank(matrix: NDArray) -> int:
 def _checked_matrix(matrix):
     matrix = np.asarray(matrix)
     if matrix.ndim != 2 or not matrix.size:
-        raise ValidationError(f"has shape {matrix.shape}, needs two dimensions", "matrix")
+        raise ValidationError(f"has shape {matrix.shape}, but needs two dimensions", "matrix")
     if not np.issubdtype(matrix.dtype, np.number) or np.iscomplexobj(matrix):
-        raise ValidationError(f"is of type {matrix.dtype}, needs real numbers", "matrix")
+        raise ValidationError(f"has type {matrix.dtype}, but needs real numbers", "matrix")
     if not np.all(np.isfinite(matrix)):
         bad = tuple(int(k) for k in np.argwhere(~np.isfinite(matrix))[0])
-        raise ValidationError(f"has {matrix[bad]} at {bad}: make all its values finite", "matrix")
+        raise ValidationError(f"has {matrix[bad]} at {bad}: all values must be finite", "matrix")
     return matrix.astype(float)
 
 
 def _checked_rank(matrix, rank, method):
-    """Return the rank asked for; more than the matrix has would leave neurons without input."""
+    """Return the rank, after checking that it leaves no neurons without input."""
     full = min(matrix.shape)
     most = matrix_rank(matrix) if FACTORIZATIONS[method].signed else full
     if most == 0:
-        raise ValidationError("is zero, there is nothing to factorise", "matrix")
+        raise ValidationError("is zero, so there is nothing to factorise", "matrix")
     if rank is None and most < full:
         raise ValidationError(
-            f"is singular: of shape {matrix.shape}, it has rank {most}, and other units would get "
-            f"no input; give rank={most} or less",
+            f"is singular: it has shape {matrix.shape} but rank {most}, so further units would get "
+            f"no input: give rank={most} or less",
             attr="matrix",
         )
     rank = full if rank is None else rank
     if not is_integer(rank) or not 1 <= rank <= most:
-        raise ValidationError(f"is {rank}, must be from 1 to {most}", "rank")
+        raise ValidationError(f"is {rank}, but must be from 1 to {most}", "rank")
     return int(rank)

@@ -1,6 +1,6 @@
-"""What `.to_adaptive` reads of a Keras model: its layers in order, and if they can be converted.
+"""The graph of a Keras model as `.to_adaptive` reads it, with checks of its layers.
 
-Layers are told by their names, so that nothing here imports TensorFlow.
+Layers are recognised by the names of their classes, so that this module does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nengo.exceptions import BuildError, ValidationError
 from nengo_phasor import compat
 
 HOMES = ("keras", "tf_keras", "nengo_phasor")
-"""Packages whose layers are known; another's layer may have the name and do something else."""
+"""The packages whose layers are known; a layer of the same name elsewhere may differ."""
 
 ABSENT = {
     "ActivityRegularization",
@@ -25,10 +25,10 @@ ABSENT = {
     "GaussianNoise",
     "SpatialDropout2D",
 }
-"""Layers that do nothing but in training."""
+"""Layers that act only in training."""
 
 ACTIVATED = {"Activation", "Conv2D", "Dense"}
-"""Layers whose activation may be a HalfSigmoid: it becomes a layer behind them, of their name."""
+"""Layers whose activation may be a HalfSigmoid, which becomes a separate layer of their name."""
 
 MAX_POOLS = {"MaxPooling2D", "GlobalMaxPooling2D"}
 
@@ -46,7 +46,7 @@ KNOWN = MAX_POOLS | {
     "ZeroPadding2D",
 }
 
-USE_HALF_SIGMOID = "train with a nengo_phasor.dl.activations.HalfSigmoid layer in its place"
+USE_HALF_SIGMOID = "train with a nengo_phasor.dl.activations.HalfSigmoid layer instead"
 USE_ADD = "write it as the layers Add, Conv2D, Dense or BatchNormalization"
 USE_ONE_MODEL = "put its layers into the model itself"
 ADVICE = {
@@ -56,7 +56,7 @@ ADVICE = {
     "PReLU": USE_HALF_SIGMOID,
     "ReLU": USE_HALF_SIGMOID,
     "Softmax": "softmax can only be the last layer",
-    "Concatenate": "add the branches with Add, each through a Conv2D or Dense of its own",
+    "Concatenate": "add the branches with Add, after a separate Conv2D or Dense for each",
     "Lambda": USE_ADD,
     "TFOpLambda": USE_ADD,
     "Functional": USE_ONE_MODEL,
@@ -65,40 +65,40 @@ ADVICE = {
 
 
 class Step(NamedTuple):
-    """A layer, and the names of the layers that it gets its input from."""
+    """A layer, and the names of the layers that provide its input."""
 
     layer: Any
     inputs: tuple[str, ...]
 
     @property
     def kind(self) -> str:
-        """Name of the layer's class."""
+        """The name of the layer's class."""
         return type(self.layer).__name__
 
 
 class Graph(NamedTuple):
-    """Steps by the names of their layers, each after its inputs, and the name of the last."""
+    """Steps by the names of their layers, each after its inputs, and the name of the last layer."""
 
     steps: dict[str, Step]
     output: str
 
     def uses(self) -> Counter:
-        """Return how many inputs each layer is."""
+        """Return the number of layers that each layer provides input to."""
         return Counter(name for step in self.steps.values() for name in step.inputs)
 
 
 def refuse(layer: Any, why: str, remedy: str) -> None:
-    """Raise the error that a layer can't be converted."""
+    """Raise the error for a layer that can't be converted."""
     raise BuildError(f"layer {layer.name!r} ({type(layer).__name__}): {why}; {remedy}")
 
 
 def read(model: Any) -> Graph:
-    """Return the model's graph without a softmax at its end and what only acts in training.
+    """Return the model's graph without a final softmax and layers that act only in training.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If it is no Keras model made of layers, with one input of known shape and one output.
+        If it is not a Keras model made of layers, with one input of known shape and one output.
     nengo.exceptions.BuildError
         If a layer can't be converted.
     """
@@ -108,7 +108,7 @@ def read(model: Any) -> Graph:
     for node in nodes:
         layer, kind = node.layer, type(node.layer).__name__
         if layer.name in steps or layer.name in same_as:
-            refuse(layer, "it is used more than once", "give each use a layer of its own")
+            refuse(layer, "it is used more than once", "use a separate layer each time")
         inputs = tuple(same_as.get(n.layer.name, n.layer.name) for n in node.parent_nodes)
         ends_here = node is nodes[-1]
         if kind in ABSENT or _is_activation(layer, "linear") or (ends_here and _is_softmax(layer)):
@@ -131,7 +131,7 @@ def read(model: Any) -> Graph:
 
 
 def rounding(model: Any) -> str:
-    """Return a remark on the policies of layers that compute in less than single precision."""
+    """Return a remark on the policies of layers that compute at less than single precision."""
     policies = {
         layer.dtype_policy.name
         for layer in model.layers
@@ -141,13 +141,13 @@ def rounding(model: Any) -> str:
         return ""
     return (
         f". The model's policy is {', '.join(sorted(policies))}: it rounds to about three digits, "
-        "which the network does not; allow for that by the tolerance, or load the weights into a "
-        "model of the policy float32"
+        "which the network does not: increase the tolerance accordingly, or load the weights into "
+        "a model with the policy float32"
     )
 
 
 def logits(model: Any, x: np.ndarray) -> np.ndarray:
-    """Return what the model predicts, before the softmax at its end if there is one."""
+    """Return the predictions of the model, before its final softmax if it has one."""
     node = _nodes(model)[-1]
     if not _is_softmax(node.layer) and _activation(node.layer) != "softmax":
         return model.predict(x, verbose=0)
@@ -159,15 +159,15 @@ def logits(model: Any, x: np.ndarray) -> np.ndarray:
 
 
 def pools_first(graph: Graph) -> Graph:
-    """Return the graph with each activation behind the max pooling that follows it.
+    """Return the graph with each activation moved after the max pooling that follows it.
 
-    They commute, the activation being monotonic. So there are fewer neurons, and what is pooled is
-    a filtered activation instead of spikes.
+    They commute because the activation is monotonic. Fewer neurons are needed, and the pooling acts
+    on filtered activations instead of spikes.
 
     Raises
     ------
     nengo.exceptions.BuildError
-        If the activation has another consumer, too.
+        If the activation also feeds another layer.
     """
     for pool in [name for name, step in graph.steps.items() if step.kind in MAX_POOLS]:
         (activation,) = graph.steps[pool].inputs
@@ -176,16 +176,16 @@ def pools_first(graph: Graph) -> Graph:
         if graph.uses()[activation] > 1:
             refuse(
                 graph.steps[pool].layer,
-                f"the activation {activation!r} that it pools has other consumers, too, but the "
-                "neurons are to come after the pooling",
-                "give these a HalfSigmoid of their own",
+                f"the activation {activation!r} that it pools also feeds other layers, but the "
+                "neurons must come after the pooling",
+                "give those layers a separate HalfSigmoid",
             )
         graph = _swapped(graph, activation, pool)
     return graph
 
 
 def _swapped(graph, first, second):
-    """Return the graph with two steps in a row, of one input each, in the other order."""
+    """Return the graph with two consecutive steps, of one input each, exchanged."""
     other = {first: second, second: first}
     steps = {}
     for name, step in graph.steps.items():
@@ -201,13 +201,13 @@ def _swapped(graph, first, second):
 
 
 def _nodes(model):
-    """Return the nodes of a model's graph, each after those that it gets its input from."""
+    """Return the nodes of a model's graph, each after those that provide its input."""
     by_depth = getattr(model, "_nodes_by_depth", {})
     nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
     if any(base.__module__.startswith("keras.") for base in type(model).__mro__):
         raise ValidationError(
             f"must be a Keras 2 model, got {model!r} of Keras 3: import nengo_phasor and nengo_dl "
-            "before the first use of tf.keras, and make it with tf.keras",
+            "before the first use of tf.keras, and create the model with tf.keras",
             attr="model",
         )
     if isinstance(model, str | os.PathLike):
@@ -218,20 +218,20 @@ def _nodes(model):
         )
     if not nodes or not hasattr(nodes[0], "keras_inputs"):
         raise ValidationError(
-            "must be a Keras model made of layers, sequential or functional, whose input's "
-            f"shape is known, got {model!r}; begin it with an Input",
+            "must be a Keras model made of layers, sequential or functional, whose input's shape "
+            f"is known, got {model!r}; begin the model with an Input",
             attr="model",
         )
     for what, tensors in (("input", model.inputs), ("output", model.outputs)):
         if len(tensors) != 1:
             raise ValidationError(
-                f"{model.name!r} has {len(tensors)} {what}s; only models with one are converted",
+                f"{model.name!r} has {len(tensors)} {what}s; only models with one can be converted",
                 attr="model",
             )
     shape = tuple(model.inputs[0].shape)
     if None in shape[1:]:
         raise ValidationError(
-            f"{model.name!r} has an input of shape {shape}; give every size but the first",
+            f"{model.name!r} has an input of shape {shape}: specify every size except the first",
             attr="model",
         )
     return nodes
@@ -240,8 +240,8 @@ def _nodes(model):
 def _check(layer):
     kind = type(layer).__name__
     if kind not in KNOWN or type(layer).__module__.partition(".")[0] not in HOMES:
-        known = f"known are {', '.join(sorted(KNOWN | ABSENT))}"
-        refuse(layer, "such layers are not converted", ADVICE.get(kind, known))
+        known = f"supported layers are {', '.join(sorted(KNOWN | ABSENT))}"
+        refuse(layer, "such layers can't be converted", ADVICE.get(kind, known))
     if _activation(layer) not in (None, "linear"):
         remedy = f"give it activation=None and {USE_HALF_SIGMOID}"
         refuse(layer, f"it has the activation {_activation(layer)!r}", remedy)
@@ -252,7 +252,7 @@ def _check(layer):
 
 
 def _activation(layer):
-    """Return the name of the activation function that a layer applies by itself, if any."""
+    """Return the name of the activation function of a layer, if it has one."""
     activation = getattr(layer, "activation", None)
     return getattr(activation, "__name__", activation and type(activation).__name__)
 
@@ -266,12 +266,12 @@ def _is_softmax(layer):
 
 
 def _without_activation(node):
-    """Return a copy of a node's layer that has no activation."""
+    """Return a copy of a node's layer without activation."""
     return like_layer(node.layer, node.input_shapes, activation="linear")
 
 
 def like_layer(layer: Any, input_shape: tuple, **changes: Any) -> Any:
-    """Return a copy of a Keras layer with its weights, built for an input, up to changes."""
+    """Return a copy of a Keras layer with its weights and the given changes, built for an input."""
     copy = type(layer).from_config({**layer.get_config(), **changes})
     copy.build(input_shape)
     copy.set_weights(layer.get_weights())

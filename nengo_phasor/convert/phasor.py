@@ -1,4 +1,4 @@
-"""From the phase domain to spikes: `to_spiking`."""
+"""Conversion from the phase domain to spikes: `to_spiking`."""
 
 from __future__ import annotations
 
@@ -24,52 +24,54 @@ def to_spiking(
     sparsifier: SpikeSynapse | None = None,
     assume_reference: bool = False,
 ) -> tuple[nengo.Network, dict[Any, Any]]:
-    """Turn a phase-domain network into its twin of resonate-and-fire neurons.
+    """Convert a phase-domain network to a network of resonate-and-fire neurons.
 
     Every ensemble of 2n `.Phasor` neurons becomes n `.ResonateAndFire` neurons. Connections between
-    them keep their weights, as dense transforms. Every node that gives phasors becomes one that
-    gives their n phases, which a `.PhaseEncoder` turns into a spike in each cycle; a node without
-    input (where NengoDL and the layerwise simulator take data) is thus fed with phases in place of
-    phasors. Any topology will do: several layers, branches, skip connections. The subnetworks stay.
-    What nodes compute before there are phasors stays, too.
+    them keep their weights, as dense transforms. Every node that outputs phasors becomes a node
+    that outputs their n phases, which a `.PhaseEncoder` turns into one spike per cycle. A node
+    without input (where NengoDL and the layerwise simulator take data) thus takes phases instead of
+    phasors. Any topology is allowed: several layers, branches, skip connections. Subnetworks are
+    kept, and so are the computations of nodes that precede the phasors.
 
     Parameters
     ----------
     network : nengo.Network
-        The trained network (after NengoDL's ``sim.freeze_params(network)``, without which its
-        weights are still those before training). It is not changed.
+        The trained network, which is not changed. Call NengoDL's ``sim.freeze_params(network)``
+        first; otherwise the network still has its weights from before training.
     neuron_type : ResonateAndFire, optional
-        The spiking neurons; by default ``ResonateAndFire()``. Its frequency is the rhythm's.
+        The spiking neurons. By default ``ResonateAndFire()``. Their frequency is that of the
+        rhythm.
     sparsifier : SpikeSynapse, optional
-        Put on the output of every layer: what it leaves out is neither sent on nor seen by probes.
-        If it has a seed, each layer's has another, made from that one.
+        The sparsifier on the output of every layer. The spikes that it removes are neither sent nor
+        seen by probes. If it has a seed, each layer gets a different seed derived from it.
     assume_reference : bool
-        Whether receivers take neurons they did not hear for spikes at the reference phase
-        (see `.AssumeReference`).
+        Whether receivers treat a silent neuron as spiking at the reference phase (see
+        `.AssumeReference`).
 
     Returns
     -------
     spiking : nengo.Network
-        The twin.
+        The spiking network.
     mapping : dict
-        From the old networks, nodes, ensembles, connections and probes to the new ones.
+        The new network, node, ensemble, connection or probe for each old one.
 
     Raises
     ------
     nengo.exceptions.BuildError
         If an object can't be converted: neurons of another type, a synapse or a slice between
-        phasors, a transform that is no real weight matrix on phasors, decoded connections,
+        phasors, a transform that is not a real weight matrix on phasors, decoded connections,
         functions, learning rules, gains other than 1, nodes that take phasors.
     nengo.exceptions.ValidationError
-        If network, neuron_type or sparsifier is none, or the sparsifier's rhythm has another
-        frequency than the neurons'.
+        If network, neuron_type or sparsifier has the wrong type, or the frequencies of the
+        sparsifier and of the neurons differ.
     """
     neuron_type = ResonateAndFire() if neuron_type is None else neuron_type
     _check_arguments(network, neuron_type, sparsifier)
     rhythm = getattr(sparsifier, "frequency", neuron_type.frequency)
     if rhythm != neuron_type.frequency:
         raise ValidationError(
-            f"is {rhythm:g} Hz, the neurons' is {neuron_type.frequency:g} Hz: give both the same",
+            f"is {rhythm:g} Hz, but that of the neurons is {neuron_type.frequency:g} Hz: use the "
+            "same for both",
             attr="frequency",
             obj=sparsifier,
         )
@@ -81,7 +83,7 @@ def to_spiking(
 
 
 def _check_arguments(network, neuron_type, sparsifier):
-    """Refuse what is of another kind, before it does harm somewhere else."""
+    """Check the types of the arguments."""
     leaves_out = isinstance(sparsifier, SpikeSynapse) and not isinstance(
         sparsifier, AssumeReference | PhaseEncoder
     )
@@ -106,7 +108,7 @@ def _check_arguments(network, neuron_type, sparsifier):
 
 
 class _Conversion:
-    """The state of one conversion: what each old object has become."""
+    """The state of one conversion, with the counterpart of each old object."""
 
     def __init__(self, network, neuron_type, sparsifier, assume_reference):
         self.neuron_type = neuron_type
@@ -121,7 +123,7 @@ class _Conversion:
         self.received = {}  # what an old object's outgoing connections start from
 
     def objects(self, network, twin):
-        """Make the twins of the nodes and ensembles, subnetwork by subnetwork."""
+        """Create the counterparts of the nodes and ensembles, subnetwork by subnetwork."""
         self.mapping[network] = twin
         with twin:
             for old in network.ensembles:
@@ -132,7 +134,7 @@ class _Conversion:
                 self.objects(old, nengo.Network(label=old.label, seed=old.seed))
 
     def links(self, network):
-        """Make the twins of the connections and probes."""
+        """Create the counterparts of the connections and probes."""
         with self.mapping[network]:
             for old in network.connections:
                 self.mapping[old] = self.connection(old)
@@ -142,14 +144,16 @@ class _Conversion:
             self.links(old)
 
     def ensemble(self, old):
-        """Return the resonate-and-fire twin, with its bias and its sparsified output."""
+        """Return the resonate-and-fire ensemble, with its bias and its sparsified output."""
         if not isinstance(old.neuron_type, Phasor):
             raise BuildError(
-                f"{old}: {type(old.neuron_type).__name__} neurons have no spiking twin; use "
-                "Phasor, or keep them out of the network that is converted"
+                f"{old}: {type(old.neuron_type).__name__} neurons have no spiking counterpart: use "
+                "Phasor, or remove them from the network to be converted"
             )
         if np.any(self.params[old].gain != 1):
-            raise BuildError(f"{old}: gains are not converted; scale the connections' weights")
+            raise BuildError(
+                f"{old}: gains can't be converted: scale the weights of the connections instead"
+            )
         new = nengo.Ensemble(old.n_neurons // 2, 1, neuron_type=self.neuron_type, label=old.label)
         bias = phases.from_rows(self.params[old].bias)
         if np.any(bias):
@@ -157,7 +161,7 @@ class _Conversion:
             spikes = self.relay(source, self.encoder, _label(old, "bias spikes"))
             nengo.Connection(spikes, new.neurons, transform=np.diag(np.abs(bias)), synapse=None)
         sparsifier = self.sparsifier
-        if sparsifier is not None and sparsifier.seed is not None:  # or all layers had one mask
+        if sparsifier is not None and sparsifier.seed is not None:  # else layers share a mask
             sparsifier = sparsifier.with_seed(sparsifier_seed(sparsifier.seed, len(self.sent)))
         self.sent[old.neurons] = self.relay(new.neurons, sparsifier, _label(old, "sent"))
         self.received[old.neurons] = self.relay(
@@ -166,13 +170,13 @@ class _Conversion:
         return new
 
     def node(self, old):
-        """Return the twin: the same node, half a relay, or a source of phases and their spikes."""
+        """Return the same node, a relay of half the size, or a source of encoded phases."""
         if old not in self.phasors:
             return nengo.Node(old.output, old.size_in, _size_out(old), label=old.label)
         if old.size_out % 2:
             raise BuildError(
-                f"{old}: {old.size_out} values are no phasors; n phasors are n real parts and n "
-                "imaginary parts, as phases.to_rows makes them of phases"
+                f"{old}: {old.size_out} values can't be phasors: n phasors are n real parts, then "
+                "n imaginary parts, as returned by phases.to_rows"
             )
         if _is_relay(old):
             new = nengo.Node(size_in=old.size_in // 2, label=old.label)
@@ -189,7 +193,7 @@ class _Conversion:
         return PhaseEncoder(self.neuron_type.frequency, self.neuron_type.amplitude)
 
     def relay(self, source, synapse, label):
-        """Return a node that passes ``source`` on through the synapse; without one, ``source``."""
+        """Return a node that relays ``source`` through the synapse, else ``source`` itself."""
         if not synapse:
             return source
         node = nengo.Node(size_in=source.size_out, label=label)
@@ -197,21 +201,21 @@ class _Conversion:
         return node
 
     def connection(self, old):
-        """Return the twin: between phasors with dense weights, elsewhere the same."""
+        """Return the counterpart: dense weights between phasors, the same connection elsewhere."""
         if old.pre_obj not in self.phasors:
             return self.plain(old)
         obstacles = {
             f"{old.post_obj} takes phasors, but is neither Phasor neurons nor a passthrough node": (
                 not _takes_phasors(old.post_obj, self.phasors)
             ),
-            "slices of phasors are not converted": isinstance(old.pre, ObjView)
+            "slices of phasors can't be converted": isinstance(old.pre, ObjView)
             or isinstance(old.post, ObjView),
-            "functions of phasors are not converted": old.function is not None,
+            "functions of phasors can't be converted": old.function is not None,
             f"a synapse ({old.synapse}) would filter phasors, not spikes": old.synapse is not None,
-            "learning rules are not converted": old.learning_rule_type is not None,
+            "learning rules can't be converted": old.learning_rule_type is not None,
         }
         for obstacle in (what for what, is_there in obstacles.items() if is_there):
-            raise BuildError(f"{old}: {obstacle}; change the connection or leave it out")
+            raise BuildError(f"{old}: {obstacle}; change or remove the connection")
         return nengo.Connection(
             self.received[old.pre_obj],
             self.target(old.post_obj),
@@ -220,11 +224,11 @@ class _Conversion:
         )
 
     def plain(self, old):
-        """Return the same connection between the twins of nodes that carry no phasors."""
+        """Return the same connection between the counterparts of nodes that carry no phasors."""
         if not isinstance(old.pre_obj, nengo.Node) or not isinstance(old.post_obj, nengo.Node):
             raise BuildError(
-                f"{old}: only connections between nodes, or of neurons to neurons, are converted; "
-                "connect `ensemble.neurons` instead of the ensemble"
+                f"{old}: only connections between nodes, or from neurons to neurons, can be "
+                "converted: connect `ensemble.neurons` instead of the ensemble"
             )
         return nengo.Connection(
             self.mapping[old.pre_obj][old.pre_slice],
@@ -235,11 +239,11 @@ class _Conversion:
         )
 
     def target(self, old):
-        """Return the object that takes the place of a connection's post object."""
+        """Return the counterpart of a connection's post object."""
         return self.mapping[old.ensemble].neurons if isinstance(old, Neurons) else self.mapping[old]
 
     def weights(self, old):
-        """Return the real weights, (n_post, n_pre) or one for all, that act alike on both parts."""
+        """Return the real weights, (n_post, n_pre) or a scalar, that act alike on both parts."""
         weights, transform = self.params[old].weights, old.transform
         n_post, n_pre = old.size_out // 2, old.size_in // 2
         if isinstance(transform, nengo.Convolution):
@@ -254,18 +258,18 @@ class _Conversion:
             if np.array_equal(full, np.kron(np.eye(2), real)):
                 return real
         raise BuildError(
-            f"{old}: {transform} is no real weight matrix that acts alike on real and imaginary "
-            "parts; use nengo_phasor.networks.real_weights"
+            f"{old}: {transform} is not a real weight matrix that acts alike on real and imaginary "
+            "parts: use nengo_phasor.networks.real_weights"
         )
 
     def probe(self, old):
-        """Return the probe of what the old target sends."""
+        """Return a probe of the spikes or values that correspond to the old target."""
         if old.obj in self.phasors and old.attr == "output" and not isinstance(old.target, ObjView):
             return self.copied_probe(old, self.sent[old.obj])
         if isinstance(old.obj, nengo.Node) and old.obj not in self.phasors:
             return self.copied_probe(old, self.mapping[old.obj][old.slice or slice(None)])
         raise BuildError(
-            f"{old}: only the whole output of neurons or nodes can be probed in the twin"
+            f"{old}: only the whole output of neurons or nodes can be probed in the spiking network"
         )
 
     def copied_probe(self, old, target):
@@ -280,7 +284,7 @@ def _label(obj, part):
 
 
 def _size_out(node):
-    """Return the size to give to a node's copy: a passthrough node has none of its own."""
+    """Return the size_out to give to a node's copy, which is None for a passthrough node."""
     return None if node.output is None else node.size_out
 
 
@@ -297,8 +301,8 @@ def _takes_phasors(obj, phasors):
 def _phasor_valued(network):
     """Return the neurons and nodes whose output is phasors.
 
-    These are Phasor neurons, what connects to them, relays of these, and what connects to such
-    relays.
+    These are Phasor neurons, objects that connect to them, relays of these, and objects that
+    connect to such relays.
     """
     found = {e.neurons for e in network.all_ensembles if isinstance(e.neuron_type, Phasor)}
     size = -1
@@ -313,9 +317,9 @@ def _phasor_valued(network):
 
 
 def _phases_of(node):
-    """Return the output of a node's twin: the phases of the phasors that the node gives.
+    """Return the output of a node's counterpart: the phases of the phasors that the node outputs.
 
-    A phasor of length 0 has no phase, but nodes must be finite: it becomes phase 0.
+    A phasor of length 0 has no phase. It becomes phase 0, because outputs of nodes must be finite.
     """
     output = node.output
     if output is None:
@@ -328,7 +332,7 @@ def _phases_of(node):
     if callable(output):
         return lambda *args: _angles(output(*args))
     raise BuildError(
-        f"{node}: phasors from a {type(output).__name__} are not converted; give the node an "
+        f"{node}: phasors from a {type(output).__name__} can't be converted: give the node an "
         "array, a function or a PresentInput process"
     )
 

@@ -1,4 +1,4 @@
-"""Training and running in NengoDL: builders for our types, activations, losses, callbacks."""
+"""Training and running in NengoDL: builders for our types, activations, losses and callbacks."""
 
 from nengo_phasor import compat
 

@@ -1,4 +1,4 @@
-"""Activations for Keras models that are to become spiking networks."""
+"""Activations for Keras models that will be converted to spiking networks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate
 from nengo_phasor.surrogates import SURROGATES
 
 legacy = tf.keras.utils.legacy
-"""Its form is the same in all files, and the one that is read where it is nested in a layer's."""
+"""The legacy format, which is the same in all files and can be nested in that of a layer."""
 
 for _surrogate in SURROGATES:
     tf.keras.utils.register_keras_serializable("nengo_phasor")(_surrogate)
@@ -23,21 +23,22 @@ for _surrogate in SURROGATES:
 class HalfSigmoid(tf.keras.layers.Layer):
     """The transfer function of adaptive spiking neurons, as a Keras layer.
 
-    Put it behind a dense, convolution, batch normalisation or addition layer, or give it to a dense
-    or convolution layer as ``activation=HalfSigmoid()``. `.convert.to_adaptive` turns it into
+    Put it after a dense, convolution, batch normalisation or addition layer, or pass it to a dense
+    or convolution layer as ``activation=HalfSigmoid()``. `.convert.to_adaptive` converts it to
     neurons.
 
     Parameters
     ----------
     neurons : `.AdaptiveSpikingRate`
-        Whose transfer function. By default the type's defaults: m_f = theta_0 = 0.1, f(1) = 1.
+        The neurons whose transfer function is used. By default these are neurons with default
+        parameters: m_f = theta_0 = 0.1, f(1) = 1.
     **kwargs
-        Of `tf.keras.layers.Layer`.
+        The arguments of `tf.keras.layers.Layer`.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If neurons are of another type.
+        If neurons are not `.AdaptiveSpikingRate` neurons.
 
     References
     ----------
@@ -50,7 +51,7 @@ class HalfSigmoid(tf.keras.layers.Layer):
         self.neurons = AdaptiveSpikingRate() if neurons is None else neurons
         if not isinstance(self.neurons, AdaptiveSpikingRate):
             raise ValidationError(
-                f"must be AdaptiveSpikingRate, got {neurons!r}; as an activation give an object, "
+                f"must be AdaptiveSpikingRate, got {neurons!r}; as an activation pass an object, "
                 "activation=HalfSigmoid()",
                 attr="neurons",
                 obj=self,
@@ -65,20 +66,20 @@ class HalfSigmoid(tf.keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Return the neurons' parameters beside Keras' own.
+        """Return the neurons' parameters, in addition to Keras' own.
 
-        Keras finds a user's surrogate when it loads the model if its class is registered, by
+        When Keras loads the model, it finds a user's surrogate only if its class is registered with
         `tf.keras.utils.register_keras_serializable`.
 
         Raises
         ------
         NotImplementedError
-            If the neurons are of a subclass, of which more would have to be saved.
+            If the neurons are of a subclass, whose other parameters would not be saved.
         """
         if type(self.neurons) not in (AdaptiveSpikingRate, AdaptiveSpiking):
             raise NotImplementedError(
                 f"{type(self.neurons).__name__} neurons can't be saved as AdaptiveSpikingRate: "
-                "subclass HalfSigmoid, with a get_config and a from_config that do"
+                "subclass HalfSigmoid with a get_config and a from_config that save them"
             )
         parameters = dict(self.neurons.parameters)
         if parameters["surrogate"] is not None:
@@ -87,7 +88,7 @@ class HalfSigmoid(tf.keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> HalfSigmoid:
-        """Return the layer of a configuration that `get_config` gave."""
+        """Return the layer with the configuration that `get_config` returned."""
         config = dict(config)
         parameters = dict(config.pop("neurons"))
         if parameters.get("surrogate") is not None:

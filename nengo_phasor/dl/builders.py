@@ -1,6 +1,6 @@
-"""NengoDL builders: the same pure steps as in NumPy, run by TensorFlow.
+"""NengoDL builders, which run the same pure step functions in TensorFlow as NumPy does.
 
-Importing this module registers them with NengoDL.
+Importing this module registers the builders with NengoDL.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from nengo_phasor.synapses import SpikeSynapse, Tick
 
 
 def heaviside(surrogate=None, compare=tf.greater_equal):
-    """Return the step function, with the surrogate's derivative if any.
+    """Return the step function, with the derivative of the surrogate if there is one.
 
-    It is 1 where ``compare(x, 0)``: for x >= 0, or with ``tf.greater`` for x > 0.
+    It is 1 where ``compare(x, 0)`` is true: for x >= 0, or for x > 0 with ``tf.greater``.
     """
 
     def step(x):
@@ -42,7 +42,7 @@ def heaviside(surrogate=None, compare=tf.greater_equal):
 
 
 class SpikingBuilder(TFNeuronBuilder):
-    """Base of those that run spikes in training too: with a surrogate, through time."""
+    """Base class of builders that also run spikes in training, through time with a surrogate."""
 
     compare = staticmethod(tf.greater_equal)
 
@@ -89,11 +89,11 @@ class AdaptiveSpikingBuilder(SpikingBuilder):
     compare = staticmethod(tf.greater)
 
     def build_pre(self, signals, config):
-        """Compute the constants, and say which way to train."""
+        """Compute the constants, and choose how to train."""
         super().build_pre(signals, config)
         neurons = self.ops[0].neurons
         self.transfer = neurons.transfer
-        # What NengoDL calls spiking trains with `training_step`.
+        # NengoDL trains neurons that are marked as spiking with `training_step`.
         self.spiking = neurons.surrogate is None
 
     def step(self, J, dt, voltage, refraction, adaptation):
@@ -111,7 +111,7 @@ class PhasorBuilder(TFNeuronBuilder):
     """Runs `.dynamics.unit_phasor`."""
 
     def build_pre(self, signals, config):
-        """Keep the floor."""
+        """Store the floor."""
         super().build_pre(signals, config)
         self.floor = self.ops[0].neurons.floor
 
@@ -122,15 +122,16 @@ class PhasorBuilder(TFNeuronBuilder):
 
 @Builder.register(SimPhasor)
 class SimPhasorBuilder(SimNeuronsBuilder):
-    """Runs each layer of Phasor neurons by itself: such operators are never merged."""
+    """Runs each layer of Phasor neurons separately, because their operators are never merged."""
 
     mergeable = staticmethod(OpBuilder.mergeable)
 
 
 class Double:
-    """TensorFlow as a synapse's ``advance`` takes it: Python's numbers are double, as in NumPy.
+    """TensorFlow for a synapse's ``advance``, with Python numbers in double precision as in NumPy.
 
-    TensorFlow takes those that meet no array before for single precision, or for integers.
+    TensorFlow itself would convert numbers that are not combined with an array to single precision
+    or to integers.
     """
 
     def __getattr__(self, name):
@@ -138,14 +139,14 @@ class Double:
 
     @staticmethod
     def where(condition, x, y):
-        """Return x where the condition holds, and else y."""
+        """Return x where the condition holds, else y."""
         like = next((value for value in (x, y) if hasattr(value, "dtype")), np.float64())
         x, y = (v if hasattr(v, "dtype") else tf.constant(v, like.dtype) for v in (x, y))
         return tf.where(condition, x, y)
 
 
 class SpikeSynapseBuilder(OpBuilder):
-    """Runs any `.SpikeSynapse`'s ``advance``."""
+    """Runs the ``advance`` of any `.SpikeSynapse`."""
 
     xp = Double()
 
@@ -166,7 +167,7 @@ class SpikeSynapseBuilder(OpBuilder):
         self.dt = signals.dt_val
 
     def build_step(self, signals):
-        """Advance by one step, in double precision: single loses the phase in a long run."""
+        """Advance by one step, in double precision: single precision loses the phase with time."""
         number, x, *states = (
             tf.cast(signals.gather(signal), tf.float64)
             for signal in (self.time, self.input, *self.states)
@@ -179,20 +180,20 @@ class SpikeSynapseBuilder(OpBuilder):
             signals.scatter(signal, tf.cast(state, signal.dtype))
 
     def advance(self, tick, x, *states):
-        """Call the synapse's ``advance``; say so if that can't do without NumPy."""
+        """Call the synapse's ``advance``; explain the error if it needs NumPy."""
         try:
             return self.synapse.advanced(self.xp, tick, x, self.constants, *states)
         except (AttributeError, NotImplementedError, TypeError) as error:
             name = type(self.synapse).__name__
             raise BuildError(
-                f"{self.synapse}: {name}.advance does not run in TensorFlow ({error}). Let it take "
-                "all functions from its argument xp, and none that only NumPy has; or give NengoDL "
+                f"{self.synapse}: {name}.advance does not run in TensorFlow ({error}). Use "
+                "only functions of its argument xp that TensorFlow has, too; or give NengoDL "
                 f"a builder with nengo_phasor.dl.register({name}, builder)"
             ) from error
 
 
 class MaxPoolBuilder(OpBuilder):
-    """Runs one `.MaxPool`."""
+    """Runs a single `.MaxPool`."""
 
     def build_pre(self, signals, config):
         """Find the signals."""
@@ -204,7 +205,7 @@ class MaxPoolBuilder(OpBuilder):
         self.output = signals[op.output]
 
     def build_step(self, signals):
-        """Pool."""
+        """Pool the images."""
         images = signals.gather(self.input)
         pooled = tf.nn.max_pool2d(
             images, self.process.pool_size, self.process.strides, self.process.padding.upper()

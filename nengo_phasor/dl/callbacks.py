@@ -1,4 +1,4 @@
-"""Keras callbacks: what changes from epoch to epoch of training."""
+"""Keras callbacks, which change training from epoch to epoch."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from nengo_phasor.schedules import Schedule
 
 
 class SparsitySchedule(tf.keras.callbacks.Callback):
-    """Sets, before each epoch, what spikes cost in it; logs it as "sigma".
+    """Sets the cost of a spike before each epoch, and logs it as "sigma".
 
-    Keras counts the epochs from ``initial_epoch``, so training that goes on with
-    ``fit(..., initial_epoch=done)`` goes on in the schedule.
+    Keras counts the epochs from ``initial_epoch``, so training that is resumed with
+    ``fit(..., initial_epoch=done)`` continues the schedule.
 
     Parameters
     ----------
     schedule : `nengo_phasor.schedules.Schedule`
-        The weight by epoch.
+        The schedule of the weight sigma.
     *losses : losses with a weight ``sigma``
-        Those that it weights, such as `.losses.SpikeCount`.
+        The losses whose weight is set, such as `.losses.SpikeCount`.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the schedule is none, or there is no loss, or one without ``sigma``. When training
-        begins: if it is to last for more epochs than the schedule.
+        If ``schedule`` is not a Schedule, there is no loss, or a loss has no ``sigma``. When
+        training begins: if it has more epochs than the schedule.
     """
 
     def __init__(self, schedule: Schedule, *losses: tf.keras.losses.Loss):
         super().__init__()
         if not isinstance(schedule, Schedule):
             raise ValidationError(
-                f"must be one of nengo_phasor.schedules, got {schedule!r}", "schedule", self
+                f"must be a schedule of nengo_phasor.schedules, got {schedule!r}", "schedule", self
             )
         wrong = [loss for loss in losses if not hasattr(loss, "sigma")]
         if wrong or not losses:
             raise ValidationError(
-                f"must be losses that have a weight `sigma`, such as SpikeCount, got {wrong}",
+                f"must be losses with a weight `sigma`, such as SpikeCount, got {wrong}",
                 attr="losses",
                 obj=self,
             )
         self.schedule, self.losses = schedule, losses
 
     def on_train_begin(self, logs=None):
-        """Refuse to train for longer than the schedule."""
+        """Check that training is no longer than the schedule."""
         self.schedule(self.params["epochs"])
 
     def on_epoch_begin(self, epoch, logs=None):

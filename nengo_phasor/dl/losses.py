@@ -1,6 +1,6 @@
-"""Losses for Keras: on phasors, and on numbers of spikes.
+"""Losses for Keras, on phasors and on numbers of spikes.
 
-Phasors are outputs of 2n values, read as shape (2, n) like `.Phasor`'s.
+Phasors are outputs of 2n values, read as an array of shape (2, n) like those of `.Phasor`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from nengo_phasor.listing import public_names
 from nengo_phasor.neurons import ResonateAndFire
 
 saved = tf.keras.utils.register_keras_serializable("nengo_phasor")
-"""Lets Keras load what it saved with a model, without being told of the class."""
+"""Registers a class, so that Keras can load the models in which it saved it."""
 
 
 @saved
 class PhaseCosine(tf.keras.losses.Loss):
-    r"""One minus the mean cosine between the output's phases and the targets'.
+    r"""One minus the mean cosine of the differences between the phases of outputs and targets.
 
     .. math:: 1 - \frac{1}{n} \sum_k \cos(\pi (p_k - q_k))
 
-    Targets are phasors in the shape of the output. See Olin-Ammentorp (2023), section 2.1: there
-    the right class's target is phase 1/2 and the others' 0.
+    Targets are phasors in the shape of the output. In Olin-Ammentorp (2023), section 2.1, the
+    target of the correct class is phase 1/2, and that of the other classes is phase 0.
     """
 
     def call(self, y_true, y_pred):
@@ -42,14 +42,15 @@ class PhaseCosine(tf.keras.losses.Loss):
 
 @saved
 class QuadratureCrossentropy(tf.keras.losses.Loss):
-    r"""Cross-entropy of the classes whose outputs are nearest to phase 1/2.
+    r"""The cross-entropy of a classifier whose class is the output nearest to phase 1/2.
 
-    The logits are the outputs' imaginary parts, sin(pi p), times ``scale``.
+    The logits are the imaginary parts of the outputs, sin(pi p), times ``scale``.
 
     Parameters
     ----------
     scale : float
-        The steepness: the greater, the less is gained by phases beyond what decides the class.
+        The steepness. The greater it is, the less is gained by moving phases further than the
+        decision requires.
     **kwargs
         Of `tf.keras.losses.Loss`.
 
@@ -65,11 +66,11 @@ class QuadratureCrossentropy(tf.keras.losses.Loss):
         self.scale = scale
 
     def get_config(self) -> dict[str, Any]:
-        """Return the scale beside Keras' own parameters."""
+        """Return the scale, in addition to Keras' own parameters."""
         return {**super().get_config(), "scale": self.scale}
 
     def call(self, y_true, y_pred):
-        """Return the loss of each item and time step; targets as in `PhaseCosine`."""
+        """Return the loss of each item and time step; the targets are as in `PhaseCosine`."""
         _check_targets(y_true, y_pred)
         quadrature = _parts(y_pred)[1]
         classes = tf.split(y_true, 2, axis=-1)[1]
@@ -78,17 +79,18 @@ class QuadratureCrossentropy(tf.keras.losses.Loss):
 
 @saved
 class ReferenceDistance(tf.keras.losses.Loss):
-    r"""How far the output's phases are from the reference, whatever the targets.
+    r"""The distance of the output's phases from the reference, regardless of the targets.
 
     .. math:: \frac{1}{n} \sum_k \sqrt{1 - \cos(\pi p_k) + \epsilon}
 
-    For small phases that is proportional to abs(p), so each is either pulled to the reference,
-    where a sparsifier may leave it out, or left to stand for something.
+    For small phases it is proportional to abs(p). Each phase is therefore either pulled to the
+    reference, where a sparsifier may remove its spike, or stays away from it and carries
+    information.
 
     Parameters
     ----------
     smoothing : float
-        Epsilon, which keeps the gradient finite at phase 0.
+        The constant epsilon, which keeps the gradient finite at phase 0.
     **kwargs
         Of `tf.keras.losses.Loss`.
 
@@ -104,7 +106,7 @@ class ReferenceDistance(tf.keras.losses.Loss):
         self.smoothing = smoothing
 
     def get_config(self) -> dict[str, Any]:
-        """Return the smoothing beside Keras' own parameters."""
+        """Return the smoothing, in addition to Keras' own parameters."""
         return {**super().get_config(), "smoothing": self.smoothing}
 
     def call(self, y_true, y_pred):
@@ -126,45 +128,45 @@ def _parts(y_pred: tf.Tensor) -> list[tf.Tensor]:
 
 
 def _check_targets(y_true: tf.Tensor, y_pred: tf.Tensor) -> None:
-    """Refuse targets that are no phasors: numbers of classes would be multiplied with each."""
+    """Check that targets are phasors, because class numbers would broadcast against the outputs."""
     given, needed = y_true.shape[-1], y_pred.shape[-1]
     if given != needed and None not in (given, needed):
         raise ValidationError(
-            f"has {given} values in its last dimension, the output {needed}: give phasors, as "
-            "nengo_phasor.phases.to_rows makes them of phases",
+            f"has {given} values in its last dimension, but the output has {needed}: give phasors, "
+            "as returned by nengo_phasor.phases.to_rows",
             attr="y_true",
         )
 
 
 @saved
 class SpikesOutsideArc(tf.keras.losses.Loss):
-    r"""About the share of a layer's spikes that an arc lets through, whatever the targets.
+    r"""The approximate fraction of a layer's spikes outside an arc, regardless of the targets.
 
     .. math:: \frac{\sigma}{n} \sum_k s\left(\frac{r_k - 1}{\text{width}}\right), \quad
               r_k = \frac{\sin(\pi |p_k| / 2)}{\sin(\pi \, \text{arc} / 2)}
 
-    with the logistic function s. For small phases r is abs(p)/arc: so every unit outside the arc
-    costs about the same, and only those near its border are moved in. The weight sigma is a
-    variable, for `.callbacks.SparsitySchedule`; it begins as 1.
+    Here s is the logistic function. For small phases r is abs(p)/arc, so that every unit outside
+    the arc costs about the same, and only units near its border are moved into it. The weight sigma
+    is a variable for `.callbacks.SparsitySchedule`, which is initially 1.
 
     Parameters
     ----------
     arc : float
-        As of `nengo_phasor.ArcSparsifier`, between 0 and 1.
+        The arc of the `nengo_phasor.ArcSparsifier`, between 0 and 1.
     width : float
-        Of the border, as a fraction of the arc: the smaller, the nearer to the exact share, and the
-        fewer units that have a gradient.
+        The width of the border, as a fraction of the arc. The smaller it is, the better the
+        approximation of the exact fraction, but the fewer units have a gradient.
     **kwargs
         Of `tf.keras.losses.Loss`.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If arc is not between 0 and 1, or width not greater than 0.
+        If arc is not between 0 and 1, or width is not greater than 0.
     """
 
     smoothing = 1e-6
-    """Added to the squared distance from the reference: keeps the gradient finite at phase 0."""
+    """Added to the squared distance from the reference to keep the gradient finite at phase 0."""
 
     def __init__(
         self, arc: float, width: float = 0.3, name: str = "spikes_outside_arc", **kwargs: Any
@@ -173,18 +175,16 @@ class SpikesOutsideArc(tf.keras.losses.Loss):
         check_positive(arc, "arc", self)
         check_positive(width, "width", self)
         if arc >= 1:
-            raise ValidationError(
-                f"must be between 0 and 1, got {arc}: no other arc sorts spikes", "arc", self
-            )
+            raise ValidationError(f"must be between 0 and 1, got {arc}", "arc", self)
         self.arc, self.width = arc, width
         self.sigma = tf.Variable(1.0, trainable=False, name="sigma")
 
     def get_config(self) -> dict[str, Any]:
-        """Return arc and width beside Keras' own parameters; sigma is the schedule's to set."""
+        """Return arc and width, in addition to Keras' own; sigma is set by the schedule."""
         return {**super().get_config(), "arc": self.arc, "width": self.width}
 
     def share(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        """Return about which share of each item's spikes is sent, at each time step."""
+        """Return the approximate fraction of each item's spikes that is sent, at each time step."""
         cosine = _parts(y_pred)[0]
         border = np.sqrt(1.0 - np.cos(np.pi * self.arc))
         ratio = tf.sqrt(1.0 - cosine + self.smoothing) / border
@@ -197,32 +197,33 @@ class SpikesOutsideArc(tf.keras.losses.Loss):
 
 
 class SpikeCount(tf.keras.losses.Loss):
-    r"""The cost of a layer's spikes: how far each neuron's number of them is outside a band.
+    r"""The cost of a layer's spikes: the distance of each neuron's spike count from a band.
 
     .. math:: \sigma \, w \sum_i \max(0, n_i - \text{high}, \text{low} - n_i)
 
-    With a band from 0 to 0, which is the default, it is :math:`\sigma w` times the number of
-    spikes (Allred et al. 2020, equation 3). A target is a band that is one number. The weight sigma
-    is a variable, for `.callbacks.SparsitySchedule`; it begins as 1.
+    With the default band from 0 to 0, it is :math:`\sigma w` times the number of spikes (Allred et
+    al. 2020, equation 3). For a target number of spikes, set ``low`` and ``high`` to the same
+    value. The weight sigma is a variable for `.callbacks.SparsitySchedule`, which is initially 1.
 
     Parameters
     ----------
     probe : nengo.Probe
-        The probe that the loss is for: of the spikes of neurons, in every step.
+        The probe to which the loss applies, which records the spikes of neurons in every step.
     dt : float
-        The simulator's time step, in seconds.
+        The time step of the simulator, in seconds.
     weight : float
-        The weight of this layer, w.
+        The weight w of this layer.
     low, high : float or (n,) array_like
-        The band, in spikes of a neuron in the whole window. ``high`` may be infinite: then there is
+        The ends of the band, in spikes per neuron in the whole window. An infinite ``high`` means
         no upper bound.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the probe is not of spikes, filtered, of some steps only, or of neurons that training has
-        no derivative for; if dt is not greater than 0, the weight negative or infinite, low
-        negative or greater than high, or a band neither one number nor one for each neuron.
+        If the probe does not record spikes, is filtered, does not record every step, or records
+        neurons without a derivative for training; if dt is not greater than 0, the weight is
+        negative or infinite, low is negative or greater than high, or an end of the band is neither
+        one number nor one number per neuron.
     """
 
     sums_over_time = True
@@ -254,20 +255,20 @@ class SpikeCount(tf.keras.losses.Loss):
         self.sigma = tf.Variable(1.0, trainable=False, name="sigma")
 
     def get_config(self) -> dict[str, Any]:
-        """Refuse: a probe can't be saved with a Keras model.
+        """Raise an error, because a probe can't be saved with a Keras model.
 
         Raises
         ------
         NotImplementedError
-            Always. Save the network's parameters, and make the loss again.
+            Always. Save the network's parameters, and create the loss again.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} is for a probe of a Nengo network, which Keras can't save: "
-            "save its parameters with sim.save_params, and make the loss again"
+            f"{type(self).__name__} refers to a probe of a Nengo network, which Keras can't save: "
+            "save its parameters with sim.save_params, and create the loss again"
         )
 
     def _checked(self, values, attr, n_neurons):
-        """Return numbers of 0 or more as an array: one, or one for each neuron."""
+        """Return one number, or one per neuron, as an array; check that all are 0 or more."""
         array = np.asarray(values)
         if array.dtype.kind not in "iuf" or not np.all(array >= 0):
             raise ValidationError(f"must be numbers of 0 or more, got {values}", attr, self)
@@ -282,16 +283,17 @@ class SpikeCount(tf.keras.losses.Loss):
         """Return the number of spikes of each item and neuron, from (n_items, n_steps, n)."""
         if y_pred.shape.rank not in (3, None):
             raise ValidationError(
-                f"has shape {tuple(y_pred.shape)}, needs (n_items, n_steps, n_neurons)", "y_pred"
+                f"has shape {tuple(y_pred.shape)}, but needs (n_items, n_steps, n_neurons)",
+                "y_pred",
             )
         return tf.reduce_sum(y_pred, axis=1) / tf.cast(self.height, y_pred.dtype)
 
     def spikes(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        """Return the mean number of the layer's spikes in an item: a metric for Keras."""
+        """Return the mean number of the layer's spikes per item, as a metric for Keras."""
         return tf.reduce_mean(tf.reduce_sum(self.counts(y_pred), axis=-1))
 
     def call(self, y_true, y_pred):
-        """Return the cost of each item; the targets don't matter, so give any."""
+        """Return the cost of each item; the targets are ignored."""
         counts = self.counts(y_pred)
         low, high, weight = (
             tf.cast(value, counts.dtype)
@@ -302,30 +304,31 @@ class SpikeCount(tf.keras.losses.Loss):
 
 
 def _spiking_neurons(probe: nengo.Probe) -> nengo.neurons.NeuronType:
-    """Return the type of the spiking neurons that a probe counts, or say what is wrong with it."""
+    """Return the type of the spiking neurons that a probe records, or reject the probe."""
 
     def refuse(why):
         raise ValidationError(f"{probe} {why}", attr="probe")
 
     if not isinstance(probe, nengo.Probe):
-        refuse("is no probe: give the nengo.Probe of an ensemble's `neurons`")
+        refuse("is not a probe: give the nengo.Probe of an ensemble's `neurons`")
     if not isinstance(probe.obj, Neurons) or probe.attr not in ("output", "spikes"):
-        refuse(f"is of {probe.obj}'s {probe.attr}: probe an ensemble's `neurons`")
+        refuse(f"records the {probe.attr} of {probe.obj}: probe an ensemble's `neurons`")
     neurons = probe.obj.ensemble.neuron_type
     if not neurons.spiking:
         refuse(
-            f"is of {type(neurons).__name__} neurons, which don't spike: there is nothing to count"
+            f"records {type(neurons).__name__} neurons, which don't spike: there is nothing to "
+            "count"
         )
     if NEURONS.builder_of(type(neurons)) is NEURONS.generic:
         name = type(neurons).__name__
         refuse(
-            f"is of {name} neurons, which NengoDL runs in Python, without a derivative: give it a "
-            f"builder with nengo_phasor.dl.register({name}, builder)"
+            f"records {name} neurons, which NengoDL runs in Python, without a derivative: register "
+            f"a builder with nengo_phasor.dl.register({name}, builder)"
         )
     if isinstance(neurons, ResonateAndFire) and neurons.surrogate is None:
-        refuse(f"is of {neurons}, whose spikes have no derivative: give them a surrogate")
+        refuse(f"records {neurons}, whose spikes have no derivative: give the neurons a surrogate")
     if probe.synapse is not None or probe.sample_every is not None:
-        refuse("misses spikes: give it neither a synapse nor sample_every")
+        refuse("misses spikes: set neither synapse nor sample_every")
     return neurons
 
 

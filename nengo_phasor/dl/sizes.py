@@ -1,6 +1,6 @@
-"""Data of the wrong size are refused by name, in place of an error from within Keras.
+"""A check of the size of data, with errors that are clearer than those of Keras.
 
-Importing this module extends NengoDL's own check of the data.
+Importing this module extends NengoDL's own check of data.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _check_data = nengo_dl.Simulator._check_data
 
 @wraps(_check_data)
 def check_data(self, data, batch_size=None, n_steps=None, nodes=True):
-    """Check the data as NengoDL does, and then how many values each node gets in a step."""
+    """Check the data as NengoDL does, then the number of values that each node gets in a step."""
     _check_data(self, data, batch_size, n_steps, nodes)
     if not nodes or not isinstance(data, dict):
         return
@@ -28,7 +28,7 @@ def check_data(self, data, batch_size=None, n_steps=None, nodes=True):
             takes_phasors = is_half and node in takers_of_phasors(self.model.toplevel)
             remedy = ": give phasors, nengo_phasor.phases.to_rows(phases)" if takes_phasors else ""
             raise ValidationError(
-                f"for {node} are of shape {tuple(shape)}; needs (n_items, n_steps, "
+                f"for {node} have shape {tuple(shape)}, but need (n_items, n_steps, "
                 f"{node.size_out}){remedy}",
                 attr="data",
                 obj=self,

@@ -1,10 +1,11 @@
-"""Which builder runs a type in TensorFlow: NengoDL's tables, open, and looked up by inheritance.
+"""NengoDL's tables of the builders of types, extended by registration and by inheritance.
 
-NengoDL looks neuron types up exactly as they are, and processes (synapses are processes) by
-isinstance, so that a subclass with a step of its own ran as its parent. Here the method resolution
-order decides, and a parent's builder runs a subclass only if that has the parent's step.
+NengoDL looks up neuron types by their exact class, and processes (including synapses) by
+isinstance, so that a subclass that overrides its step would run like its parent. Here the method
+resolution order decides, and the builder of a parent runs a subclass only if the subclass has the
+parent's step.
 
-Importing this module replaces NengoDL's look-up.
+Importing this module replaces NengoDL's lookup.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ from nengo_phasor.inheritance import keeps, nearest
 
 @dataclass(frozen=True)
 class Table:
-    """One of NengoDL's tables.
+    """One of NengoDL's tables of builders.
 
-    ``builders`` are those of registered types, ``generic`` runs all others in Python.
-    ``step`` names the method that a builder does the same as. ``dispatcher`` is NengoDL's builder
-    of the operators, whose attribute ``kind`` is the object, and which keeps the object's builder
-    as ``built``. Operators of two objects are merged if ``merged`` says so of the objects; NengoDL
-    knows best which of its own builders' are.
+    ``builders`` are the builders of registered types; ``generic`` runs all other types in Python.
+    ``step`` is the name of the method that a builder reimplements. ``dispatcher`` is NengoDL's
+    builder of the operators. ``kind`` is the name of an operator's attribute that holds the object,
+    and ``built`` that of the dispatcher's attribute that holds the object's builder. Operators of
+    two objects are merged if ``merged`` returns True for the objects; for its own builders NengoDL
+    decides.
     """
 
     builders: dict[type, type[OpBuilder]]
@@ -46,8 +48,8 @@ class Table:
     def builder_of(self, cls: type) -> type[OpBuilder]:
         """Return the builder of a class's nearest registered parent.
 
-        If the class has another step than that parent, the builder does not know it: then Python
-        runs the class, as it does where no type is registered.
+        If the class overrides the step of that parent, the builder does not apply. Python then runs
+        the class, as it does if no type is registered.
         """
         parent = nearest(cls, self.builders)
         if parent is None or not keeps(cls, parent, self.step):
@@ -55,7 +57,7 @@ class Table:
         return self.builders[parent]
 
     def install(self) -> None:
-        """Let NengoDL look builders up here."""
+        """Make NengoDL look up builders in this table."""
         stock = self.dispatcher.mergeable
 
         def init(builder, ops):
@@ -104,26 +106,27 @@ for _table in (NEURONS, PROCESSES):
 
 
 def register(cls: type, builder: type[OpBuilder]) -> None:
-    """Have NengoDL run a type of neurons, synapses or other processes by a builder.
+    """Register a NengoDL builder for a type of neurons, synapses or other processes.
 
-    It also runs the subclasses that keep the type's ``step`` (neurons) or ``make_step`` (synapses
-    and other processes). NengoDL merges the operators of equal neurons into one, so the builder may
-    take its constants from the first; operators of processes it does not merge. A
-    `nengo_phasor.synapses.SpikeSynapse` needs no builder: its ``advance`` is run as it is.
+    The builder also runs subclasses that do not override the type's ``step`` (neurons) or
+    ``make_step`` (synapses and other processes). NengoDL merges the operators of equal neurons, so
+    the builder may take its constants from the first operator. It does not merge operators of
+    processes. A `nengo_phasor.synapses.SpikeSynapse` needs no builder, because its ``advance`` runs
+    in TensorFlow unchanged.
 
     Parameters
     ----------
     cls : type
-        A subclass of `nengo.neurons.NeuronType` or of `nengo.Process`. A type that has a
-        builder gets another one.
+        A subclass of `nengo.neurons.NeuronType` or of `nengo.Process`. If the type already has a
+        builder, it is replaced.
     builder : type
-        For neurons a subclass of ``nengo_dl.neuron_builders.TFNeuronBuilder``, else of
+        A subclass of ``nengo_dl.neuron_builders.TFNeuronBuilder`` for neurons, otherwise of
         ``nengo_dl.builder.OpBuilder``.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If either is not such a class.
+        If either is not a class as described.
     """
     check_subclass(cls, "cls", NeuronType, Process)
     check_subclass(builder, "builder", OpBuilder)
@@ -132,17 +135,17 @@ def register(cls: type, builder: type[OpBuilder]) -> None:
 
 
 def _check_python_can_run(cls, ops):
-    """Warn that neurons run in Python; refuse those with a state that NengoDL does not hand on."""
+    """Warn that neurons run in Python; reject states that NengoDL does not support."""
     name = cls.__name__
     register_it = f"nengo_phasor.dl.register({name}, builder)"
     single = [name for name, signal in ops[0].state.items() if not signal.shape]
     for state in (*ops[0].state_extra, *single):
         raise BuildError(
             f"{name} neurons have the state {state!r}, which is not an array, so NengoDL can't run "
-            f"their step in Python: give it a TensorFlow builder with {register_it}"
+            f"their step in Python: register a TensorFlow builder with {register_it}"
         )
     warnings.warn(
-        f"{name} does not have a native TensorFlow implementation; falling back to its own step in "
-        f"Python, slowly and without a gradient. {register_it} gives it one",
+        f"{name} does not have a native TensorFlow implementation; falling back to its step in "
+        f"Python, which is slow and has no gradient. Register a builder with {register_it}",
         stacklevel=3,
     )

@@ -75,7 +75,7 @@ class Feeding:
             is_half = node in self.phasors and x.shape[-1:] == (node.size_out // 2,)
             remedy = ": give phasors, nengo_phasor.phases.to_rows(phases)" if is_half else ""
             raise _error(
-                f"for {node} are of shape {x.shape}; needs (n_items, n_steps or 1, "
+                f"for {node} have shape {x.shape}, but need (n_items, n_steps or 1, "
                 f"{node.size_out}){remedy}"
             )
         if not np.can_cast(x.dtype, self.dtype, "same_kind"):

@@ -1,4 +1,4 @@
-"""Neuron types: inert, validated parameter objects, each with the one method Nengo asks for."""
+"""Neuron types: immutable, validated parameter objects with the methods that Nengo requires."""
 
 from nengo_phasor.neurons.adaptive import AdaptiveSpiking, AdaptiveSpikingRate
 from nengo_phasor.neurons.lif import SurrogateLIF

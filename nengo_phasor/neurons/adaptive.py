@@ -1,4 +1,4 @@
-"""Neurons whose threshold adapts, and their rate twin: validated parameters and a step each."""
+"""Spiking neurons with an adaptive threshold, and the rate neurons that approximate them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nengo_phasor.surrogates import Surrogate, SurrogateParam, above
 
 
 def check_intercepts(neurons: NeuronType, intercepts: np.ndarray) -> None:
-    """Refuse intercepts at which, or above which, neurons would have to have their highest rate."""
+    """Check that all intercepts are less than 1, where neurons reach their highest rate."""
     if np.any(intercepts >= 1):
         raise ValidationError(
             f"must be less than 1, where the rate is the highest, got {intercepts.max():.4g}",
@@ -28,42 +28,45 @@ class AdaptiveSpikingRate(NeuronType):
     .. math:: f(S) = \max\left(0, \frac{h}{\exp\frac{c_1 S + c_2}{c_3 S + c_4} - 1}
               - c_0 + \frac{h}{2}\right)
 
-    The constants are made of the parameters (`.dynamics.transfer_constants`). It is the rate twin
-    that networks are trained with, and has all the parameters of the neuron but the initial state,
-    so that either can be put in the other's place.
+    The constants are computed from the parameters (`.dynamics.transfer_constants`). Networks are
+    trained with these rate neurons. They have all the parameters of the spiking neuron except the
+    initial state, so that each can replace the other.
 
     Parameters
     ----------
     m_f : float
-        By how much of itself a spike raises the threshold. Coding precision: the smaller, the more
-        spikes stand for the same value.
+        The fraction of itself by which a spike raises the threshold. It sets the coding precision:
+        the smaller m_f, the more spikes represent the same value.
     theta_0 : float, optional
-        The threshold at rest. By default m_f.
+        The threshold at rest, in units of the activation. By default it is m_f.
     tau_gamma, tau_eta : float
-        Time constants of the threshold's adaptation and of the refractory response, in seconds.
+        The time constants of the threshold's adaptation and of the refractory response, in seconds.
     tau_phi : float or None
-        Time constant of the membrane's filter, in seconds. None: no filter, where the input was
-        filtered already.
+        The time constant of the membrane's filter, in seconds. Use None for no filter, when the
+        input is already filtered.
     tau_beta : float
-        Time constant of the post-synaptic current, in seconds: of the `nengo.Lowpass` on the
-        connections from these neurons. The less it is like tau_eta, the less the transfer function
-        fits: it was derived for tau_beta = tau_eta.
+        The time constant of the post-synaptic current, in seconds, which is that of the
+        `nengo.Lowpass` on the connections from these neurons. The transfer function was derived for
+        tau_beta = tau_eta; the more they differ, the less accurate it is.
     amplitude : float, optional
-        A spike is an output of amplitude/dt for one step. In the paper's terms it is h tau_beta. By
-        default such that f(1) = 1.
+        The amplitude of a spike, which is an output of amplitude/dt for one step. In the paper's
+        terms it is h tau_beta. By default it is chosen such that f(1) = 1.
     initial_state : {str: Distribution or array_like}
-        Initial "voltage", "refraction" and "adaptation" of `AdaptiveSpiking`. By default zero. The
-        rate twin has no state, and refuses one, as Nengo's own rate neurons do.
+        The initial "voltage", "refraction" and "adaptation" of `AdaptiveSpiking`. By default all
+        are zero. The rate neurons have no state and reject an initial state, as Nengo's own rate
+        neurons do.
     surrogate : `.Surrogate`, optional
-        Of the spiking neuron: if given, NengoDL trains it through time: exact spikes forwards, this
-        derivative backwards. Without, it trains with the transfer function.
+        The surrogate derivative of a spike. If it is given, NengoDL trains the spiking neuron
+        through time, with exact spikes in the forward pass and this derivative in the backward
+        pass. Otherwise it trains with the transfer function.
 
     Raises
     ------
     nengo.exceptions.ValidationError
         If theta_0, amplitude or a time constant is not greater than 0, or m_f is less than 0; if
-        m_f is 0 and no theta_0 is given; if the initial state is not of the neuron's states; if
-        theta_0 is 2 or more, so that an activation of 1 makes no spike, and no amplitude is given.
+        m_f is 0 and theta_0 is not given; if the initial state names an unknown state; or if
+        theta_0 is 2 or more, so that an activation of 1 causes no spikes, and no amplitude is
+        given.
 
     References
     ----------
@@ -99,7 +102,7 @@ class AdaptiveSpikingRate(NeuronType):
         self.surrogate = surrogate
         self.m_f = m_f
         if theta_0 is None and not m_f:
-            raise ValidationError("must be given where m_f is 0", attr="theta_0", obj=self)
+            raise ValidationError("must be given if m_f is 0", attr="theta_0", obj=self)
         self.theta_0 = m_f if theta_0 is None else theta_0
         self.tau_gamma = tau_gamma
         self.tau_eta = tau_eta
@@ -109,8 +112,8 @@ class AdaptiveSpikingRate(NeuronType):
             if self.theta_0 >= 2:
                 by_default = " (by default m_f)" if theta_0 is None else ""
                 raise ValidationError(
-                    f"must be less than 2 for an activation of 1 to make spikes, got "
-                    f"{self.theta_0}{by_default}; or give an amplitude",
+                    f"must be less than 2 for an activation of 1 to cause spikes, got "
+                    f"{self.theta_0}{by_default}; alternatively, give an amplitude",
                     attr="theta_0",
                     obj=self,
                 )
@@ -123,34 +126,36 @@ class AdaptiveSpikingRate(NeuronType):
 
     @property
     def transfer(self) -> dynamics.TransferConstants:
-        """Constants of the transfer function."""
+        """The constants of the transfer function."""
         return self._transfer(self.amplitude / self.tau_beta)
 
     @property
     def parameters(self) -> dict[str, float | Surrogate | None]:
-        """The parameters, all but the initial state, by their names."""
+        """The parameters by their names, except for the initial state."""
         times = ("tau_gamma", "tau_eta", "tau_phi", "tau_beta")
         names = ("m_f", "theta_0", *times, "amplitude", "surrogate")
         return {name: getattr(self, name) for name in names}
 
     def at_precision(self, m_f: float):
-        """Return this neuron with another m_f: theta_0 in proportion, f(1) as it is.
+        """Return this neuron type with another m_f, scaling theta_0 in proportion and keeping f(1).
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If this m_f is 0, so that there is no proportion, or the new one is not possible.
+            If this m_f is 0, so that theta_0 cannot be scaled, or the new m_f is out of range.
         """
         if not self.m_f:
             raise ValidationError(
-                "of 0 is in no proportion to theta_0: make new neurons instead", "m_f", self
+                "is 0, so theta_0 cannot be scaled in proportion: create new neurons instead",
+                "m_f",
+                self,
             )
         check_positive(m_f, "m_f", self)
         theta_0 = self.theta_0 * m_f / self.m_f
         if theta_0 >= 2:
             raise ValidationError(
-                f"must be less than {2 * self.m_f / self.theta_0:g} for an activation of 1 to make "
-                f"spikes, got {m_f}",
+                f"must be less than {2 * self.m_f / self.theta_0:g} for an activation of 1 to "
+                f"cause spikes, got {m_f}",
                 attr="m_f",
                 obj=self,
             )
@@ -160,13 +165,13 @@ class AdaptiveSpikingRate(NeuronType):
         return type(self)(**changes, initial_state=self.initial_state)
 
     def gain_bias(self, max_rates, intercepts):
-        """Return gain and bias that make max_rates (Hz) at 1 and the first spikes at intercepts.
+        """Return the gain and bias that give max_rates (Hz) at 1 and first spikes at intercepts.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If a rate is not between that at theta_0/2, where firing begins, and that of an infinite
-            activation, or an intercept is 1 or more.
+            If a rate is not between the rate at theta_0/2, where firing begins, and the rate at an
+            infinite activation, or if an intercept is 1 or more.
         """
         max_rates = np.atleast_1d(np.asarray(max_rates, dtype=float))
         intercepts = np.atleast_1d(np.asarray(intercepts, dtype=float))
@@ -177,7 +182,7 @@ class AdaptiveSpikingRate(NeuronType):
         if np.any(max_rates <= least) or np.any(max_rates >= most):
             raise ValidationError(
                 f"must be between {least:.4g} and {most:.4g} Hz, got {max_rates.min():.4g} to "
-                f"{max_rates.max():.4g}; with a smaller m_f neurons fire faster",
+                f"{max_rates.max():.4g}; a smaller m_f allows higher rates",
                 attr="max_rates",
                 obj=self,
             )
@@ -187,7 +192,7 @@ class AdaptiveSpikingRate(NeuronType):
         return gain, highest - gain
 
     def max_rates_intercepts(self, gain, bias):
-        """Return the rates (Hz) at 1 and the intercepts, where firing begins."""
+        """Return the rates at 1, in Hz, and the intercepts, at which firing begins."""
         gain, bias = np.asarray(gain, dtype=float), np.asarray(bias, dtype=float)
         max_rates = dynamics.adaptive_transfer(np, gain + bias, self.transfer) / self.amplitude
         return max_rates, (0.5 * self.theta_0 - bias) / gain
@@ -202,7 +207,7 @@ class AdaptiveSpikingRate(NeuronType):
 
 
 class AdaptiveSpiking(AdaptiveSpikingRate):
-    r"""A neuron whose threshold adapts, so that few spikes stand for a wide range of values.
+    r"""A neuron whose threshold adapts, so that few spikes represent a wide range of values.
 
     .. math::
 
@@ -211,11 +216,11 @@ class AdaptiveSpiking(AdaptiveSpikingRate):
         \theta(t) &= \theta_0 + \sum_j m_f \, \theta(t_j) \, e^{-(t - t_j)/\tau_\gamma}
 
     The refractory response Shat tracks the activation S to within half the threshold. Every spike
-    has the same height; its mean effect is `AdaptiveSpikingRate`, with which NengoDL trains, unless
-    there is a surrogate to train through time with.
-    Connect it through ``nengo.Lowpass(tau_beta)``, which gives back S without a lag: the spikes
-    lead by tau_eta. Where they are not to, as in recurrent networks whose dynamics are to be the
-    synapse's, let tau_phi be tau_eta. Parameters and errors are that class's.
+    has the same height. The mean output is that of `AdaptiveSpikingRate`, with which NengoDL trains
+    unless a surrogate is given for training through time. Connect the neurons through
+    ``nengo.Lowpass(tau_beta)``, which recovers S without a lag, because the spikes lead by tau_eta.
+    To avoid this lead, for example in recurrent networks, set tau_phi = tau_eta. The parameters and
+    errors are those of `AdaptiveSpikingRate`.
 
     References
     ----------
@@ -243,7 +248,7 @@ class AdaptiveSpiking(AdaptiveSpikingRate):
         )
 
     def rates(self, x, gain, bias):
-        """Return the mean output: f(gain x + bias), and 0 up to theta_0/2, where f is not."""
+        """Return the mean output: f(gain x + bias) above theta_0/2, and 0 up to it."""
         mean = super().rates(x, gain, bias)
         return np.where(0.5 * self.theta_0 < self.current(x, gain, bias), mean, 0.0)
 

@@ -1,4 +1,4 @@
-"""Integrate-and-fire neurons that train through time."""
+"""Integrate-and-fire neurons that are trained through time."""
 
 from __future__ import annotations
 
@@ -19,32 +19,34 @@ class SurrogateLIF(NeuronType):
 
     .. math:: \tau_{rc} \frac{dv}{dt} = J - v
 
-    or dv/dt = J where there is no leak, integrated exactly for an input that is constant over a
-    step. There is a spike, at most one in a step, where v reaches 1; then v is reset. Spikes are
-    exact forwards and have the surrogate's derivative backwards; no gradient takes the way through
-    the reset. There is no refractory time, and the voltage has no lower bound: without leak, what a
-    negative current takes has to be made up for before the next spike.
+    Without a leak, dv/dt = J. The equation is integrated exactly for an input that is constant over
+    a step. The neuron spikes, at most once in a step, when v reaches 1; then v is reset. Spikes are
+    exact in the forward pass and have the surrogate's derivative in the backward pass; no gradient
+    flows through the reset. There is no refractory time, and the voltage has no lower bound:
+    without a leak, a negative current must be compensated before the next spike.
 
     Parameters
     ----------
     tau_rc : float or None
-        Time constant of the membrane in seconds. None: no leak, which makes it an
+        The time constant of the membrane, in seconds. None removes the leak, which gives an
         integrate-and-fire neuron with a rate of J Hz.
     reset : "subtract" or "zero"
-        What a spike does to the voltage: 1 is subtracted, so that what is above threshold is kept,
-        or it is set to zero, and that is lost.
+        The effect of a spike on the voltage. "subtract" subtracts 1 and keeps the excess over the
+        threshold; "zero" sets the voltage to zero and discards the excess.
     surrogate : `.Surrogate`
-        The derivative of a spike by the voltage.
+        The surrogate for the derivative of a spike with respect to the voltage. By default it is
+        `.PiecewiseLinear`.
     amplitude : float
-        A spike is an output of amplitude/dt for one step.
+        The amplitude of a spike, which is an output of amplitude/dt for one step.
     initial_state : {str: Distribution or array_like}
-        Initial "voltage". By default zero.
+        The initial "voltage". By default it is zero.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If tau_rc or amplitude is not greater than 0, reset is neither, or surrogate none. Where it
-        finds gains and biases: if a rate is not greater than 0 or an intercept not less than 1.
+        If tau_rc or amplitude is not greater than 0, reset is neither "subtract" nor "zero", or
+        surrogate is not a `.Surrogate`. When gains and biases are computed: if a rate is not
+        greater than 0 or an intercept is not less than 1.
 
     References
     ----------
@@ -90,7 +92,7 @@ class SurrogateLIF(NeuronType):
         return gain, highest - gain
 
     def max_rates_intercepts(self, gain, bias):
-        """Return the rates (Hz) at 1 and the intercepts, where firing begins."""
+        """Return the rates at 1, in Hz, and the intercepts, at which firing begins."""
         gain, bias = np.asarray(gain, dtype=float), np.asarray(bias, dtype=float)
         max_rates = dynamics.leaky_rate(np, gain + bias, self.tau_rc)
         return max_rates, (self._rheobase - bias) / gain

@@ -1,4 +1,4 @@
-"""Neurons that code in phase: resonate-and-fire, and their twin in the phase domain."""
+"""Neurons that code in phase: resonate-and-fire neurons and their phase-domain counterpart."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from nengo_phasor.surrogates import Surrogate, SurrogateParam, heaviside
 
 
 class PhaseCoding(NeuronType):
-    """Base of the neurons that code in phase: their current is their input, without gain or bias.
+    """Base class of neurons that code in phase. Their current is their input, without gain or bias.
 
-    They have no firing rate that a constant input sets, so nothing can be decoded from them the
-    NEF's way: connect from and to ``ensemble.neurons``.
+    A constant input does not set their firing rate, so NEF decoding is impossible: connect from and
+    to ``ensemble.neurons``.
     """
 
     def gain_bias(self, max_rates, intercepts):
-        """Return gains of 1 and biases of 0: these neurons' weights are their connections'."""
+        """Return gains of 1 and biases of 0: only the connections have weights."""
         max_rates = np.atleast_1d(np.asarray(max_rates, dtype=float))
         return np.ones_like(max_rates), np.zeros_like(max_rates)
 
     def max_rates_intercepts(self, gain, bias):
-        """Return zeros: there are no tuning curves."""
+        """Return zeros, because these neurons have no tuning curves."""
         return np.zeros_like(gain), np.zeros_like(gain)
 
     def rates(self, x, gain, bias):
-        """Refuse.
+        """Raise an error, because these neurons have no firing rates.
 
         Raises
         ------
         nengo.exceptions.BuildError
-            Always: a constant input sets no firing rate.
+            Always, because a constant input does not set the firing rate.
         """
         raise BuildError(
             f"{self} codes in phase and has no firing rate to decode: connect from "
@@ -44,37 +44,39 @@ class PhaseCoding(NeuronType):
 
 
 class ResonateAndFire(PhaseCoding):
-    r"""A damped oscillator that spikes at each peak of its voltage, if that is high enough.
+    r"""A damped oscillator that spikes at each peak of its voltage that reaches the threshold.
 
     .. math:: \frac{dz}{dt} = \left(-\frac{1}{\tau} + 2 \pi i f\right) z + J
 
-    The voltage is Re z, which the input drives, and the current is Im z. There is a spike where the
-    current crosses zero upwards, at the voltage's maximum, if that is at or above the threshold.
-    Between two time steps the maximum is interpolated: it is abs(z). Nothing is reset. So the
-    spike's phase is that of the sum of the input's phasors, and a layer adds no phase of its own.
+    The voltage is Re z, which the input drives, and the current is Im z. The neuron spikes when the
+    current crosses zero upwards, which is at the maximum of the voltage, if this maximum is at or
+    above the threshold. A maximum between two time steps is interpolated: it is abs(z). There is no
+    reset. The spike therefore has the phase of the sum of the input's phasors, and a layer adds no
+    phase of its own.
 
     Parameters
     ----------
     frequency : float
-        The resonant frequency in Hz.
+        The resonant frequency, in Hz.
     tau : float, optional
-        Time constant of the decay in seconds. By default five periods.
+        The time constant of the decay, in seconds. By default it is five periods.
     threshold : float
-        Height of the voltage's peak below which there is no spike. A spike through a weight of 1
-        raises the voltage by the amplitude of the neuron that it comes from.
+        The voltage that a peak must reach to cause a spike. A spike through a weight of 1 raises
+        the voltage by the amplitude of the neuron that sent it.
     amplitude : float
-        A spike is an output of amplitude/dt for one step.
+        The amplitude of a spike, which is an output of amplitude/dt for one step.
     initial_state : {str: Distribution or array_like}
-        Initial "voltage" and "current". By default both are zero.
+        The initial "voltage" and "current". By default both are zero.
     surrogate : `.Surrogate`, optional
-        If given, NengoDL trains the neuron through time: exact spikes forwards, this derivative
-        backwards. Without, a spike has no derivative.
+        The surrogate derivative of a spike. If it is given, NengoDL trains the neuron through time,
+        with exact spikes in the forward pass and this derivative in the backward pass. Otherwise a
+        spike has no derivative.
 
     Raises
     ------
     nengo.exceptions.ValidationError
         If frequency, tau, threshold or amplitude is not greater than 0. When the network is built
-        or run: if dt leaves fewer than 4 steps to a cycle.
+        or run: if a cycle has fewer than 4 time steps.
 
     References
     ----------
@@ -109,7 +111,7 @@ class ResonateAndFire(PhaseCoding):
         self.surrogate = surrogate
 
     def constants(self, dt: float) -> dynamics.ResonateAndFireConstants:
-        """Return the constants of a step of ``dt``, refusing one too long to tell phases."""
+        """Return the constants of a step of ``dt`` seconds, which must resolve phases."""
         steps_per_cycle(self.frequency, dt)
         return dynamics.ResonateAndFireConstants(
             *dynamics.rotation(self.frequency, self.tau, dt),
@@ -127,21 +129,21 @@ class ResonateAndFire(PhaseCoding):
 
 
 class Phasor(PhaseCoding):
-    r"""The phase-domain twin of `ResonateAndFire`, for training.
+    r"""The phase-domain counterpart of `ResonateAndFire`, for training.
 
-    An ensemble of 2n such neurons stands for n units, read as shape (2, n): real parts, imaginary
-    parts. Its output is its input current's phasor, at length 1:
+    An ensemble of 2n such neurons represents n units, as an array of shape (2, n): the real parts,
+    then the imaginary parts. Its output is the phasor of its input current, normalised to length 1:
 
     .. math:: y = z / |z|
 
-    Real weights act alike on both rows, so connect them through a `nengo.Convolution` over the rows
-    with a kernel of 1, as `.networks.PhasorDense` does.
+    Real weights act alike on both rows, so connect ensembles through a `nengo.Convolution` over the
+    rows with a kernel of 1, as `.networks.PhasorDense` does.
 
     Parameters
     ----------
     floor : float
-        Currents of this length or less have no phase: the output, and the gradient through it, is
-        0.
+        The length of a current at or below which it has no phase: the output and its gradient are
+        then 0.
 
     Raises
     ------
@@ -160,10 +162,10 @@ class Phasor(PhaseCoding):
         self.floor = floor
 
     def units(self, n_neurons: int) -> int:
-        """Return how many units ``n_neurons`` neurons are, refusing an odd number."""
+        """Return the number of units that ``n_neurons`` neurons represent, which must be even."""
         if n_neurons % 2:
             raise ValidationError(
-                f"{n_neurons} neurons can't be read as real and imaginary parts: an ensemble of n "
+                f"{n_neurons} neurons can't represent real and imaginary parts: an ensemble of n "
                 "units needs 2n neurons",
                 attr="n_neurons",
                 obj=self,
@@ -171,7 +173,7 @@ class Phasor(PhaseCoding):
         return n_neurons // 2
 
     def step(self, dt, J, output):
-        """Normalise; see `.dynamics.unit_phasor`."""
+        """Normalise the phasors; see `.dynamics.unit_phasor`."""
         n_units = self.units(J.shape[-1])
         output[..., :n_units], output[..., n_units:] = dynamics.unit_phasor(
             np, J[..., :n_units], J[..., n_units:], self.floor

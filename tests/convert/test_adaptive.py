@@ -316,7 +316,7 @@ def test_set_precision_refuses(m_f):
     converted = convert.to_adaptive(stack((3,), act(name="a"), dense(2), act(name="b")))
     before = precisions(converted)
     with pytest.raises(
-        ValidationError, match=r"'c' is no layer of neurons; there are a, b|theta_0|m_f"
+        ValidationError, match=r"'c' is not a layer of neurons: choose from a, b|theta_0|m_f"
     ):
         converted.set_precision(m_f)
     assert precisions(converted) == before

@@ -45,7 +45,10 @@ class Dense(layers.Dense):
 
 
 REFUSED = {
-    "lstm": (lambda: stack((3, 2), layers.LSTM(2, name="odd"), act()), "LSTM.*known are .*Conv2D"),
+    "lstm": (
+        lambda: stack((3, 2), layers.LSTM(2, name="odd"), act()),
+        "LSTM.*supported layers are .*Conv2D",
+    ),
     "relu": (lambda: stack((3,), act(), layers.ReLU(name="odd"), dense(2)), "HalfSigmoid"),
     "activation": (
         lambda: stack((3,), act(), dense(2, activation="relu", name="odd"), act()),
@@ -72,7 +75,7 @@ REFUSED = {
         "into the model itself",
     ),
     "own": (lambda: stack((3,), act(), Dense(2, name="odd")), r"\(Dense\): such layers"),
-    "shared": (shared, "'again'.*used more than once; give each use"),
+    "shared": (shared, "'again'.*used more than once; use a separate layer"),
     "concatenate": (
         lambda: functional((3,), lambda x: layers.Concatenate(name="odd")([act()(x), x])),
         "with Add",
@@ -96,7 +99,7 @@ REFUSED = {
     ),
     "other consumer": (
         lambda: functional((4, 4, 2), other_consumer),
-        "'pool'.*activation 'both'.*other consumers.*HalfSigmoid of their own",
+        "'pool'.*activation 'both'.*also feeds other layers.*separate HalfSigmoid",
     ),
     "broadcast": (lambda: functional((4, 4, 2), broadcast), "'odd'.*one shape"),
 }
@@ -127,8 +130,8 @@ class Subclassed(tf.keras.Model):
     [
         (lambda: two("input"), "2 inputs"),
         (lambda: two("output"), "2 outputs"),
-        (lambda: stack((None, 4, 2), act()), r"\(None, None, 4, 2\); give every size"),
-        (lambda: Sequential([dense(2), act()]), "begin it with an Input"),
+        (lambda: stack((None, 4, 2), act()), r"\(None, None, 4, 2\): specify every size"),
+        (lambda: Sequential([dense(2), act()]), "begin the model with an Input"),
         (Subclassed, "made of layers"),
         (lambda: "model.keras", r"got the path 'model.keras': load it first"),
         (lambda: stack((3,), dense(2)), "no neurons.*HalfSigmoid"),

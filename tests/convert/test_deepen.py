@@ -393,13 +393,13 @@ def refused_connections():
 
     return {
         foreign: "is not in <Network",
-        decoded: "has to come from neurons or a node",
-        encoded: "has to end at neurons",
+        decoded: "must come from neurons or a node",
+        encoded: "must end at neurons",
         function: "computes a function",
         learning: "learns",
         probed: "is probed",
-        scalar: "has no dense weight matrix",
-        sparse: "has no dense weight matrix",
+        scalar: "needs a dense weight matrix",
+        sparse: "needs a dense weight matrix",
     }
 
 

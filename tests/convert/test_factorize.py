@@ -90,24 +90,24 @@ def test_nmf_is_seeded():
 @pytest.mark.parametrize(
     ("matrix", "options", "message"),
     [
-        ([1.0, 2.0], {}, r"matrix: has shape \(2,\), needs two dimensions"),
+        ([1.0, 2.0], {}, r"matrix: has shape \(2,\), but needs two dimensions"),
         (np.zeros((0, 3)), {}, r"matrix: has shape \(0, 3\)"),
-        ([["a"]], {}, "matrix: is of type .*, needs real numbers"),
-        ([[1j]], {}, "matrix: is of type complex128, needs real numbers"),
-        ([[1.0, np.nan]], {}, r"matrix: has nan at \(0, 1\): make all its values finite"),
+        ([["a"]], {}, "matrix: has type .*, but needs real numbers"),
+        ([[1j]], {}, "matrix: has type complex128, but needs real numbers"),
+        ([[1.0, np.nan]], {}, r"matrix: has nan at \(0, 1\): all values must be finite"),
         ([[np.inf], [0.0]], {}, r"matrix: has inf at \(0, 0\)"),
-        (np.zeros((2, 2)), {}, "matrix: is zero, there is nothing to factorise"),
-        (np.ones((2, 3)), {}, r"matrix: is singular: .* rank 1, .*; give rank=1 or less"),
-        (np.ones((2, 3)), {"rank": 2}, "rank: is 2, must be from 1 to 1"),
-        (np.eye(3), {"rank": 0}, "rank: is 0, must be from 1 to 3"),
-        (np.eye(3), {"rank": 1.5}, "rank: is 1.5, must be from 1 to 3"),
-        (np.eye(3), {"method": "nmf", "rank": 4}, "rank: is 4, must be from 1 to 3"),
+        (np.zeros((2, 2)), {}, "matrix: is zero, so there is nothing to factorise"),
+        (np.ones((2, 3)), {}, r"matrix: is singular: .* rank 1, .*: give rank=1 or less"),
+        (np.ones((2, 3)), {"rank": 2}, "rank: is 2, but must be from 1 to 1"),
+        (np.eye(3), {"rank": 0}, "rank: is 0, but must be from 1 to 3"),
+        (np.eye(3), {"rank": 1.5}, "rank: is 1.5, but must be from 1 to 3"),
+        (np.eye(3), {"method": "nmf", "rank": 4}, "rank: is 4, but must be from 1 to 3"),
         (np.eye(3), {"method": "lu"}, "method: is 'lu'; choose from plu, qr, svd, nmf"),
-        (np.eye(3), {"depth": 4}, "depth: is 4, plu gives 2 to 3"),
-        (np.eye(3), {"method": "qr", "depth": 3}, "depth: is 3, qr gives 2 to 2"),
-        (np.eye(3), {"method": "svd", "depth": 1}, "depth: is 1, svd gives any number from 2"),
-        (-np.eye(3), {"method": "nmf"}, "matrix: has values down to -1, nmf needs"),
-        ([[0.0, 1, 0], [0, 0, 1]], {"rank": 2}, "no plu of rank 2 .*; use qr or svd"),
+        (np.eye(3), {"depth": 4}, "depth: is 4, but plu allows 2 to 3"),
+        (np.eye(3), {"method": "qr", "depth": 3}, "depth: is 3, but qr allows 2 to 2"),
+        (np.eye(3), {"method": "svd", "depth": 1}, "depth: is 1, but svd allows any number from 2"),
+        (-np.eye(3), {"method": "nmf"}, "matrix: has values down to -1, but nmf needs"),
+        ([[0.0, 1, 0], [0, 0, 1]], {"rank": 2}, "no plu of rank 2 .*: use qr or svd"),
     ],
 )
 def test_refused_matrices(matrix, options, message):
@@ -121,8 +121,8 @@ def test_refused_matrices(matrix, options, message):
 def test_shapes_that_do_not_chain():
     with pytest.raises(
         ValidationError,
-        match=r"factors: don't chain: number 2 has shape \(3, 2\), so number 1 has to end in 3, "
-        "not 4, columns",
+        match=r"factors: don't match: factor 2 has shape \(3, 2\), so factor 1 must have 3 "
+        "columns, not 4",
     ):
         product([np.eye(2), np.ones((2, 4)), np.ones((3, 2))])
 

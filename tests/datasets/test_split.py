@@ -38,8 +38,8 @@ def test_split_depends_on_the_seed_alone():
 @pytest.mark.parametrize(
     ("y", "fraction", "message"),
     [
-        (np.zeros(9, int), 0.5, r"y: need a class.* for each of 10 items, got shape \(9,\)"),
-        (np.eye(10), 0.5, r"y: need a class.*got shape \(10, 10\)"),
+        (np.zeros(9, int), 0.5, r"y: must be one class number.*each of 10 items.*\(9,\)"),
+        (np.eye(10), 0.5, r"y: must be one class number.*got shape \(10, 10\)"),
         (np.zeros(10, int), 0.0, r"fraction: must be in \(0, 1\], got 0.0"),
         (np.zeros(10, int), 1.0, "10 samples of class 0"),
         (np.arange(10) // 9, 0.5, "1 samples of class 1"),

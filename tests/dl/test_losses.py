@@ -59,7 +59,7 @@ def test_targets_are_phasors(outputs, loss):
     got, targets, labels = outputs
     rows = phases.to_rows(got)
     for wrong in (labels[..., None], 2.0 * targets):
-        with pytest.raises(ValidationError, match=r"y_true: has .*, the output 10: .*to_rows"):
+        with pytest.raises(ValidationError, match=r"y_true: .* but the output has 10: .*to_rows"):
             loss(wrong.astype(float), rows)
 
 
@@ -198,12 +198,12 @@ def test_the_gradient_of_a_spike_count():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: 3, "3 is no probe: give the nengo.Probe"),
+        (lambda: 3, "3 is not a probe: give the nengo.Probe"),
         (lambda: spiking_probe(nengo.LIFRate()), "LIFRate neurons, which don't spike"),
         (lambda: spiking_probe(nengo_phasor.Phasor()), "Phasor neurons, which don't spike"),
-        (lambda: spiking_probe(nengo_phasor.ResonateAndFire()), "no derivative: give them a surr"),
-        (lambda: spiking_probe(synapse=0.01), "misses spikes: give it neither a synapse"),
-        (lambda: spiking_probe(sample_every=0.1), "misses spikes: give it neither a synapse"),
+        (lambda: spiking_probe(nengo_phasor.ResonateAndFire()), "no derivative: give .* a surr"),
+        (lambda: spiking_probe(synapse=0.01), "misses spikes: set neither synapse"),
+        (lambda: spiking_probe(sample_every=0.1), "misses spikes: set neither synapse"),
         (lambda: spiking_probe(attr="voltage"), "'s voltage: probe an ensemble's `neurons`"),
     ],
 )

@@ -1,11 +1,11 @@
-"""The build backend (PEP 517) of this folder: has pip build NengoDL with what is here."""
+"""The build backend (PEP 517) of this folder, which has pip build NengoDL."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 RELEASE = "nengo-dl==3.6.0"
-"""NengoDL's last release."""
+"""The last release of NengoDL."""
 
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):

@@ -44,7 +44,7 @@ DATA = {
     "none": (None, r"x: must be {node: array}.* got NoneType"),
     "nothing": ({}, "is empty"),
     "no items": ({NET.x: X[:0]}, "x: has no items"),
-    "without steps": ({NET.x: X[:, 0]}, r"eyes.*\(8, 2\); needs \(n_items, n_steps or 1, 2\)"),
+    "without steps": ({NET.x: X[:, 0]}, r"eyes.*\(8, 2\), but need \(n_items, n_steps or 1, 2\)"),
     "another size": ({NET.x: X[..., :1]}, r"eyes.*\(8, 4, 1\)"),
     "another network's": ({OTHER.x: X}, "eyes.* takes no data"),
     "a probe's": ({NET.p: X}, "seen.* takes no data"),
