@@ -73,7 +73,7 @@ KERAS_2_MODULES = {
 def prefer_keras_2() -> None:
     """Make TensorFlow choose Keras 2, if it is installed and nothing has decided otherwise.
 
-    This is for `nengo_phasor.layerwise`, whose users take optimisers from `tf.keras` before training.
+    For `nengo_phasor.layerwise`, whose users take optimisers from `tf.keras` before training.
     """
     with contextlib.suppress(ImportError, KeyError):
         use_keras_2()

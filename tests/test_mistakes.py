@@ -240,5 +240,5 @@ def test_training_data_that_are_phases_in_place_of_phasors():
         sim.compile("sgd", loss="mse")
         with pytest.raises(ValidationError, match=rf"given.*{TO_ROWS}.*8\).*to_rows\(phases\)"):
             sim.fit({net.node: np.tile(PHASES, (2, 1, 1))}, targets, verbose=0)
-        with pytest.raises(ValidationError, match=r"needs \(n_items, n_steps, 8\)$"):
+        with pytest.raises(ValidationError, match=r"need \(n_items, n_steps, 8\)$"):
             sim.fit({net.node: np.zeros((2, 1, 5))}, targets, verbose=0)
