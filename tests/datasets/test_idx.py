@@ -129,5 +129,5 @@ def test_one_set_is_not_taken_for_another(tmp_path, asked, first, found):
     labels = write_idx(tmp_path)[1]
     labels[:10] = first
     (tmp_path / IDX_NAMES[1]).write_bytes(idx_bytes(labels))
-    with pytest.raises(DatasetError, match=f"{tmp_path} holds {found}, not"):
+    with pytest.raises(DatasetError, match=f"{tmp_path} contains {found}, not"):
         datasets.load(asked, tmp_path)

@@ -204,7 +204,10 @@ def test_the_gradient_of_a_spike_count():
         (lambda: spiking_probe(nengo_phasor.ResonateAndFire()), "no derivative: give .* a surr"),
         (lambda: spiking_probe(synapse=0.01), "misses spikes: set neither synapse"),
         (lambda: spiking_probe(sample_every=0.1), "misses spikes: set neither synapse"),
-        (lambda: spiking_probe(attr="voltage"), "'s voltage: probe an ensemble's `neurons`"),
+        (
+            lambda: spiking_probe(attr="voltage"),
+            "records the voltage of .*: probe an ensemble's `neurons`",
+        ),
     ],
 )
 def test_probes_that_do_not_count_spikes(make, message):
