@@ -12,9 +12,9 @@ SIZES = (1024, 128, 10)
 PIXELS = 28 * 28
 FREQUENCY = 10.0
 DT = 0.001
-CYCLES = 8
-CYCLE = 7
-"""The cycle that is decoded, the first being 0: the last one. Chosen before any was scored."""
+CYCLES = 10
+CYCLE = 9
+"""The cycle that is decoded, the first being 0: the last one. Chosen on training images."""
 
 PARAMS = COMMITTED / "local_rhythms.npz"
 
