@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 import nengo_phasor
 from nengo_phasor import energy, metrics, models, phases
 from nengo_phasor.models.rhythms import commands, cost, pictures, sweep, training
-from nengo_phasor.models.rhythms.network import phase_network
+from nengo_phasor.models.rhythms.network import CYCLES, phase_network
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_results_command(garments, tmp_path, monkeypatch):
     (run,) = content["figures"]["long"]
     assert run["phase_accuracy"] > 0.9
     assert abs(run["phase_accuracy"] - run["spiking_accuracy"]) < 0.1
-    assert run["spikes_per_image"] == pytest.approx(8 * 138, rel=0.05)
+    assert run["spikes_per_image"] == pytest.approx(CYCLES * 138, rel=0.05)
     for curves in run["curves"].values():
         for curve in curves.values():
             dense, nothing, some, everything = curve
@@ -126,19 +126,19 @@ def test_cost_is_what_the_library_counts():
     with twin:
         probes = [nengo.Probe(ensemble.neurons) for ensemble in units]
     with nengo_phasor.layerwise.Simulator(twin) as sim:
-        seen = sim.predict({new[net.input]: x}, 800)
+        seen = sim.predict({new[net.input]: x}, 100 * CYCLES)
     counts = {
         ensemble: metrics.spike_counts(seen[probe], 0.001)
         for ensemble, probe in zip(units, probes, strict=True)
     }
     sources = [node for node in twin.all_nodes if node.size_in == 0]
-    counts |= {node: np.full((1, node.size_out), 8) for node in sources}
+    counts |= {node: np.full((1, node.size_out), CYCLES) for node in sources}
     (total,) = energy.synaptic_operations(twin, counts)
     hidden = float(counts[units[0]].sum())
     found = cost.cost({"hidden_spikes": hidden}, assumed=False)
     assert found.output == 10 * hidden
     assert found.output + found.rest == total
-    assert found.updates == 800 * sum(e.n_neurons for e in twin.all_ensembles)
+    assert found.updates == 100 * CYCLES * sum(e.n_neurons for e in twin.all_ensembles)
     assert cost.cost({"hidden_spikes": hidden}, assumed=True).output == 20 * hidden + 80
     assert found.output_joules == pytest.approx(10 * hidden * 23.6e-12)
     assert found.joules == pytest.approx(total * 23.6e-12 + found.updates * 81e-12)

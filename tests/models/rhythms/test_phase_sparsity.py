@@ -18,7 +18,7 @@ from nengo_phasor.models.rhythms import (
     sparsity_report,
     sparsity_runs,
 )
-from nengo_phasor.models.rhythms.network import phase_network
+from nengo_phasor.models.rhythms.network import CYCLES, phase_network
 
 RESULTS = Path(__file__).resolve().parents[3] / "results"
 
@@ -163,7 +163,7 @@ def test_results_command(garments, tmp_path, monkeypatch):
     for recipe in sparsity.RECIPES:
         (run,) = figures[recipe]
         assert run["phase_accuracy"] > 0.9
-        assert run["hidden_spikes_per_image"] == pytest.approx(8 * 128, rel=0.05)
+        assert run["hidden_spikes_per_image"] == pytest.approx(CYCLES * 128, rel=0.05)
         for sparsifier, curve in run["curves"].items():
             dense, *some, everything = curve
             assert dense["removed"] == 0
