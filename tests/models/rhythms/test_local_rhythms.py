@@ -139,7 +139,7 @@ def test_cost_is_what_the_library_counts():
     assert found.output == 10 * hidden
     assert found.output + found.rest == total
     assert found.updates == 100 * CYCLES * sum(e.n_neurons for e in twin.all_ensembles)
-    assert cost.cost({"hidden_spikes": hidden}, assumed=True).output == 20 * hidden + 80
+    assert cost.cost({"hidden_spikes": hidden}, assumed=True).output == 20 * hidden + 10 * CYCLES
     assert found.output_joules == pytest.approx(10 * hidden * 23.6e-12)
     assert found.joules == pytest.approx(total * 23.6e-12 + found.updates * 81e-12)
 
