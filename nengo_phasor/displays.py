@@ -1,10 +1,10 @@
-"""Displays for Nengo GUI: nodes that draw what they are told.
+"""Displays for Nengo GUI: nodes that draw their input.
 
-Each function makes a `nengo.Node` in the current network. Connect to it what it is to show, without
-a synapse, and choose "HTML" from its menu in Nengo GUI. A display changes nothing in the network,
-and draws only when somebody looks: in any other simulator it just listens.
+Each function creates a `nengo.Node` in the current network. Connect the objects to be shown to it,
+without a synapse, and choose "HTML" from its menu in Nengo GUI. A display does not affect the
+network, and draws only when it is shown in Nengo GUI.
 
-What they draw is in `.drawings`.
+The drawings are in `.drawings`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from nengo_phasor.listing import public_names
 from nengo_phasor.phases import STEP_TOLERANCE
 
 REFRESH = 0.02
-"""Simulated seconds from one drawing to the next, at least: the browser draws no faster."""
+"""The shortest simulated time between two drawings, in seconds; the browser draws no faster."""
 
 
 class Display:
-    """A node's function that remembers what it was told, and draws it when it is asked to.
+    """A node's function that stores its input, and draws it on request.
 
-    Nengo GUI asks for ``_nengo_html_`` after every step. What a subclass takes in is `take`, what
-    it draws `drawing`. A change is drawn `REFRESH` after the last drawing.
+    Nengo GUI reads ``_nengo_html_`` after every step. Subclasses define `take`, which stores the
+    input, and `drawing`. A change is drawn `REFRESH` after the last drawing.
     """
 
     size_in: int
@@ -41,22 +41,22 @@ class Display:
         self._changed, self._drawn_at = True, -np.inf
 
     def __call__(self, t: float, x: NDArray):
-        """Note the time (s) and take in what comes; return the node's output, if it has one."""
+        """Store the time (s) and the input; return the node's output, if it has one."""
         if t < self.now:  # a new simulation
             self._drawn_at = -np.inf
         self.now = t
         return self.take(t, x)
 
     def take(self, t: float, x: NDArray):
-        """Take in what comes at a time (s); return the node's output, if it has one."""
-        raise NotImplementedError("Displays must take in their input")
+        """Store the input at a time (s); return the node's output, if it has one."""
+        raise NotImplementedError("Displays must define take")
 
     def drawing(self) -> str:
-        """Return the drawing of what was taken in."""
-        raise NotImplementedError("Displays must provide a drawing")
+        """Return the drawing of the stored input."""
+        raise NotImplementedError("Displays must define drawing")
 
     def changed(self) -> None:
-        """Have it drawn anew when the time has come."""
+        """Request a new drawing, as soon as one is due."""
         self._changed = True
 
     @property
@@ -80,7 +80,7 @@ def _range(low: float, high: float) -> tuple[float, float]:
 
 def _names(names: Sequence[str]) -> tuple[str, ...]:
     if not isinstance(names, Collection) or isinstance(names, str) or len(names) < 2:
-        raise ValidationError(f"must be two names at least, got {names!r}", attr="names")
+        raise ValidationError(f"must be at least two names, got {names!r}", attr="names")
     return tuple(map(str, names))
 
 
@@ -88,7 +88,7 @@ def _names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 class PhaseClock(Display):
-    """What `phase_clock` puts in its node."""
+    """The function of the node that `phase_clock` creates."""
 
     def __init__(self, n_neurons: int, frequency: float, sparsified: bool, dt: float):
         super().__init__()
@@ -114,31 +114,31 @@ def phase_clock(
     dt: float = 0.001,
     label: str = "phase clock",
 ) -> nengo.Node:
-    """Make a display of each neuron's phase, as a hand on the unit circle.
+    """Create a display of each neuron's phase, as a hand on the unit circle.
 
-    A hand fades when its spike is missing: where the sparsifier left it out, or when none has come
-    for a cycle and a half. It stays at the phase that was last seen. The black mark on the
-    right is the reference, phase 0; phases grow counter-clockwise.
+    A hand fades when its spike is missing: when the sparsifier removed it, or when no spike has
+    arrived for one and a half cycles. It stays at the last phase. The black mark on the right is
+    the reference, phase 0; phases increase counter-clockwise.
 
     Parameters
     ----------
     n_neurons : int
-        The node takes spikes of so many neurons: connect ``ensemble.neurons``.
+        The number of neurons whose spikes the node takes; connect ``ensemble.neurons`` to it.
     frequency : float
-        Of the rhythm, in Hz.
+        The frequency of the rhythm, in Hz.
     sparsified : bool
-        Whether the node takes as many values again: what is sent of these spikes behind a
+        Whether the node takes n_neurons further values: the spikes that are sent, after a
         sparsifier.
     dt : float
-        The simulation's time step, in seconds.
+        The time step of the simulation, in seconds.
     label : str
-        Of the node.
+        The label of the node.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If n_neurons is not a positive integer, frequency or dt not positive, or a cycle has fewer
-        than 4 steps.
+        If n_neurons is not a positive integer, frequency or dt is not positive, or a cycle has
+        fewer than 4 steps.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def phase_clock(
 
 
 class Image(Display):
-    """What `image` puts in its node."""
+    """The function of the node that `image` creates."""
 
     def __init__(self, shape: Sequence[int], low: float, high: float, names: Sequence[str] | None):
         super().__init__()
@@ -193,26 +193,27 @@ def image(
     label: str = "image",
     names: Sequence[str] | None = None,
 ) -> nengo.Node:
-    """Make a display of an image, such as a digit or a garment.
+    """Create a display of an image, such as a digit or a garment.
 
     Parameters
     ----------
     shape : sequence of int
-        Height and width, and 3 for red, green and blue. The node takes the flat image, channels
-        last.
+        The height and the width, followed by 3 for an RGB image. The node takes the flat image,
+        with channels last.
     low, high : float
-        The values that are black and white; beyond them nothing gets darker or lighter.
+        The values shown as black and as white. Values outside this range are clipped.
     label : str
-        Of the node.
+        The label of the node.
     names : sequence of str, optional
-        The names of classes. If given, the node takes a value for each of them after the image, and
-        the name of the class with the highest value stands below the image. While all are 0, none
-        does.
+        The names of classes. If given, the node takes a value for each class after the image, and
+        the name of the class with the highest value is shown below the image. While all values are
+        0, no name is shown.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the shape is no image's, high is not greater than low, or there are fewer than two names.
+        If the shape is not that of an image, high is not greater than low, or there are fewer than
+        two names.
     """
     return _node(Image(shape, low, high, names), label)
 
@@ -221,7 +222,7 @@ def image(
 
 
 class Classes(Display):
-    """What `classes` puts in its node."""
+    """The function of the node that `classes` creates."""
 
     def __init__(self, names: Sequence[str], low: float, high: float, lead: float):
         super().__init__()
@@ -238,7 +239,7 @@ class Classes(Display):
 
     @property
     def winner(self) -> int | None:
-        """The place of the class to be named, if one leads."""
+        """The index of the class to be named, or None."""
         second, first = np.sort(self.values)[-2:]
         leads = first > second and first - second >= self.lead
         return int(np.argmax(self.values)) if leads else None
@@ -254,19 +255,20 @@ def classes(
     label: str = "class",
     lead: float = 0.0,
 ) -> nengo.Node:
-    """Make a display of a classifier's outputs: a bar for each, the highest one named on top.
+    """Create a display of a classifier's outputs, with a bar for each and the name of the highest.
 
     Parameters
     ----------
     names : sequence of str
-        Of the classes. The node takes a value for each.
+        The names of the classes. The node takes a value for each class.
     low, high : float
-        The values of no bar, and of a whole one.
+        The values of an empty and of a full bar.
     label : str
-        Of the node.
+        The label of the node.
     lead : float
-        By how much the highest value must exceed all others for its class to be named, so that none
-        is before there is a decision. Among equals, none ever is.
+        The amount by which the highest value must exceed all others for its class to be named, so
+        that no class is named before there is a decision. If the highest values are equal, no class
+        is named.
 
     Raises
     ------
@@ -277,7 +279,7 @@ def classes(
 
 
 class PhaseClasses(Classes):
-    """What `phase_classes` puts in its node."""
+    """The function of the node that `phase_classes` creates."""
 
     def __init__(self, names: Sequence[str], frequency: float, dt: float):
         super().__init__(names, -1.0, 1.0, 0.0)
@@ -285,7 +287,7 @@ class PhaseClasses(Classes):
 
     @property
     def winner(self):
-        """None in the first cycle, in which not all outputs can have spiked."""
+        """The index of the class to be named; None in the first cycle."""
         one_cycle = self.latest.now > (1.0 - STEP_TOLERANCE) / self.latest.frequency
         return super().winner if one_cycle else None
 
@@ -300,22 +302,22 @@ class PhaseClasses(Classes):
 def phase_classes(
     names: Sequence[str], frequency: float = 10.0, dt: float = 0.001, label: str = "class"
 ) -> nengo.Node:
-    r"""Make a display of a phasor classifier's decision: the output nearest to phase 1/2.
+    r"""Create a display of a phasor classifier's decision: the output nearest to phase 1/2.
 
-    The node takes the outputs' spikes. It gives the similarities that it draws,
-    :math:`\cos(\pi (p - 1/2))`, where a missing spike counts as one of phase 0; see
+    The node takes the spikes of the outputs. It outputs the similarities that it draws,
+    :math:`\cos(\pi (p - 1/2))`, where a missing spike counts as a spike of phase 0; see
     `.metrics.phase_class`. No class is named before the first cycle is over.
 
     Parameters
     ----------
     names : sequence of str
-        Of the classes.
+        The names of the classes.
     frequency : float
-        Of the rhythm, in Hz.
+        The frequency of the rhythm, in Hz.
     dt : float
-        The simulation's time step, in seconds.
+        The time step of the simulation, in seconds.
     label : str
-        Of the node.
+        The label of the node.
 
     Raises
     ------
@@ -331,7 +333,7 @@ def phase_classes(
 
 
 class PrecisionDial(Display):
-    """What `precision_dial` puts in its node."""
+    """The function of the node that `precision_dial` creates."""
 
     size_in = 1
 
@@ -356,15 +358,15 @@ class PrecisionDial(Display):
 
 
 def precision_dial(low: float, high: float, label: str = "precision") -> nengo.Node:
-    """Make a display of the precision m_f of adaptive neurons, for `.arousal.Arousal`.
+    """Create a display of the precision m_f of adaptive neurons, for `.arousal.Arousal`.
 
     Parameters
     ----------
     low, high : float
-        m_f at low precision and, smaller, at high precision: the dial's ends. The node takes the
-        m_f in use; the needle stays where it is for values that are none, 0 or less.
+        The values of m_f at low precision and, smaller, at high precision, which are the ends of
+        the dial. The node takes the m_f in use; the needle does not move for values of 0 or less.
     label : str
-        Of the node.
+        The label of the node.
 
     Raises
     ------

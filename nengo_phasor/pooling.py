@@ -1,4 +1,4 @@
-"""Pooling of images: the maximum as a process, the average as a transform.
+"""Pooling of images: maximum pooling as a process, average pooling as a transform.
 
 Images are flattened with their channels last, as in `nengo.Convolution`.
 """
@@ -19,29 +19,29 @@ from nengo_phasor.listing import public_names
 
 
 class MaxPool(nengo.Process):
-    """Passes on the maximum of each window of an image, channel by channel.
+    """Outputs the maximum of each window of an image, separately for each channel.
 
-    Give it to a Node, where it acts within the step. It pools analog values: filter spikes on the
-    connection to the node.
+    Give it to a Node, where it acts within the step. It pools analog values, so filter spikes on
+    the connection to the node.
 
     Parameters
     ----------
     input_shape : (int, int, int)
-        Height, width and channels of the image.
+        The height, width and number of channels of the image.
     pool_size : (int, int)
-        Height and width of a window.
+        The height and width of a window.
     strides : (int, int), optional
-        From one window to the next. By default the window's size.
+        The steps from one window to the next. By default they are the size of the window.
     padding : "valid" or "same"
-        Whether windows stay inside the image, or hang over its borders evenly, with one more place
-        at the end, such that there is one for every stride.
+        Whether windows stay inside the image ("valid"), or extend beyond its borders ("same"),
+        evenly or with one more place at the end, so that there is a window for every stride.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If a size is less than 1, the padding another, or a window larger than the image that it is
-        to stay in, or the image doesn't fit into memory. When it is built: if the node is of
-        another size.
+        If a size is less than 1, the padding is unknown, a window that must stay inside the image
+        is larger than it, or the image does not fit into memory. When it is built: if the node has
+        the wrong size.
     """
 
     input_shape = Shape("input_shape", length=3, low=1)
@@ -56,7 +56,9 @@ class MaxPool(nengo.Process):
         strides: tuple[int, int] | None = None,
         padding: str = "valid",
     ):
-        super(nengo.Process, self).__init__()  # a process's own needs the sizes, these the shapes
+        super(
+            nengo.Process, self
+        ).__init__()  # the constructor of Process needs the sizes, which need the shapes
         self.input_shape = input_shape
         self.pool_size = pool_size
         self.strides = pool_size if strides is None else strides
@@ -68,7 +70,7 @@ class MaxPool(nengo.Process):
     def places(self) -> list[NDArray]:
         """The rows and the columns in each window, (n_windows, size).
 
-        A place outside the image is the nearest inside, which changes no maximum.
+        A place outside the image is replaced by the nearest inside, which changes no maximum.
         """
         return [
             np.clip(places, 0, size - 1)
@@ -77,7 +79,7 @@ class MaxPool(nengo.Process):
 
     @property
     def unclipped_places(self) -> list[NDArray]:
-        """The same; some may be outside."""
+        """The rows and the columns in each window, some of which may be outside the image."""
         return [
             self._places(*sizes)
             for sizes in zip(self.input_shape[:2], self.pool_size, self.strides, strict=True)
@@ -88,8 +90,8 @@ class MaxPool(nengo.Process):
         n_windows = -(-size // stride) if same else (size - window) // stride + 1
         if n_windows < 1:
             raise ValidationError(
-                f"of {self.pool_size} does not fit into an image of {self.input_shape[:2]}; take "
-                "a smaller one or padding 'same'",
+                f"is {self.pool_size}, which does not fit into an image of {self.input_shape[:2]}: "
+                "use a smaller window or padding 'same'",
                 attr="pool_size",
                 obj=self,
             )
@@ -98,16 +100,16 @@ class MaxPool(nengo.Process):
 
     @property
     def output_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of the pooled image."""
+        """The height, width and number of channels of the pooled image."""
         return (*(len(places) for places in self.places), self.input_shape[2])
 
     def pool(self, x: ArrayLike) -> NDArray:
-        """Return flat images pooled: (..., n_in) to (..., n_out).
+        """Return the pooled images, (..., n_out), of flat images, (..., n_in).
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If they are of another size, or not finite.
+            If the images have the wrong size, or are not finite.
         """
         return self._pooled(check_array(x, "x", f"(..., {self.default_size_in})", self))
 
@@ -118,12 +120,12 @@ class MaxPool(nengo.Process):
         return x.reshape(*x.shape[:-3], -1)
 
     def make_step(self, shape_in, shape_out, dt, rng, state):
-        """Return the function of a step, once the sizes are known to be right."""
+        """Return the function of a step, after checking the sizes."""
         sizes = (self.default_size_in,), (self.default_size_out,)
         if (shape_in, shape_out) != sizes:
             raise ValidationError(
-                f"pools {self.default_size_in} values to {self.default_size_out}, but is given "
-                f"{shape_in[0]} and asked for {shape_out[0]}: leave the node's sizes to it",
+                f"pools {self.default_size_in} values to {self.default_size_out}, but the node has "
+                f"{shape_in[0]} and {shape_out[0]}: do not set the node's sizes",
                 attr="input_shape",
                 obj=self,
             )
@@ -136,9 +138,9 @@ def average_pool(
     strides: tuple[int, int] | None = None,
     padding: str = "valid",
 ) -> nengo.Sparse:
-    """Return the transform that averages over each window of an image, channel by channel.
+    """Return the transform that averages each window of an image, separately for each channel.
 
-    Places outside the image don't count. Parameters and errors are those of `MaxPool`.
+    Places outside the image do not count. The parameters and errors are those of `MaxPool`.
     """
     pool = MaxPool(input_shape, pool_size, strides, padding)
     check_memory(2 * pool.default_size_out * prod(pool.pool_size), "input_shape", pool)

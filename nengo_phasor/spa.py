@@ -1,6 +1,7 @@
 """The FHRR algebra of :mod:`nengo_phasor.vsa`, for NengoSPA.
 
-The only module of the core that imports ``nengo_spa``: nothing else imports it.
+This is the only module of the core that imports ``nengo_spa``, and no other module imports this
+one.
 """
 
 from __future__ import annotations
@@ -37,18 +38,19 @@ TWO_SIDED = ElementSidedness.TWO_SIDED
 class FhrrAlgebra(AbstractAlgebra):
     r"""Fourier holographic reduced representations (FHRR) as an algebra of NengoSPA.
 
-    A vector of d = 2n dimensions is n phasors: all real parts, then all imaginary parts. In units
-    of the length that gives a vector of n unit phasors the norm 1,
+    A vector of d = 2n dimensions represents n phasors: all real parts, then all imaginary parts. It
+    is scaled such that a vector of n unit phasors has the norm 1,
 
     .. math:: z_k = \sqrt{n} \, (v_k + i \, v_{n + k})
 
     superposition adds the :math:`z_k`, binding multiplies them elementwise, and the inverse
-    conjugates them. A unitary vector has :math:`|z_k| = 1`: it is all phases, the dot product of
-    two is :func:`nengo_phasor.vsa.similarity`, and ``vsa.to_vector`` and ``vsa.from_vector``
-    convert. Binding is associative, commutative and distributive, and every element is two-sided:
-    ``sidedness`` and ``swap_inputs`` have no effect.
+    conjugates them. A unitary vector has :math:`|z_k| = 1`, so that it consists only of phases. The
+    dot product of two unitary vectors is :func:`nengo_phasor.vsa.similarity`, and ``vsa.to_vector``
+    and ``vsa.from_vector`` convert between vectors and phases. Binding is associative, commutative
+    and distributive, and every element is two-sided: ``sidedness`` and ``swap_inputs`` have no
+    effect.
 
-    With an odd d the last phasor has no imaginary part: it is a real number, a phase of 0 or 1.
+    If d is odd, the last phasor has no imaginary part: it is a real number, with a phase of 0 or 1.
     This corresponds to HRR's constant component.
 
     Source: Plate, "Holographic Reduced Representation", CSLI 2003, chapter 4.
@@ -56,9 +58,9 @@ class FhrrAlgebra(AbstractAlgebra):
     Notes
     -----
     The sign of a vector compares each z with the real axis: positive (negative) if all lie on its
-    positive (negative) half or at 0, zero if all are 0, and else indefinite. The absolute vector
-    is that of the magnitudes :math:`|z_k|`. Fractional powers need no positive vectors here: they
-    take the principal branch, as ``vsa.power`` does.
+    positive (negative) half or at 0, zero if all are 0, and otherwise indefinite. The absolute
+    vector consists of the magnitudes :math:`|z_k|`. Fractional powers do not need positive vectors
+    here: they use the principal branch, as ``vsa.power`` does.
 
     There is only one instance, since NengoSPA compares algebras by identity.
     """
@@ -69,7 +71,7 @@ class FhrrAlgebra(AbstractAlgebra):
         return object.__new__(cls)
 
     def is_valid_dimensionality(self, d: int) -> bool:
-        """Any positive number of dimensions is valid; an even one has phasors only."""
+        """Return whether d is a positive integer; all of these are valid."""
         try:
             check_positive_integer(d, "d")
         except ValidationError:
@@ -84,18 +86,18 @@ class FhrrAlgebra(AbstractAlgebra):
         Parameters
         ----------
         d : int
-            Number of dimensions.
+            The number of dimensions.
         properties : set of str
-            Any of ``CommonProperties.UNITARY`` and ``CommonProperties.POSITIVE``. With neither,
-            the vector is uniform on the unit sphere. For unitary vectors that have fractional
-            powers, ask for ``UNITARY`` alone: with both there is only the identity.
+            Any of ``CommonProperties.UNITARY`` and ``CommonProperties.POSITIVE``. With neither, the
+            vector is uniform on the unit sphere. All unitary vectors have fractional powers, so use
+            ``UNITARY`` alone: only the identity has both properties.
         rng : numpy.random.RandomState, optional
-            Where the randomness comes from.
+            The random number generator to draw from.
 
         Raises
         ------
         ValueError
-            If a property is unknown, d is not a positive integer, or rng is none.
+            If a property is unknown, d is not a positive integer, or rng has the wrong type.
         """
         _check_dimensions(d)
         check_is(rng, "rng", (np.random.RandomState, type(None)))
@@ -110,7 +112,7 @@ class FhrrAlgebra(AbstractAlgebra):
         if properties == makers.keys():
             warnings.warn(
                 "The only vector both unitary and positive in the FHRR algebra is the identity. "
-                "All unitary vectors have fractional powers: ask for 'unitary' alone.",
+                "All unitary vectors have fractional powers: use 'unitary' alone.",
                 stacklevel=2,
             )
         rng = np.random.RandomState() if rng is None else rng
@@ -121,7 +123,7 @@ class FhrrAlgebra(AbstractAlgebra):
         return v
 
     def make_unitary(self, v: NDArray) -> NDArray:
-        """Scale every phasor to length 1; one of length 0 becomes 1."""
+        """Scale every phasor to length 1; a phasor of length 0 becomes 1."""
         v = _vector(v, "v")
         z = _to_phasors(v)
         z[z == 0] = 1
@@ -145,13 +147,13 @@ class FhrrAlgebra(AbstractAlgebra):
         return _from_phasors(_to_phasors(a) * _to_phasors(b), len(a))
 
     def binding_power(self, v: NDArray, exponent: float) -> NDArray:
-        """Raise every phasor to a power, whole or fractional; negative ones invert first.
+        """Raise every phasor to an integer or fractional power; a negative power inverts first.
 
         Raises
         ------
         ValueError
-            If the power is fractional, the number of dimensions odd, and the last dimension
-            negative: that one is a real number and has no such power.
+            If the power is fractional, the number of dimensions is odd, and the last phasor, which
+            is then real, is negative.
         """
         v = _vector(v, "v")
         check_number(exponent, "exponent")
@@ -164,26 +166,26 @@ class FhrrAlgebra(AbstractAlgebra):
         return _from_phasors(_to_phasors(base) ** abs(exponent), len(v))
 
     def invert(self, v: NDArray, sidedness: ElementSidedness = TWO_SIDED) -> NDArray:
-        """Conjugate the phasors: the exact inverse of a unitary vector, else approximate."""
+        """Conjugate the phasors; this inverts unitary vectors exactly, and others approximately."""
         v = _vector(v, "v")
         return _conjugation(len(v)) * v
 
     def get_binding_matrix(self, v: NDArray, swap_inputs: bool = False) -> NDArray:
-        """Matrix whose product with a vector is the vector bound to v."""
+        """Return the matrix whose product with a vector is the binding of that vector with v."""
         v = _vector(v, "v")
         _check_dimensions(len(v), 2)
         left, right, out = _product_transforms(len(v))
         return out @ ((right @ v)[:, None] * left)
 
     def get_inversion_matrix(self, d: int, sidedness: ElementSidedness = TWO_SIDED) -> NDArray:
-        """Matrix whose product with a vector is the vector's inverse."""
+        """Return the matrix whose product with a vector is the vector's inverse."""
         _check_dimensions(d, 2)
         return np.diag(_conjugation(d))
 
     def implement_superposition(
         self, n_neurons_per_d: int, d: int, n: int
     ) -> tuple[nengo.Node, tuple[nengo.Node, ...], nengo.Node]:
-        """Superpose in a passthrough node, which needs no neurons."""
+        """Return a passthrough node that superposes its inputs, without neurons."""
         check_positive_integer(n_neurons_per_d, "n_neurons_per_d")
         _check_dimensions(d)
         check_positive_integer(n, "n")
@@ -193,16 +195,16 @@ class FhrrAlgebra(AbstractAlgebra):
     def implement_binding(
         self, n_neurons_per_d: int, d: int, unbind_left: bool, unbind_right: bool
     ) -> tuple[nengo.Network, tuple[nengo.Node, nengo.Node], nengo.Node]:
-        """Bind in a network of products, four for each pair of phasors.
+        """Return a network that binds its inputs with four products for each pair of phasors.
 
         Parameters
         ----------
         n_neurons_per_d : int
-            Neurons in each product.
+            The number of neurons in each product.
         d : int
-            Number of dimensions.
+            The number of dimensions.
         unbind_left, unbind_right : bool
-            Whether to invert that input.
+            Whether to invert the left and the right input.
 
         Returns
         -------
@@ -212,7 +214,7 @@ class FhrrAlgebra(AbstractAlgebra):
         Raises
         ------
         ValueError
-            If a number is not a positive integer, or another argument not a boolean.
+            If a number is not a positive integer, or another argument is not a boolean.
         """
         check_positive_integer(n_neurons_per_d, "n_neurons_per_d")
         _check_dimensions(d, 2)
@@ -241,7 +243,7 @@ class FhrrAlgebra(AbstractAlgebra):
         return net, (net.input_left, net.input_right), net.output
 
     def sign(self, v: NDArray) -> FhrrSign:
-        """Sign of the vector, as the class's notes define it."""
+        """Return the sign of the vector, as defined in the notes of the class."""
         z = _to_phasors(_vector(v, "v"))
         if not np.allclose(z.imag, 0):
             return FhrrSign(None)
@@ -249,40 +251,40 @@ class FhrrAlgebra(AbstractAlgebra):
         return FhrrSign(signs[bool(np.all(z.real > -1e-8)), bool(np.all(z.real < 1e-8))])
 
     def abs(self, v: NDArray) -> NDArray:
-        """Vector of the phasors' magnitudes: positive, and of the same length."""
+        """Return the vector of the phasors' magnitudes, which is positive and has the same norm."""
         v = _vector(v, "v")
         return _from_phasors(np.abs(_to_phasors(v)), len(v))
 
     def absorbing_element(self, d: int, sidedness: ElementSidedness = TWO_SIDED) -> NDArray:
-        """There is none but zero.
+        """Raise an error, because only zero is an absorbing element.
 
         Raises
         ------
         NotImplementedError
-            Always: binding rotates each phasor of any other vector.
+            Always, because binding rotates each phasor of any other vector.
         """
         raise NotImplementedError("The FHRR algebra has no absorbing element other than zero.")
 
     def identity_element(self, d: int, sidedness: ElementSidedness = TWO_SIDED) -> NDArray:
-        """Vector of phasors 1, that is of phases 0."""
+        """Return the vector of phasors 1, that is of phases 0."""
         _check_dimensions(d)
         return _from_phasors(np.ones((d + 1) // 2), d)
 
     def negative_identity_element(self, d: int, sidedness: ElementSidedness = TWO_SIDED) -> NDArray:
-        """Vector of phasors -1."""
+        """Return the vector of phasors -1."""
         return -self.identity_element(d)
 
     def zero_element(self, d: int, sidedness: ElementSidedness = TWO_SIDED) -> NDArray:
-        """Vector of zeros."""
+        """Return the vector of zeros."""
         _check_dimensions(d)
         return np.zeros(d)
 
 
 class FhrrSign(GenericSign):
-    """Sign of a vector in the :class:`FhrrAlgebra`: 1, 0, -1, or None where indefinite."""
+    """The sign of a vector in the :class:`FhrrAlgebra`: 1, 0, -1, or None if indefinite."""
 
     def to_vector(self, d: int) -> NDArray:
-        """Identity, zero, or negative identity.
+        """Return the identity, zero, or the negative identity.
 
         Raises
         ------
@@ -295,7 +297,7 @@ class FhrrSign(GenericSign):
 
 
 def _check_dimensions(d: int, power: int = 1) -> None:
-    """Refuse a number of dimensions that is none, or too great for arrays of d to this power."""
+    """Check a number of dimensions d, and that an array of d to this power fits into memory."""
     check_positive_integer(d, "d")
     check_memory(int(d) ** power, "d")
 
@@ -305,7 +307,7 @@ def _vector(v, attr: str, d: int | str = "n_dimensions") -> NDArray:
 
 
 def _to_phasors(v: NDArray) -> NDArray:
-    """Complex z of a real vector, in units in which a unitary vector has |z| = 1."""
+    """Return the complex z of a real vector, scaled such that a unitary vector has |z| = 1."""
     n_real = (len(v) + 1) // 2
     z = np.array(v[:n_real], dtype=complex)
     z.imag[: len(v) - n_real] = v[n_real:]
@@ -317,12 +319,12 @@ def _from_phasors(z: NDArray, d: int) -> NDArray:
 
 
 def _conjugation(d: int) -> NDArray:
-    """Factor of each dimension that conjugates the phasors."""
+    """Return the factors of the dimensions that conjugate the phasors."""
     return np.where(np.arange(d) < (d + 1) // 2, 1.0, -1.0)
 
 
 def _product_transforms(d: int) -> tuple[NDArray, NDArray, NDArray]:
-    """Matrices (left, right, out) with ``bind(a, b) = out @ ((left @ a) * (right @ b))``.
+    """Return matrices (left, right, out) with ``bind(a, b) = out @ ((left @ a) * (right @ b))``.
 
     The products are Re Re, Im Im, Re Im and Im Re of the two sides.
     """

@@ -51,7 +51,7 @@ def test_initial_weights():
 @pytest.mark.parametrize("shape", [(3, 4), (12,), (1, 4, 3), (4, 4)])
 def test_weights_of_another_shape(shape):
     with pytest.raises(
-        ValidationError, match=r"init: is of shape .*needs \(4, 3\), from \(size_in, size_out\)"
+        ValidationError, match=r"init: has shape .*needs \(4, 3\), from \(size_in, size_out\)"
     ):
         networks.real_weights(4, 3, np.ones(shape))
     with pytest.raises(ValidationError, match=r"PhasorDense\.weights: .*needs \(4, 3\)"):
@@ -185,7 +185,7 @@ def test_inputs_without_contrast_are_at_the_reference():
 
 def test_projection_says_what_it_needs():
     project = networks.RandomProjection(9, 4)
-    with pytest.raises(ValidationError, match=r"shape \(2, 3, 3\) needs 9 .*flatten"):
+    with pytest.raises(ValidationError, match=r"shape \(2, 3, 3\), but needs 9 .*flatten"):
         project.encode(np.zeros((2, 3, 3)))
     with pytest.raises(ValidationError, match="spread: must be positive and finite, got 'wide'"):
         networks.RandomProjection(9, 4, "wide")

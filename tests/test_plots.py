@@ -166,7 +166,9 @@ def test_no_line_after_the_end(axes):
 
 @pytest.mark.parametrize("shape", [(10,), (2, 10, 3)])
 def test_pictures_of_one_item_refuse_others(shape):
-    with pytest.raises(ValidationError, match=r"raster.*shape .*must be \(n_steps, n\).*take one"):
+    with pytest.raises(
+        ValidationError, match=r"raster.*shape .*must be \(n_steps, n\).*select one item"
+    ):
         plots.spike_raster(np.zeros(shape), 0.001)
     with pytest.raises(ValidationError, match=r"phases_per_cycle.*must be \(n_cycles, n\)"):
         plots.phase_raster(np.zeros(shape))
@@ -208,7 +210,7 @@ def test_transfer_function_has_its_points_in_the_same_colour(axes):
 
 
 def test_points_without_a_curve_are_refused():
-    with pytest.raises(ValidationError, match=r"simulated: has 'b', of which there is no curve"):
+    with pytest.raises(ValidationError, match=r"simulated: has 'b', which is not among the curves"):
         plots.transfer_function({"a": ([0], [0])}, {"b": ([0], [0])})
 
 

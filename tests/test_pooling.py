@@ -166,7 +166,5 @@ def test_refuses(attr, arguments):
 def test_refuses_a_node_of_another_size():
     with nengo.Network() as net:
         nengo.Connection(nengo.Node(np.zeros(8)), nengo.Node(MaxPool((2, 2, 1)), size_in=8))
-    with pytest.raises(
-        ValidationError, match="pools 4 values to 1, but is given 8 and asked for 1"
-    ):
+    with pytest.raises(ValidationError, match="pools 4 values to 1, but the node has 8 and 1"):
         nengo.Simulator(net, progress_bar=False)

@@ -188,7 +188,7 @@ def test_created_vectors_have_their_properties(algebra, d):
     assert algebra.sign(v).is_positive()
     assert np.linalg.norm(v) == pytest.approx(1)
 
-    with pytest.warns(UserWarning, match="ask for 'unitary' alone"):
+    with pytest.warns(UserWarning, match="use 'unitary' alone"):
         v = algebra.create_vector(d, {unitary, positive}, rng=rng)
     np.testing.assert_allclose(v, algebra.identity_element(d))
 

@@ -1,6 +1,7 @@
 """Running on the nengo-loihi emulator: our neurons in fixed point, and a faster emulator.
 
-After ``import nengo_phasor``, `nengo_loihi.Simulator` runs networks of them with ``target="sim"``.
+After ``import nengo_phasor``, `nengo_loihi.Simulator` runs networks of our neurons with
+``target="sim"``.
 """
 
 from nengo_phasor import compat

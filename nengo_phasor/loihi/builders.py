@@ -1,10 +1,10 @@
-"""Builders of our neurons, of what connects to them, and of sparsifiers.
+"""Builders of our neurons, of their connections and of sparsifiers.
 
-Spikes travel as spikes: from the host's relays and from other neurons, weighted on the chip. A
-sparsifier that a neuron can apply by itself (by arc, at random) acts on the chip, where it stands
-between neurons and a relay and the weights follow; every other one stays on the host between two
-layers, as nodes do in nengo-loihi. What keeps time does so by the clock of the spikes it sees,
-which are late on the chip (`.latency`).
+Spikes from the host's relays and from other neurons are sent as spikes and weighted on the chip. A
+sparsifier that a neuron can apply by itself (arc, random) acts on the chip if it is between neurons
+and a relay that the weights follow. Every other sparsifier stays on the host between two layers, as
+nodes do in nengo-loihi. Synapses with a rhythm use the clock of the spikes that they receive, which
+are late on the chip (`.latency`).
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from nengo_phasor.synapses import SpikeSynapse
 
 
 class Route(NamedTuple):
-    """What happens to spikes between a block and a synapse.
+    """The treatment of spikes between a block and a synapse.
 
     Attributes
     ----------
     gate : SpikeSynapse or None
-        Sparsifies them.
+        The sparsifier, if there is one.
     late : int
-        How many steps late the block's spikes are: the gate's clock goes by that.
+        The number of steps by which the block's spikes are late, and thus the gate's clock.
     delay : int
-        How many steps they wait.
+        The number of steps for which the spikes wait.
     """
 
     gate: SpikeSynapse | None
@@ -53,19 +53,19 @@ class Route(NamedTuple):
 
 
 def build_neurons(build_stock, model, neuron_type, neurons, block):
-    """Build neurons as the tables say: with compartments of ours, or nengo-loihi's, or not at all.
+    """Build neurons with our compartments or those of nengo-loihi, according to the tables.
 
     Parameters
     ----------
     build_stock : callable
-        nengo-loihi's function for the nearest parent that it knows.
+        nengo-loihi's function for the nearest known parent class.
     model, neuron_type, neurons, block
-        As it takes them.
+        The arguments of that function.
 
     Raises
     ------
     nengo.exceptions.BuildError
-        If the chip has no compartments that step as these neurons do.
+        If the chip has no compartments with the same step as these neurons.
     """
     compartments = compartments_of(neuron_type)
     if compartments is not None:
@@ -77,7 +77,7 @@ def build_neurons(build_stock, model, neuron_type, neurons, block):
 
 
 def build_compartments(compartments, model, neuron_type, neurons, block):
-    """Give the block compartments of these neurons, with their initial states."""
+    """Set the block's compartments to those of these neurons, with their initial states."""
     if isinstance(neuron_type, ResonateAndFire):
         check_phase_coding(model, model.split.network)
     rng = np.random.RandomState(model.seeds[neurons.ensemble] + 1)  # as Nengo's builder does
@@ -90,10 +90,10 @@ def build_compartments(compartments, model, neuron_type, neurons, block):
 
 
 def build_probe(model, probe):
-    """Build a probe of our neurons' states, in the neurons' units; others as nengo-loihi does."""
+    """Build a probe; one of our neurons' states reads them in the units of the neurons."""
     if isinstance(probe.synapse, SpikeSynapse):
         raise BuildError(
-            f"{probe}: a {type(probe.synapse).__name__} acts on a connection to a relay; put it "
+            f"{probe}: a {type(probe.synapse).__name__} acts on a connection to a relay: put it "
             "there and probe the relay"
         )
     ours = isinstance(probe.obj, Neurons) and compartments_of(probe.obj.ensemble.neuron_type)
@@ -124,25 +124,25 @@ def build_probe(model, probe):
 
 
 def build_connection(model, conn):
-    """Build a connection: what has to do with our types here, all else as nengo-loihi does."""
+    """Build a connection, as nengo-loihi does unless it involves our types."""
     f = obstacles.facts(model, conn)
     obstacles.check(f)
     next(build for applies, build in WAYS if applies(f))(model, f)
 
 
 def build_as_stock(model, f: Facts):
-    """Build a connection that has nothing to do with us."""
+    """Build a connection that does not involve our types."""
     stock.build_connection(model, f.conn)
 
 
 def build_on_host(model, f: Facts):
-    """Build a connection whose spikes are sparsified on the host, in time with where they are."""
+    """Build a connection whose spikes are sparsified on the host, with the spikes' own clock."""
     late = latencies(model).get(base_obj(f.conn.pre), 0) + int(f.pre_on_chip)
     stock.build_connection(model, like(model, f.conn, synapse=on_time(model, f.conn, late)))
 
 
 def build_on_chip(model, f: Facts):
-    """Build a connection on the chip; note at its axons what happens on the way."""
+    """Build a connection on the chip, and store the route of its spikes on its axons."""
     conn = f.conn
     source = model.objs[conn.pre_obj]["out"]
     gate = seeded(model, conn) if f.sparsified else None
@@ -155,7 +155,7 @@ def build_on_chip(model, f: Facts):
         for axon in source.axons[before:]:
             axon.route = route
     if conn.learning_rule_type is not None:
-        # a decoder changes with the neurons' output, and acts through it: with its amplitude twice
+        # a decoder learns from the neurons' output and acts on it, so the amplitude counts twice
         amplitude = getattr(f.pre_type, "amplitude", 1.0)
         model.objs[conn]["decoders"].learning_rate *= amplitude**2
 
@@ -167,4 +167,4 @@ WAYS = (
     (lambda f: f.sparsified, build_on_host),
     (lambda f: True, build_as_stock),
 )
-"""How connections are built: by the first way that applies."""
+"""The ways to build connections, of which the first that applies is used."""

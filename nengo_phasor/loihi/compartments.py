@@ -1,7 +1,7 @@
-"""Compartments that Loihi 1 does not have: of resonate-and-fire and of adaptive spiking neurons.
+"""Compartments of resonate-and-fire and adaptive spiking neurons, which Loihi 1 does not have.
 
-Each is a `nengo_loihi.block.Compartment` with the constants of its neurons, in floats until it is
-discretised, and one method that advances the neurons' states.
+Each is a `nengo_loihi.block.Compartment` with the constants of its neurons, which are floats until
+it is discretised, and one method that advances the neurons' states.
 """
 
 from __future__ import annotations
@@ -21,45 +21,45 @@ from nengo_phasor.loihi import fixed_point
 from nengo_phasor.surrogates import above, heaviside
 
 STATE_KEY = "state_"
-"""What the key of a probe of our neurons' states begins with."""
+"""The prefix of the keys of probes of our neurons' states."""
 
 PHASE_TOLERANCE = 0.1
-"""Of a resonator: how far, in units of pi, its rounded rotation may move the phase."""
+"""The greatest phase error of a resonator due to its rounded rotation, in units of pi."""
 
 MEMORY = 0.5
-"""Of a resonator: what fraction of its time constant must be left by rounding."""
+"""The least fraction of a resonator's time constant that must remain after rounding."""
 
 PEAK = 1.25
-"""Of a resonator: how many thresholds a peak may have to be high, for the step behind it to reach
-the threshold, before a warning says so."""
+"""The height, in thresholds, of a resonator's lowest detected peak above which we warn. A peak is
+detected if the step after it reaches the threshold."""
 
 RATE = 200.0
-"""Of the spikes (Hz) at which all inputs of an adaptive neuron may come without being clipped."""
+"""The rate (Hz) at which all inputs of an adaptive neuron may spike without clipping."""
 
 LEAST_THRESHOLD = 16
-"""The smallest threshold, as a state, that rounding leaves precise enough."""
+"""The smallest threshold, in units of the state, that is precise enough after rounding."""
 
 EXPONENTS = range(7, -8, -1)
-"""Of the weights, from the finest states to the coarsest. nengo-loihi begins at 0 for the sake of
-its thresholds' 17 bits; states of few units would fade by what each step rounds away."""
+"""The exponents of the weights, from the finest states to the coarsest. nengo-loihi begins at 0
+because its thresholds have 17 bits; here coarse states would decay through rounding."""
 
-MORE = "Take a shorter dt or a lower frequency, or keep the ensemble off the chip: on_chip = False"
+MORE = "Use a shorter dt or a lower frequency, or keep the ensemble off the chip: on_chip = False"
 
 NO_WEIGHT = 1e-8
-"""The largest weight that nengo-loihi takes for none."""
+"""The largest weight that nengo-loihi treats as zero."""
 
 
 class Advanced(NamedTuple):
-    """A time step of a compartment's neurons.
+    """The result of a time step of a compartment's neurons.
 
     Attributes
     ----------
     spiked : (n,) ndarray of bool
-        Where there are spikes.
+        Whether each neuron spiked.
     states : (n_states, n) ndarray
         The new states.
     outside : (..., n) ndarray of bool, optional
-        Where values were clipped.
+        Whether values were clipped.
     """
 
     spiked: np.ndarray
@@ -68,42 +68,43 @@ class Advanced(NamedTuple):
 
 
 class NeuronCompartment(Compartment):
-    """Base class: what the emulator needs of neurons that it advances itself.
+    """Base class of the compartments of neurons that our emulator advances.
 
-    A subclass says what its neurons' states are, how large they become, and how a step is taken,
-    before and after it is discretised; `.register` puts it to use. The neuron type has to have a
-    method ``constants(dt)``, which returns a NamedTuple of numbers or arrays that end in the number
-    of neurons.
+    A subclass defines the states of its neurons, their size, and a step of them, before and after
+    discretisation. `.register` makes the emulator use it. The neuron type must have a method
+    ``constants(dt)``, which returns a NamedTuple of numbers or of arrays whose last axis is that of
+    the neurons.
 
     Parameters
     ----------
     neurons : nengo.ensemble.Neurons
-        Named in errors.
+        The neurons, which are named in errors.
     bias : (n,) ndarray
-        Of the neurons' currents.
+        The biases of the neurons' currents.
     initial : {str: (n,) ndarray}
-        The states to begin with, by name.
+        The initial states by name.
     dt : float
-        The time step in seconds.
+        The time step, in seconds.
 
     Attributes
     ----------
     states : tuple of str
-        Names of the states.
+        The names of the states.
     scale : float
-        As what number a state of 1 is held.
+        The number that represents a state of 1.
     is_fixed : bool
-        Whether it is discretised.
+        Whether the compartment is discretised.
     filters, filters_named : tuple of types, str
-        Of the synapses before the neurons, besides None; and how to say what they can be.
+        The allowed types of synapses of the connections to the neurons, besides None, and their
+        description for errors.
     remedy : str
-        What to do if states don't fit into their bits.
+        The remedy, for errors, if states do not fit into their bits.
     """
 
     states: tuple[str, ...]
     filters: tuple[type, ...] = ()
     filters_named = "None"
-    remedy = "Take fewer or smaller weights"
+    remedy = "Use fewer or smaller weights"
 
     def __init__(self, neurons: nengo.ensemble.Neurons, bias, initial, dt: float):
         super().__init__(len(bias), label=str(neurons.ensemble))
@@ -114,11 +115,11 @@ class NeuronCompartment(Compartment):
         self.initial = {k: np.broadcast_to(v, len(bias)) for k, v in initial.items()}
         self.scale = 1.0
         self.is_fixed = False
-        # nengo-loihi's own update must find nothing to do
+        # nengo-loihi's own update must have no effect
         self.vth[:] = np.inf
 
     def part(self, indices: list[int]) -> NeuronCompartment:
-        """Return the compartment of some of the neurons."""
+        """Return the compartment of the neurons with the given indices."""
         new = copy.copy(self)
         new.n_compartments = len(indices)
         new.neuron_bias = self.neuron_bias[indices]
@@ -129,7 +130,7 @@ class NeuronCompartment(Compartment):
 
     @classmethod
     def joined(cls, parts: list[NeuronCompartment]) -> NeuronCompartment:
-        """Return one compartment of all neurons, to advance them together."""
+        """Return one compartment of all neurons, which advances them together."""
         new = copy.copy(parts[0])
         new.n_compartments = sum(part.n_compartments for part in parts)
         new.constants = type(new.constants)(
@@ -150,51 +151,51 @@ class NeuronCompartment(Compartment):
 
     @property
     def largest_start(self) -> float:
-        """The largest of the initial states."""
+        """The largest absolute value of the initial states."""
         return max((np.max(np.abs(v), initial=0.0) for v in self.initial.values()), default=0.0)
 
     @property
     def per_weight(self) -> float:
-        """What one spike adds to the state over time, for a weight of 1."""
-        raise NotImplementedError("Compartments must say what a spike adds")
+        """The total that one spike adds to the state over time, for a weight of 1."""
+        raise NotImplementedError("Compartments must define per_weight")
 
     @property
     def threshold(self) -> float:
-        """The threshold, as a state."""
-        raise NotImplementedError("Compartments must have a threshold")
+        """The threshold, in units of the state."""
+        raise NotImplementedError("Compartments must define a threshold")
 
     def headroom(self, fans: tuple[np.ndarray, np.ndarray]) -> float:
         """Return the largest state, given the sums of each neuron's weights of either sign."""
-        raise NotImplementedError("Compartments must say how large states become")
+        raise NotImplementedError("Compartments must define headroom")
 
     def fix(self) -> None:
-        """Turn constants and bias into whole numbers, given ``scale``."""
-        raise NotImplementedError("Compartments must say what is held as whole numbers")
+        """Convert constants and biases to integers, given ``scale``."""
+        raise NotImplementedError("Compartments must define fix")
 
     def advance(self, arrived: np.ndarray, states: np.ndarray) -> Advanced:
-        """Return the next step, given what spikes bring and the states, (n_states, n)."""
-        raise NotImplementedError("Compartments must say how a step is taken")
+        """Return the next step, given the spikes' input, (n,), and the states, (n_states, n)."""
+        raise NotImplementedError("Compartments must define advance")
 
     def start(self, dtype: np.dtype) -> np.ndarray:
-        """Return the states to begin with, (n_states, n), in the order of ``states``."""
+        """Return the initial states, (n_states, n), in the order of ``states``."""
         rows = [self.initial.get(name, np.zeros(self.n_compartments)) for name in self.states]
         values = np.multiply(rows, self.scale)
         return (fixed_point.clip(np.round(values))[0] if self.is_fixed else values).astype(dtype)
 
     def discretize(self, block: LoihiBlock) -> dict[str, Any]:
-        """Turn constants into whole numbers; return the scales, as nengo-loihi's function does.
+        """Convert constants to integers; return the scales, as nengo-loihi's function does.
 
-        The weights get the largest exponent with which nothing is clipped that the neurons are made
-        for; see `headroom`.
+        The weights get the largest exponent with which the expected states are not clipped; see
+        `headroom`.
 
         Raises
         ------
         nengo.exceptions.BuildError
-            If with no exponent, or if the threshold is lost in rounding.
+            If there is no such exponent, or if the threshold is lost in rounding.
         """
         fans = fan_in(block)
         if not np.all(np.isfinite(fans)):
-            raise BuildError(f"{self.neurons}: weights are not finite; look at its connections")
+            raise BuildError(f"{self.neurons}: weights are not finite: check its connections")
         w_max = max((synapse.max_abs_weight() for synapse in block.synapses), default=0.0)
         w_max = max(w_max, NO_WEIGHT)
         highest = self.headroom(fans)
@@ -238,11 +239,11 @@ class NeuronCompartment(Compartment):
 
 
 class ResonateAndFireCompartment(NeuronCompartment):
-    """Compartments of `.ResonateAndFire` neurons: real and imaginary part, no synapse."""
+    """Compartments of `.ResonateAndFire` neurons, with real and imaginary part and no synapse."""
 
     states = ("voltage", "current")
     filters_named = "None: a filter would shift the phase"
-    remedy = "Shorten tau, or take fewer or smaller weights"
+    remedy = "Shorten tau, or use fewer or smaller weights"
 
     def __init__(self, neurons, bias, initial, dt):
         super().__init__(neurons, bias, initial, dt)
@@ -254,13 +255,13 @@ class ResonateAndFireCompartment(NeuronCompartment):
             raise BuildError(
                 f"{neurons}: a frequency of {neuron_type.frequency:g} Hz with tau = "
                 f"{neuron_type.tau:g} s has no rotation of {fixed_point.FACTOR_BITS} bits at dt = "
-                f"{dt:g} s that keeps the phase. Take a higher frequency, a shorter tau or a "
+                f"{dt:g} s that preserves the phase. Use a higher frequency, a shorter tau or a "
                 "longer dt, or keep the ensemble off the chip with on_chip = False"
             )
 
     @property
     def per_weight(self) -> float:
-        """What one spike adds to the voltage, for a weight of 1."""
+        """The amount that one spike adds to the voltage, for a weight of 1."""
         return 1.0 / self.dt
 
     @property
@@ -268,17 +269,17 @@ class ResonateAndFireCompartment(NeuronCompartment):
         return self.constants.threshold
 
     def headroom(self, fans: tuple[np.ndarray, np.ndarray]) -> float:
-        """Return the largest |z| if every input spikes once a cycle, in whatever phase."""
+        """Return the largest |z| if every input spikes once per cycle, at any phase."""
         neuron_type = self.neurons.ensemble.neuron_type
         kept = np.exp(-1.0 / (neuron_type.tau * neuron_type.frequency))
         highest = np.max(np.add(*fans), initial=0.0) * self.dt / (1.0 - kept)
         return float(highest + 2 * self.largest_start)
 
     def fix(self) -> None:
-        """Turn the constants into whole numbers.
+        """Convert the constants to integers.
 
-        The chip compares the voltage of the step behind a peak with the threshold, which by then
-        has turned by up to the rotation's angle.
+        The chip compares the threshold with the voltage of the step after a peak, when z has turned
+        further by up to the rotation's angle.
         """
         self.constants = fixed_point.resonate_and_fire_constants(self.constants, self.scale)
         self.neuron_bias = np.round(self.neuron_bias * self.dt * self.scale).astype(np.int32)
@@ -287,13 +288,13 @@ class ResonateAndFireCompartment(NeuronCompartment):
         seen = cos / np.hypot(cos, sin)
         if seen <= 0.0:
             raise BuildError(
-                f"{self.neurons}: at {n_steps:.3g} steps a cycle nothing is sure to be left of a "
-                f"peak in the step behind it, which the chip compares with the threshold. {MORE}"
+                f"{self.neurons}: at {n_steps:.3g} steps per cycle, the voltage may vanish in the "
+                f"step after a peak, which the chip compares with the threshold. {MORE}"
             )
         if seen * PEAK < 1.0:
             warnings.warn(
-                f"{self.neurons}: at {n_steps:.3g} steps a cycle, spikes at peaks lower than "
-                f"{1.0 / seen:.3g} thresholds may be lost: the chip compares the step behind a "
+                f"{self.neurons}: at {n_steps:.3g} steps per cycle, spikes at peaks lower than "
+                f"{1.0 / seen:.3g} thresholds may be lost: the chip compares the step after a "
                 f"peak with the threshold. {MORE}, or lower the threshold",
                 stacklevel=2,
             )
@@ -308,12 +309,12 @@ class ResonateAndFireCompartment(NeuronCompartment):
 
 
 class AdaptiveCompartment(NeuronCompartment):
-    """Compartments of `.AdaptiveSpiking` neurons behind a lowpass synapse, or none."""
+    """Compartments of `.AdaptiveSpiking` neurons, with a lowpass synapse or none."""
 
     states = ("synapse", "voltage", "refraction", "adaptation")
     filters = (nengo.Lowpass,)
     filters_named = "a nengo.Lowpass or None"
-    remedy = "Take fewer or smaller weights, or a smaller bias"
+    remedy = "Use fewer or smaller weights, or a smaller bias"
 
     def __init__(self, neurons, bias, initial, dt):
         super().__init__(neurons, bias, initial, dt)
@@ -329,12 +330,12 @@ class AdaptiveCompartment(NeuronCompartment):
 
     @property
     def per_weight(self) -> float:
-        """The sum over time of what one spike adds to the current, for a weight of 1."""
+        """The sum over time of the current due to one spike, for a weight of 1."""
         return float(1.0 / (1.0 - self.keep[0]))
 
     @property
     def keep(self) -> np.ndarray:
-        """What the synapse keeps in a step, as factors."""
+        """The fraction that the synapse keeps in a step, as factors."""
         return fixed_point.factor(1.0 - self.decay_u)
 
     @property
@@ -344,7 +345,7 @@ class AdaptiveCompartment(NeuronCompartment):
     def headroom(self, fans: tuple[np.ndarray, np.ndarray]) -> float:
         """Return the largest state if all inputs of one sign spike at once, at `RATE`.
 
-        The refraction is up to twice the current, the first of a neuron's spikes taking it there.
+        The refraction is up to twice the current, which it reaches at a neuron's first spike.
         """
         steps = max(1.0, 1.0 / (RATE * self.dt))
         peak = (1.0 - self.keep[0]) / (1.0 - self.keep[0] ** steps)
@@ -353,7 +354,7 @@ class AdaptiveCompartment(NeuronCompartment):
         return float(2 * (highest + bias + self.largest_start))
 
     def fix(self) -> None:
-        """Turn the constants into whole numbers."""
+        """Convert the constants to integers."""
         self.constants = fixed_point.adaptive_constants(
             self.constants, self.keep, self.neuron_bias, self.scale
         )
@@ -370,10 +371,10 @@ class AdaptiveCompartment(NeuronCompartment):
 
 
 def phase_error(c: fixed_point.ResonateAndFireConstants, steps_per_cycle: float) -> float:
-    """Return how far a rounded rotation moves the phase of a resonator, in units of pi.
+    """Return the phase error of a resonator with a rounded rotation, in units of pi.
 
-    Spikes in every cycle add up to 1 / (1 - r), r being the rotation of one cycle; that is a real
-    number where the frequency is exact.
+    Spikes in every cycle add up to 1 / (1 - r), where r is the rotation of one cycle. This is a
+    real number if the frequency is exact.
     """
     cos, sin = c.turn.ravel()
     r = (cos + 1j * sin) ** steps_per_cycle

@@ -1,4 +1,4 @@
-"""Delivery of spikes for `.emulator`: a step's all at once, and what happens on their way."""
+"""Delivery of spikes for `.emulator`: all spikes of a step at once, along their routes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Way:
     Parameters
     ----------
     route : `.builders.Route`
-        What happens on it.
+        The treatment of spikes on the route.
     indices : sequence of int or None
-        Of the block's neurons in their ensemble; None if they are all.
+        The indices of the block's neurons in their ensemble; None for all neurons.
     block : nengo_loihi.block.LoihiBlock
-        Where the spikes come from.
+        The source of the spikes.
     dt : float
-        The time step in seconds.
+        The time step, in seconds.
     """
 
     def __init__(self, route, indices, block, dt):
@@ -37,13 +37,13 @@ class Way:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the spikes that wait."""
+        """Discard the waiting spikes."""
         self.waiting = deque([np.zeros(0, np.intp)] * self.route.delay)
 
     def passed(self, t: int, spiked: np.ndarray) -> np.ndarray:
-        """Return the neurons whose spikes leave it in step t, given which spiked the step before.
+        """Return the neurons whose spikes leave the route in step t, given those of step t - 1.
 
-        ``spiked`` is of shape (n_neurons,), the result of shape (n_spikes,).
+        ``spiked`` has shape (n_neurons,), the result has shape (n_spikes,).
         """
         gate = self.route.gate
         if gate is not None:
@@ -54,15 +54,16 @@ class Way:
 
 
 class Fan:
-    """The weights of a synapse as flat arrays, in which the spikes of a step are looked up at once.
+    """The weights of a synapse as flat arrays, for looking up all spikes of a step at once.
 
-    A row is what one spike adds to the compartments: one for each array of weights and atom. An
-    axon leads to the row of its array and the spike's atom, moved on by the axon's base.
+    A row is the input that one spike adds to the compartments. There is one row for each array of
+    weights and atom. An axon leads to the row of its array and the spike's atom, shifted by the
+    axon's base.
 
     Parameters
     ----------
     synapse : nengo_loihi.block.Synapse
-        One that `can_flatten` answers for.
+        A synapse for which `can_flatten` returns True.
     """
 
     def __init__(self, synapse: Synapse):
@@ -89,18 +90,18 @@ class Fan:
         self.in_order = np.array_equal(self.first_rows, np.arange(len(self.first_rows)))
 
     def refresh(self) -> None:
-        """Read the weights again, in place."""
+        """Update the weights in place from the synapse."""
         self.weights[...] = _flat(self.synapse.weights)
 
     def add(self, current: np.ndarray, axons: np.ndarray, atoms: np.ndarray | None) -> int:
-        """Add to the compartments' input what spikes bring, in the order of the spikes.
+        """Add the weights of spikes to the compartments' input, in the order of the spikes.
 
         Parameters
         ----------
         current : (n_compartments,) ndarray
-            Changed in place.
+            The compartments' input, which is changed in place.
         axons, atoms : (n_spikes,) ndarray of int
-            Where the spikes arrive. Without atoms they are all 0.
+            The places where the spikes arrive. If atoms is None, all atoms are 0.
 
         Returns
         -------
@@ -127,7 +128,7 @@ class Fan:
         targets = self.indices[positions]
         if self.moved:
             targets += np.repeat(bases, lengths)
-        # unbuffered, one after the other: with floats the order decides about the last bit
+        # unbuffered and one by one, because with floats the order determines the last bit
         np.add.at(current, targets, self.weights[positions])
         return len(targets)
 
@@ -137,7 +138,7 @@ def _flat(arrays: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def _axon_table(synapse: Synapse) -> tuple[np.ndarray, np.ndarray]:
-    """Return the base, -1 where it is unused, and the index of the weights for each axon."""
+    """Return the base (-1 if unused) and the index of the weights of each axon."""
     bases = [synapse.axon_compartment_base(axon) for axon in range(synapse.n_axons)]
     weights = [synapse.axon_weight_idx(axon) for axon in range(synapse.n_axons)]
     return (
@@ -149,21 +150,21 @@ def _axon_table(synapse: Synapse) -> tuple[np.ndarray, np.ndarray]:
 def can_flatten(
     synapse: Synapse, axons: Iterable[Axon], n_compartments: int, dtype: np.dtype
 ) -> bool:
-    """Return whether adding all spikes at once does what nengo-loihi does for one after the other.
+    """Return whether adding all spikes at once equals nengo-loihi's adding them one by one.
 
-    NumPy's ``x[i] += w`` counts an index once even if ``i`` has it twice, takes negative indices
-    from the end, and raises an error for others out of range. A `Fan` would do none of it.
+    NumPy's ``x[i] += w`` counts an index once even if ``i`` has it twice, counts negative indices
+    from the end, and raises an error for others out of range. A `Fan` does none of this.
 
     Parameters
     ----------
     synapse : nengo_loihi.block.Synapse
-        The synapse asked about.
+        The synapse.
     axons : iterable of nengo_loihi.block.Axon
-        All that lead to it.
+        All axons that lead to the synapse.
     n_compartments : int
-        Number of compartments in the synapse's block.
+        The number of compartments in the synapse's block.
     dtype : dtype
-        Type of the compartments' input.
+        The type of the compartments' input.
     """
     weights, indices = synapse.weights, synapse.indices
     if not weights or len(weights) != len(indices):
@@ -192,37 +193,38 @@ def can_flatten(
 
 
 class SynapseState(interface.SynapseState):
-    """nengo-loihi's `SynapseState`, with a `Fan` for each synapse of a block if all can have one.
+    """nengo-loihi's `SynapseState`, with a `Fan` for each synapse of a block where possible.
 
     Parameters
     ----------
     block_info : nengo_loihi.emulator.interface.BlockInfo
         The blocks of the model.
     inputs : list of nengo_loihi.inputs.SpikeInput
-        Where spikes come from outside.
+        The sources of spikes from outside the chip.
     axons : dict of {nengo_loihi.block.Axon: slice}
-        All axons of blocks, and where their blocks' neurons are.
+        All axons of blocks, with the places of their blocks' neurons.
     ways : dict of {nengo_loihi.block.Axon: Way}
-        The axons on which something happens to spikes.
+        The axons whose spikes have a route.
     pes_error_scale : float
-        Scale of the errors of PES learning rules.
+        The scale of the errors of PES learning rules.
     strict : bool
-        Whether what the chip would lose raises an error, or else warns.
+        Whether a loss on the chip, such as overflow, raises an error instead of a warning.
 
     Attributes
     ----------
     fans : dict of {Synapse: Fan}
-        The synapses that get spikes as arrays. For nengo-loihi's code, no spike reaches them.
+        The synapses that get spikes as arrays. In nengo-loihi's own code no spikes reach them.
     arrived : list of (int, Synapse, ndarray, ndarray or None)
-        This step's spikes for the synapses of ``fans``: place among them, synapse, axons, atoms.
+        The spikes of this step for the synapses of ``fans``: place among them, synapse, axons,
+        atoms.
     from_inputs : list of (SpikeInput, list of Link, list of Axon)
-        How the spikes of each input come: through links, or else through axons.
+        Each input, with the links and the axons through which its spikes pass.
     from_blocks, from_axons : list of (slice, list of Link), dict of {Axon: slice}
-        How the spikes of blocks come.
+        The links and the axons through which the spikes of blocks pass.
     fired : list of (Link, ndarray)
-        This step's spikes for links.
+        The spikes of this step for links.
     received : int
-        How many spikes have come from inputs.
+        The number of spikes received from inputs.
     """
 
     def __init__(self, block_info, inputs, axons, ways, pes_error_scale=1.0, strict=True):
@@ -231,7 +233,7 @@ class SynapseState(interface.SynapseState):
         leading = {synapse: [] for synapse in self.slices}
         for axon in (*axons, *(axon for i in inputs for axon in i.axons)):
             leading[axon.target].append(axon)
-        # Whole blocks: in floats it matters which of a block's synapses comes first.
+        # All or none of a block's synapses, because with floats their order matters.
         self.fans = {
             synapse: Fan(synapse)
             for block in block_info.blocks
@@ -272,7 +274,7 @@ class SynapseState(interface.SynapseState):
 
     @property
     def operations(self) -> dict[Synapse, int]:
-        """How many weights spikes have passed, for the synapses of ``fans``."""
+        """The number of weights that spikes have passed, for the synapses of ``fans``."""
         counts = dict(self.added)
         for link in self._every_link():
             for synapse in link.synapses:
@@ -286,7 +288,7 @@ class SynapseState(interface.SynapseState):
             yield from own
 
     def reset(self) -> None:
-        """Forget all spikes that are on their way, and the counts."""
+        """Discard all spikes that are being delivered, and the counts."""
         for queue in (*self.spikes_in.values(), self.arrived, self.fired):
             queue.clear()
         for way in self.ways.values():
@@ -340,7 +342,7 @@ class SynapseState(interface.SynapseState):
         self.arrived.append((place, axon.target, axons, atoms))
 
     def update_input(self, input):
-        """Add what the spikes bring to the compartments' input."""
+        """Add the weights of the spikes to the compartments' input."""
         now = input[0]
         for link, fired in self.fired:
             link.add(now, fired)
@@ -352,7 +354,7 @@ class SynapseState(interface.SynapseState):
             super().update_input(input)
 
     def update_traces(self, t, rng):
-        """Note which axons have spiked, then let nengo-loihi update the traces."""
+        """Record which axons have spiked, then let nengo-loihi update the traces."""
         for _, synapse, axons, _ in self.arrived:
             if synapse in self.trace_spikes:
                 spiked = self.trace_spikes[synapse]
@@ -363,7 +365,7 @@ class SynapseState(interface.SynapseState):
         super().update_traces(t, rng)
 
     def update_weights(self, t, rng):
-        """Let nengo-loihi update the weights that are learned, and read them again."""
+        """Let nengo-loihi update the learned weights, then update ours from them."""
         super().update_weights(t, rng)
         for synapse in self.pes_errors:
             if synapse in self.fans and t % synapse.learn_epoch == 0:

@@ -1,25 +1,26 @@
-"""nengo-loihi's emulator without a Python loop over spikes: the same results, sooner.
+"""nengo-loihi's emulator without a Python loop over spikes: the same results in less time.
 
-It also runs what that one can't: compartments of our neurons (`.compartments`) and spikes that are
-sparsified or wait on their way. `nengo_loihi.Simulator` takes it by itself where it has to. For any
-other model `Simulator` stands in for `nengo_loihi.Simulator`::
+It also runs models that nengo-loihi's own emulator can't: those with compartments of our neurons
+(`.compartments`), and those with spikes that are sparsified or delayed on their way.
+`nengo_loihi.Simulator` uses it automatically for such models. For any other model, replace
+`nengo_loihi.Simulator` by `Simulator`::
 
     from nengo_phasor.loihi import emulator
 
     with emulator.Simulator(network, target="sim") as sim:
         sim.run(1.0)
 
-It differs in its emulator only, which is `EmulatorInterface` here. That one keeps nengo-loihi's
-order of events and its arithmetic to the bit, with integers and with floats: currents are added
-spike by spike in the same order, random numbers are drawn in the same order wherever one of
-them matters. What it has no faster way for, it hands to nengo-loihi's own code:
+It differs only in its emulator, which is `EmulatorInterface` here. This keeps nengo-loihi's order
+of events and its arithmetic to the bit, with integers and with floats: currents are added spike by
+spike in the same order, and random numbers are drawn in the same order if any of them matters. For
+the following it uses nengo-loihi's own code:
 
-- synapses that its flat arrays can't stand for (an axon that reaches a compartment twice, or
+- synapses that its flat arrays can't represent (an axon that reaches a compartment twice, or
   indices that point outside of the block);
 - compartments with noise, or of a network that is not discretised (``target="simreal"``);
 - the update of learned weights.
 
-Weights are read when the simulator is made; afterwards only learning may change them.
+Weights are read when the simulator is created; afterwards only learning may change them.
 """
 
 from __future__ import annotations
@@ -40,14 +41,14 @@ from nengo_phasor.loihi.compartments import STATE_KEY, NeuronCompartment
 from nengo_phasor.loihi.delivery import SynapseState, Way
 
 DECAY_BITS = 12
-"""The chip's decays are in units of 1 / 2**12."""
+"""The number of bits of the chip's decays, which are in units of 1 / 2**12."""
 
 
 class Simulator(nengo_loihi.Simulator):
     """`nengo_loihi.Simulator` with the faster `EmulatorInterface`.
 
-    It takes the same parameters and gives the same data, bit for bit, and it can be reset. With
-    ``target="loihi"`` it is nengo-loihi's own.
+    It takes the same parameters and gives the same data, bit for bit, and it can also be reset.
+    With ``target="loihi"`` it is the same as nengo-loihi's.
     """
 
     def __init__(self, *args, **kwargs):
@@ -59,19 +60,19 @@ class Simulator(nengo_loihi.Simulator):
             self._runner = StepRunner(self.model, self.sims, self.precompute, self.timers)
 
     def reset(self, seed: int | None = None) -> None:
-        """Start again: states, probes and time as they were at first.
+        """Reset states, probes and time to their initial values.
 
         Parameters
         ----------
         seed : int, optional
-            For what is random from here on; by default as at first.
+            The seed of random numbers from here on. By default it is the initial seed.
 
         Raises
         ------
         nengo.exceptions.SimulatorClosed
-            If it is closed.
+            If the simulator is closed.
         NotImplementedError
-            If weights are learned, or the chip is no emulator.
+            If weights are learned, or the chip is not emulated.
         """
         if self.closed:
             raise SimulatorClosed("Cannot reset closed Simulator.")
@@ -90,9 +91,9 @@ class EmulatorInterface(interface.EmulatorInterface):
     Parameters
     ----------
     model : nengo_loihi.builder.Model
-        What is simulated.
+        The model to simulate.
     seed : int, optional
-        Seed of the noise and of stochastic rounding.
+        The seed of the noise and of stochastic rounding.
     """
 
     synapses: Any
@@ -117,14 +118,14 @@ class EmulatorInterface(interface.EmulatorInterface):
         self._start(self.seed)
 
     def reset(self, seed: int | None = None) -> None:
-        """Start again, with all but what was learned as it was at first."""
+        """Reset everything except learned weights to the initial values."""
         for spike_input in self.inputs:
             for ti in set(spike_input.spikes) - spike_input.permanent:
                 del spike_input.spikes[ti]
         self._start(self.seed if seed is None else seed)
 
     def step(self) -> None:
-        """Advance by a time step, as nengo-loihi does, but for what is not there."""
+        """Advance by a time step, as nengo-loihi does, skipping absent parts."""
         self.t += 1
         self.compartment.advance_input()
         self.synapses.inject_current(self.t, self.inputs, self.axons, self.compartment.spiked)
@@ -149,7 +150,7 @@ class ProbeState(interface.ProbeState):
     """nengo-loihi's `ProbeState`, which also finds the states of our neurons."""
 
     def update(self, t, compartment):
-        """Note what the probes see in a step."""
+        """Record the values that the probes see in a step."""
         for probe, blocks in self.probes.items():
             values = compartment.values(probe.key)
             parts = zip(self.outputs[probe], blocks.values(), probe.slice, strict=True)
@@ -161,14 +162,14 @@ class ProbeState(interface.ProbeState):
 
 
 class Group:
-    """Our compartments that lie beside each other and are of one kind: advanced together.
+    """Neighbouring compartments of ours of the same kind, which are advanced together.
 
     Parameters
     ----------
     parts : list of (NeuronCompartment, slice)
-        The compartments and where they are.
+        The compartments and their places.
     dtype : dtype
-        Of the states, (n_states, n).
+        The type of the states, which have shape (n_states, n).
     """
 
     def __init__(self, parts, dtype):
@@ -180,7 +181,7 @@ class Group:
 
 
 def _neighbours(items):
-    """Return runs of our compartments of one kind, in order."""
+    """Return runs of neighbouring compartments of ours of the same kind, in order."""
     runs = [list(run) for _, run in groupby(items, lambda item: type(item[0]))]
     return [run for run in runs if isinstance(run[0][0], NeuronCompartment)]
 
@@ -193,17 +194,17 @@ class CompartmentState(interface.CompartmentState):
     block_info : nengo_loihi.emulator.interface.BlockInfo
         The blocks of the model.
     strict : bool
-        Whether overflow raises an error, or else warns.
+        Whether overflow raises an error instead of a warning.
     draws : bool
-        Whether anything besides noise needs random numbers: then those for the noise are drawn
-        even where no compartment has any.
+        Whether anything besides noise needs random numbers. If so, the numbers for the noise are
+        drawn even if no compartment has noise.
 
     Attributes
     ----------
     groups : list of Group
         Our compartments.
     clipped : dict of {nengo.ensemble.Neurons: int}
-        How many values, of neurons and steps, did not fit into their bits.
+        The number of values, over neurons and steps, that did not fit into their bits.
     """
 
     def __init__(self, block_info, strict=True, draws=True):
@@ -221,7 +222,7 @@ class CompartmentState(interface.CompartmentState):
             and min(kept_u.min(), kept_v.min()) >= 0
             and self.vmin.min() > np.iinfo(np.int32).min
         )
-        # what is kept in a step; exact, as are the products of these and 32-bit integers
+        # the fraction kept in a step; exact, as are its products with 32-bit integers
         self._kept_u, self._kept_v = kept_u / 2**DECAY_BITS, kept_v / 2**DECAY_BITS
         self._product = np.zeros(self.n_compartments)
         self._total = np.zeros_like(self.current)
@@ -245,9 +246,9 @@ class CompartmentState(interface.CompartmentState):
                 self._note(group, outside)
 
     def values(self, key: str) -> np.ndarray:
-        """Return what a probe of a key sees: one of the arrays here, or a state of our neurons.
+        """Return the values that a probe of a key sees: an attribute, or a state of our neurons.
 
-        The latter is 0 where compartments have none of that name.
+        A state is 0 for compartments that have no state of that name.
         """
         name = key.removeprefix(STATE_KEY)
         if name == key:
@@ -299,12 +300,12 @@ class CompartmentState(interface.CompartmentState):
         self.spike_count += self.spiked
 
     def _decay(self, state: np.ndarray, kept: np.ndarray) -> None:
-        # nengo-loihi's shift of the magnitude is a rounding towards zero, and so is the conversion
+        # nengo-loihi's shift of the magnitude rounds towards zero, and so does the conversion
         np.multiply(state, kept, out=self._product)
         np.copyto(state, self._product, casting="unsafe")
 
     def _check(self, state: np.ndarray, bits: int, name: str) -> None:
-        # moved up, the range starts at 0, and what lies below it is large without a sign
+        # shifted up, the range starts at 0, and values below it are large as unsigned integers
         np.add(state, 2**bits, out=self._moved)
         if np.maximum.reduce(self._unsigned) >= 2 ** (bits + 1):
             self._overflow(state, bits=bits, name=name)

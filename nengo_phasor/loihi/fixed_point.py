@@ -1,13 +1,13 @@
-"""The neurons' equations in the whole numbers of a chip.
+"""The neurons' equations in the fixed-point arithmetic of the chip.
 
-States have 24 bits, factors 12 bits after the binary point. A product is shifted back and rounded
-towards zero by itself, before sums are taken; what a state can't hold is clipped. Rotation and
-threshold of a resonate-and-fire neuron are rounded towards zero, too: its states and spikes are
-those of the fixed-point model of Lava's resonate-and-fire process, bit for bit. Each function here
-is the twin of one in `.dynamics`, with the same names; ``docs/loihi.md`` has the error that each
-format adds.
+States have 24 bits, factors 12 bits after the binary point. Each product is shifted back and
+rounded towards zero before sums are taken; values that a state can't hold are clipped. The rotation
+and the threshold of a resonate-and-fire neuron are also rounded towards zero, so that its states
+and spikes are those of the fixed-point model of Lava's resonate-and-fire process, bit for bit. Each
+function corresponds to the function of the same name in `.dynamics`; ``docs/loihi.md`` gives the
+error that each format adds.
 
-States are arrays of int32. Factors are doubles, which hold them exactly.
+States are arrays of int32. Factors are doubles, which represent them exactly.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ FACTOR_BITS = 12
 
 
 def factor(x: Array) -> Array:
-    """Return a number, or numbers, as factors: the nearest multiple of 1 / 2**12."""
+    """Return numbers as factors, rounded to the nearest multiple of 1 / 2**12."""
     return np.round(np.multiply(x, 2.0**FACTOR_BITS)) / 2.0**FACTOR_BITS
 
 
 def truncated_factor(x: Array) -> Array:
-    """Return a number, or numbers, as factors: the next multiple of 1 / 2**12 towards zero."""
+    """Return numbers as factors, rounded towards zero to a multiple of 1 / 2**12."""
     return np.trunc(np.multiply(x, 2.0**FACTOR_BITS)) / 2.0**FACTOR_BITS
 
 
 def times(state: Array, factor: Array) -> Array:
     """Return the product of a state and a factor, rounded towards zero."""
-    # exact: the product has 37 bits at most, and a double holds 53; the conversion truncates
+    # exact, because the product has at most 37 bits and a double has 53; the conversion truncates
     return (state * factor).astype(np.int32)
 
 
 def clip(state: Array) -> tuple[Array, Array]:
-    """Return the state within its 24 bits, and where it was outside of them."""
+    """Return the state clipped to its 24 bits, and whether it was clipped."""
     clipped = np.minimum(np.maximum(state, LOWEST), HIGHEST)
     return clipped, clipped != state
 
@@ -52,7 +52,8 @@ def clip(state: Array) -> tuple[Array, Array]:
 class ResonateAndFireConstants(NamedTuple):
     """Constants of `resonate_and_fire`.
 
-    ``turn``, (2, 1, n), has the rotation's cosine and sine as factors; ``threshold`` is a state.
+    ``turn``, (2, 1, n), contains the rotation's cosine and sine as factors; ``threshold`` is a
+    state.
     """
 
     turn: Array
@@ -62,21 +63,21 @@ class ResonateAndFireConstants(NamedTuple):
 def resonate_and_fire(arrived: Array, z: Array, c: ResonateAndFireConstants):
     """Advance a resonate-and-fire neuron; see `.dynamics.resonate_and_fire`.
 
-    A spike where the voltage is at least the threshold and the current has crossed from below zero
-    to zero or above. The voltage is that of the step, as on the chip, not that of the peak between
-    two steps; ``docs/loihi.md`` says what is lost by that.
+    The neuron spikes if the voltage is at least the threshold and the current has crossed from
+    below zero to zero or above. The voltage is that of the step, as on the chip, not that of the
+    peak between two steps; ``docs/loihi.md`` describes the effect.
 
     Parameters
     ----------
     arrived : array
-        What spikes add to the voltage, J dt.
+        The input J dt that spikes add to the voltage.
     z : (2, ...) array
-        Voltage and current: Re z and Im z.
+        The voltage Re z and the current Im z.
 
     Returns
     -------
     spiked, z, outside
-        The last is where a part of z was clipped.
+        ``outside`` tells whether each part of z was clipped.
     """
     new, across = times(z, c.turn)
     new[0] += arrived - across[1]
@@ -88,7 +89,7 @@ def resonate_and_fire(arrived: Array, z: Array, c: ResonateAndFireConstants):
 class AdaptiveConstants(NamedTuple):
     """Constants of `adaptive_spike`.
 
-    ``keep`` and ``keep_phi``, ``keep_eta``, ``keep_gamma`` are factors; ``m_f`` is one times
+    ``keep`` and ``keep_phi``, ``keep_eta``, ``keep_gamma`` are factors; ``m_f`` is a factor times
     2**m_f_shift; ``theta_0`` and ``bias`` are states.
     """
 
@@ -115,16 +116,17 @@ def adaptive_spike(
     Parameters
     ----------
     arrived : array
-        What spikes add to the synapse.
+        The input that spikes add to the synapse.
     synapse : array
-        The synapse's output: with the bias, the current J.
+        The output of the synapse, which together with the bias is the current J.
     voltage, refraction, adaptation : array
-        As there.
+        The states, as in `.dynamics.adaptive_spike`.
 
     Returns
     -------
     spiked, synapse, voltage, refraction, adaptation, outside
-        The last, of shape (4, ...), is where synapse, J, refraction or adaptation was clipped.
+        ``outside``, of shape (4, ...), tells whether synapse, J, refraction or adaptation was
+        clipped.
     """
     synapse, *outside = clip(times(synapse, c.keep) + arrived)
     J, is_outside = clip(synapse + c.bias)
@@ -145,7 +147,7 @@ def adaptive_spike(
 def resonate_and_fire_constants(
     c: dynamics.ResonateAndFireConstants, scale: float
 ) -> ResonateAndFireConstants:
-    """Return a neuron's constants where a voltage of 1 is held as ``scale``."""
+    """Return a neuron's constants if a voltage of 1 is represented by ``scale``."""
     turn = truncated_factor([c.cos, c.sin]).reshape(2, 1, 1)
     return ResonateAndFireConstants(turn, np.array([int(c.threshold * scale)], np.int32))
 
@@ -153,10 +155,10 @@ def resonate_and_fire_constants(
 def adaptive_constants(
     c: dynamics.AdaptiveConstants, keep: Array, bias: Array, scale: float
 ) -> AdaptiveConstants:
-    """Return a neuron's constants where an activation of 1 is held as ``scale``.
+    """Return a neuron's constants if an activation of 1 is represented by ``scale``.
 
-    ``keep`` is what the synapse keeps in a step, as factors. m_f is moved up until it fills the
-    factor's bits, so that a small one is held as precisely as a large one.
+    ``keep`` is the fraction that the synapse keeps in a step, as factors. m_f is shifted up until
+    it fills the factor's bits, so that a small m_f is as precise as a large one.
     """
     m_f_shift = 0 if c.m_f == 0 else max(0, -int(np.floor(np.log2(c.m_f))) - 1)
     return AdaptiveConstants(

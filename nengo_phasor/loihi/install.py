@@ -1,6 +1,6 @@
-"""What nengo-loihi has no registry for: where it calls its own functions, ours are called.
+"""Patches nengo-loihi where it offers no extension point.
 
-Each of them does what the one in its place does, but for our neurons and synapses.
+Each function does the same as the function that it replaces, except for our neurons and synapses.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from nengo_phasor.loihi.tables import STOCK, compartments_of
 
 
 def split_block(stock, block, *args, **kwargs):
-    """Split a block; give our compartments to its parts."""
+    """Split a block, and our compartments among its parts."""
     parts = stock(block, *args, **kwargs)
     if isinstance(block.compartment, NeuronCompartment):
         for part, indices in parts.items():
@@ -33,7 +33,7 @@ def split_block(stock, block, *args, **kwargs):
 
 
 def split_axon(stock, axon, *args, **kwargs):
-    """Split an axon; its parts take the same route."""
+    """Split an axon, whose parts keep the same route."""
     parts = stock(axon, *args, **kwargs)
     for part in parts:
         part.route = getattr(axon, "route", None)
@@ -41,7 +41,7 @@ def split_axon(stock, axon, *args, **kwargs):
 
 
 def discretize_block(stock, block):
-    """Discretise a block; our compartments know how."""
+    """Discretise a block; our compartments have a method for it."""
     if not isinstance(block.compartment, NeuronCompartment):
         return stock(block)
     info = block.compartment.discretize(block)
@@ -51,7 +51,7 @@ def discretize_block(stock, block):
 
 
 def discretize_probe(stock, probe, i, v_scale):
-    """Discretise a probe; our neurons' states are in the scale of their voltage."""
+    """Discretise a probe; our neurons' states have the scale of their voltage."""
     if probe.key.startswith(STATE_KEY):
         probe.weights[i] = probe.weights[i] / v_scale
     else:
@@ -66,9 +66,9 @@ def make_emulator(stock, model, **kwargs):
 
 
 def start_simulator(stock, sim, *args, **kwargs):
-    """Build a simulator, unless it is to run our neurons on a chip that doesn't have them."""
+    """Build a simulator, unless it would run our neurons on a chip that does not have them."""
     called = inspect.signature(stock).bind(sim, *args, **kwargs).arguments
-    sim.closed = True  # for __del__, if it ends here
+    sim.closed = True  # for __del__, if building fails
     target = called.get("target") or ("loihi" if HAS_NXSDK else "sim")
     network = called.get("network")
     if target == "loihi" and network is not None:
@@ -78,8 +78,8 @@ def start_simulator(stock, sim, *args, **kwargs):
             on_chip = network.config[ensemble].on_chip is not False
             if compartments_of(ensemble.neuron_type) and on_chip:
                 raise BuildError(
-                    f"{ensemble}: {name} neurons are not on Loihi 1, the target 'loihi'. Run them "
-                    "on the emulator with target='sim', or on the host with "
+                    f"{ensemble}: {name} neurons do not exist on Loihi 1, the target 'loihi'. Run "
+                    "them on the emulator with target='sim', or on the host with "
                     "network.config[ensemble].on_chip = False"
                 )
     stock(sim, *args, **kwargs)
@@ -106,7 +106,7 @@ RELIED_ON = (
     (interface.CompartmentState, "_overflow"),
     (simulator.Simulator, "_n_steps", "_runner", "_time"),
 )
-"""The private names of nengo-loihi that are used here: a release may change them without notice."""
+"""The private names of nengo-loihi that we use, which a release may change without notice."""
 
 
 def _in_place_of(stock, function):
@@ -118,7 +118,7 @@ def _in_place_of(stock, function):
 
 
 def install() -> None:
-    """Put our functions in place, and our builders in that of nengo-loihi's."""
+    """Replace functions and builders of nengo-loihi by ours."""
     Builder.builders[nengo.Connection] = builders.build_connection
     Builder.builders[nengo.Probe] = builders.build_probe
     for cls in (NeuronType, *STOCK):

@@ -1,11 +1,11 @@
-"""How many steps late spikes are on the chip, compared with Nengo's simulator.
+"""The latency of spikes on the chip, in steps, compared with Nengo's simulator.
 
-Within one step Nengo's neurons hear each other through connections without a synapse. On the chip
-a spike takes a step to the next neurons, from the host to the chip, and back. Neurons that code in
-phase keep their code if whatever tells the time is as late as what it is compared with: sparsifiers
-and encoders are, by the functions here, and inputs that come by a shorter way wait.
+In Nengo, spikes pass connections without a synapse within one step. On the chip a spike takes a
+step to the next neurons, from the host to the chip, and back. Neurons that code in phase keep their
+code if all clocks are as late as the spikes to which they are applied. The functions here ensure
+this for sparsifiers and encoders, and delay inputs that arrive by a shorter path.
 
-Nengo's lowpass filters take a step, too, which the chip's don't take on top of its own.
+Nengo's lowpass filters also take a step, which those of the chip do not take in addition.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from nengo_phasor.neurons import PhaseCoding
 
 
 def connections(model: Model) -> list[nengo.Connection]:
-    """Return the connections that are built: relays that are removed leave new ones."""
+    """Return the connections that are built, which include those that replace removed relays."""
     passthrough = model.split.passthrough
     every = dict.fromkeys(model.split.network.all_connections)
     return [c for c in (*every, *passthrough.to_add) if c not in passthrough.to_remove]
 
 
 def hop(model: Model, connection: nengo.Connection) -> int:
-    """Return how many steps later a connection's spikes arrive than in Nengo."""
+    """Return the number of steps by which a connection's spikes arrive later than in Nengo."""
     pre, post = (model.split.on_chip(base_obj(x)) for x in (connection.pre, connection.post))
     if not post:
         return int(pre)
@@ -33,11 +33,13 @@ def hop(model: Model, connection: nengo.Connection) -> int:
 
 
 def latencies(model: Model) -> dict:
-    """Return of each ensemble and node how many steps late its output is.
+    """Return the number of steps by which the output of each ensemble and node is late.
 
-    That of the longest way to it, on which ways back are not followed.
+    It is that of the longest path to the object, where feedback connections are ignored.
     """
-    if not hasattr(model.split, "latencies"):  # one model is built connection by connection
+    if not hasattr(
+        model.split, "latencies"
+    ):  # computed once, because a model is built connection by connection
         model.split.latencies = _latencies(model)
     return model.split.latencies
 
@@ -64,9 +66,9 @@ def _latencies(model):
 
 
 def wait(model: Model, connection: nengo.Connection) -> int:
-    """Return how many steps a connection's spikes are to wait for those of longer ways.
+    """Return the number of steps for which a connection's spikes wait for those of longer paths.
 
-    They don't wait for neurons that do not code in phase.
+    Spikes to neurons that do not code in phase do not wait.
     """
     if not isinstance(getattr(base_obj(connection.post), "neuron_type", None), PhaseCoding):
         return 0

@@ -1,8 +1,8 @@
-"""Spikes through tables of weights: of all cores at once that spikes of one source reach alike.
+"""Delivery of spikes through tables of weights, for several cores at once.
 
-nengo-loihi splits a layer over cores, each with an axon and weights of its own. Where these are
-dense tables of whole numbers, which may be added in any order, the tables of neighbouring cores are
-one here, and so are neighbouring cores whose spikes go through one table.
+nengo-loihi splits a layer over cores, each with its own axon and weights. If the weights are dense
+tables of integers, which may be added in any order, the tables of neighbouring cores are merged
+here, and so are neighbouring cores whose spikes use the same table.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from nengo_loihi.block import Axon, Synapse
 
 
 class Link:
-    """What the spikes of a source bring to neighbouring compartments.
+    """The weights from a source to neighbouring compartments.
 
     Parameters
     ----------
     rows : (n_source,) ndarray of int
-        Of the table, for each of the source's neurons.
+        The row of the table for each of the source's neurons.
     table : (n_rows, n_compartments) ndarray of int
-        What one spike brings.
+        The input that one spike adds.
     where : slice
-        Of the compartments, among all.
+        The places of the compartments among all compartments.
     synapses : tuple of nengo_loihi.block.Synapse
-        Whose weights the table has.
+        The synapses whose weights are in the table.
 
     Attributes
     ----------
     n_spikes : int
-        How many spikes have come.
+        The number of spikes so far.
     """
 
     def __init__(self, rows, table, where, synapses):
@@ -40,13 +40,13 @@ class Link:
         self.n_spikes = 0
 
     def add(self, now: np.ndarray, fired: np.ndarray) -> None:
-        """Add to the compartments' input, in place, what the source's neurons that fired bring."""
+        """Add the weights of the neurons that fired to the compartments' input, in place."""
         self.n_spikes += len(fired)
         brought = self.table.take(fired if self.in_order else self.rows[fired], axis=0)
         now[self.where] += np.add.reduce(brought, axis=0, dtype=now.dtype)
 
     def beside(self, other: Link) -> Link:
-        """Return the link to this one's compartments and those of the next."""
+        """Return one link to the compartments of both links."""
         return Link(
             self.rows,
             np.hstack([self.table, other.table]),
@@ -55,21 +55,21 @@ class Link:
         )
 
     def goes_on_in(self, other: Link) -> bool:
-        """Return whether another link of the same source reaches the next compartments alike."""
+        """Return whether another link of the source reaches the next compartments by equal rows."""
         return self.where.stop == other.where.start and np.array_equal(self.rows, other.rows)
 
     def shares_with(self, other: Link) -> bool:
-        """Return whether the spikes of another source bring what these bring."""
+        """Return whether another source has the same table and compartments."""
         return self.table is other.table and self.where == other.where
 
 
 def links(
     axons: Iterable[Axon], fans: Mapping[Synapse, Any], slices: Mapping[Synapse, slice], n: int
 ) -> list[Link]:
-    """Return the links that do what the axons of a source with n neurons do.
+    """Return the links that replace the axons of a source with n neurons.
 
-    ``fans`` has a `.delivery.Fan` with a dense table for each synapse that they lead to, ``slices``
-    the compartments of its core.
+    ``fans`` has a `.delivery.Fan` with a dense table for each synapse that the axons lead to, and
+    ``slices`` has the compartments of its core.
     """
     found: list[Link] = []
     for axon in sorted(axons, key=lambda axon: slices[axon.target].start):
@@ -86,7 +86,7 @@ def links(
 
 
 def joined(sources: Iterable[tuple[slice, list[Link]]]) -> list[tuple[slice, list[Link]]]:
-    """Return the sources, each with its place and its links; neighbours that share them are one."""
+    """Return the sources with their places and links; neighbours that share links are merged."""
     found: list[tuple[slice, list[Link]]] = []
     for where, own in sources:
         before, others = found[-1] if found else (slice(0, -1), [])

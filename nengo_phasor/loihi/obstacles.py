@@ -1,4 +1,4 @@
-"""What can't be put on the chip: refused with the remedy, once a connection's facts are known."""
+"""Checks that a connection can be put on the chip, with errors that name the remedy."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ TRANSFORMS = (NoTransform, nengo.Dense, nengo.Sparse, *CONVOLUTIONS)
 
 
 class Facts(NamedTuple):
-    """All that is asked about a connection.
+    """The properties of a connection that decide how it is built.
 
     Attributes
     ----------
     conn : nengo.Connection
         The connection.
     to_rule : bool
-        Whether it brings the error to a learning rule.
+        Whether it transmits the error of a learning rule.
     pre_on_chip, post_on_chip : bool
-        Where its ends are.
+        Whether its ends are on the chip.
     sparsified : bool
         Whether its synapse acts on single spikes.
     pre_type, post_type : nengo.neurons.NeuronType or None
-        Of the neurons that it decodes, and of those that it reaches.
+        The types of the neurons that it decodes and of those that it reaches.
     compartments : type or None
-        That hold those it reaches, if they are ours.
+        The compartments of the neurons that it reaches, if they are ours.
     was_plain : bool
-        Whether the synapse gets spikes as they are, before any weight.
+        Whether the synapse receives unweighted spikes.
     height : float or None
         The amplitude of the spikes that the host sends to neurons; None if it sends none.
     """
@@ -69,13 +69,13 @@ class Facts(NamedTuple):
 
     @property
     def as_spikes(self) -> bool:
-        """Whether what it brings are spikes, and no values that nengo-loihi encodes."""
+        """Whether it transmits spikes, rather than values that nengo-loihi encodes."""
         from_neurons = isinstance(self.conn.pre_obj, Neurons)
         return self.pre_on_chip or from_neurons or self.height is not None or self.in_phase
 
 
 def facts(model: Model, conn: nengo.Connection) -> Facts:
-    """Return what there is to know of a connection."""
+    """Return the facts about a connection."""
     to_rule = isinstance(conn.post_obj, nengo.connection.LearningRule)
     pre_on_chip = model.split.on_chip(base_obj(conn.pre))
     post_on_chip = not to_rule and model.split.on_chip(base_obj(conn.post))
@@ -96,19 +96,19 @@ def facts(model: Model, conn: nengo.Connection) -> Facts:
 
 
 def _height(network, conn, post_type):
-    """Return the amplitude of spikes that the host sends to neurons; None if it doesn't."""
+    """Return the amplitude of spikes that the host sends to neurons; None if it sends none."""
     if not isinstance(conn.post_obj, Neurons):
         return None
     height = spike_height(network, conn.pre_obj)
     if isinstance(post_type, PhaseCoding):
         return 1.0 if height is None else height
-    # nengo-loihi knows what to do with neurons, but for sparsifiers
+    # nengo-loihi handles neurons itself, except for sparsifiers
     known = isinstance(conn.pre_obj, Neurons) and not isinstance(conn.synapse, SpikeSynapse)
     return None if known else height
 
 
 class Obstacle(NamedTuple):
-    """Whether something is in a connection's way, and the words for it."""
+    """A condition under which a connection can't be built, and the words for it."""
 
     is_there: Callable[[Facts], bool]
     words: Callable[[Facts], str]
@@ -154,9 +154,9 @@ OBSTACLES = (
     Obstacle(
         lambda f: f.post_on_chip and f.sparsified and not _gated(f),
         lambda f: (
-            f"a {_name(f.conn.synapse)} can't be put on the chip here. Put it on a connection "
-            "without weights to a relay, a nengo.Node(size_in=...), and the weights on the "
-            "connection from there"
+            f"a {_name(f.conn.synapse)} can't be put on the chip here. Put it on an unweighted "
+            "connection to a relay, a nengo.Node(size_in=...), and the weights on the "
+            "connection from the relay"
         ),
     ),
     Obstacle(
@@ -169,8 +169,8 @@ OBSTACLES = (
     Obstacle(
         lambda f: f.post_on_chip and f.compartments is not None and _encoded(f),
         lambda f: (
-            f"{_name(f.post_type)} neurons have no filter on the chip, through which encoded "
-            "values come: send spikes to `ensemble.neurons`, from neurons or a relay"
+            f"{_name(f.post_type)} neurons have no filter on the chip, which encoded "
+            "values need: send spikes to `ensemble.neurons`, from neurons or a relay"
         ),
     ),
     Obstacle(
@@ -181,8 +181,8 @@ OBSTACLES = (
             and not isinstance(f.conn.transform, (NoTransform, nengo.Dense))
         ),
         lambda f: (
-            f"a {_name(f.conn.transform)} can't bring a node's values to neurons on the chip: "
-            f"{OFF_CHIP}, where they turn them to spikes"
+            f"a {_name(f.conn.transform)} can't transmit a node's values to neurons on the chip: "
+            f"{OFF_CHIP}"
         ),
     ),
     Obstacle(
@@ -190,22 +190,22 @@ OBSTACLES = (
             f.to_ours and isinstance(f.conn.post_obj, Neurons) and f.conn.post_slice != slice(None)
         ),
         lambda f: (
-            "a part of the neurons can't be connected to on the chip: connect to all of them, "
-            "through weights with rows of zeros"
+            "a connection to a part of the neurons can't be put on the chip: connect to all of "
+            "them, with rows of zeros in the weights"
         ),
     ),
     Obstacle(
         lambda f: f.to_ours and not isinstance(f.conn.transform, TRANSFORMS),
         lambda f: (
-            f"{_name(f.conn.transform)} can't be put on the chip; take one of "
+            f"{_name(f.conn.transform)} can't be put on the chip; use one of "
             f"{', '.join(kind.__name__ for kind in TRANSFORMS)}, or {OFF_CHIP}"
         ),
     ),
     Obstacle(
         lambda f: f.to_ours and _odd_convolution(f),
         lambda f: (
-            f"a {_name(f.conn.transform)} on the chip is over two dimensions, in one group: change "
-            f"it, or {OFF_CHIP}"
+            f"a {_name(f.conn.transform)} on the chip must have two dimensions and one group: "
+            f"change it, or {OFF_CHIP}"
         ),
     ),
     Obstacle(
@@ -221,7 +221,7 @@ OBSTACLES = (
         ),
     ),
 )
-"""The first that is there is the one that is named."""
+"""The obstacles, of which the first that applies is named in the error."""
 
 
 def _learnable(rules) -> bool:
@@ -229,12 +229,12 @@ def _learnable(rules) -> bool:
 
 
 def check(f: Facts) -> None:
-    """Refuse a connection that can't be built.
+    """Check that a connection can be built.
 
     Raises
     ------
     nengo.exceptions.BuildError
-        That names the connection, what is in the way, and the remedy.
+        If it can't. The message names the connection, the obstacle, and the remedy.
     """
     for obstacle in OBSTACLES:
         if obstacle.is_there(f):

@@ -1,8 +1,8 @@
-"""What is on the host and what on the chip, and which relays between neurons become one transform.
+"""Placement of ensembles on host or chip, and merging of relays between neurons.
 
-Relays that only weigh what neurons send (pooling, padding, averaging) are folded into the weights
-on their way, as one matrix. What brings values in place of spikes stays on the host, with the
-neurons that it drives: a chip would have to encode the values first, and cuts off the large ones.
+Relays that only weight the spikes of neurons (pooling, padding, averaging) are merged with the
+following weights into one matrix. Nodes that send values instead of spikes stay on the host, with
+the neurons that they drive: a chip would have to encode the values, and would clip large ones.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from nengo_phasor.neurons import PhaseCoding
 from nengo_phasor.synapses import PhaseEncoder, SpikeSynapse
 
 TABLES = (NoTransform, nengo.Dense)
-"""The transforms that nengo-loihi merges; others are folded here."""
+"""The transforms that nengo-loihi merges; others are merged here."""
 
 
 # -------------------------------------------------------------------------------------- ensembles
 
 
 def place_ensembles(stock, split, network):
-    """Place ensembles; those that are better off on the host are there, unless one says else."""
+    """Place ensembles; those that should run on the host do so, unless on_chip is set."""
     stock(split, network)
     incoming = defaultdict(list)
     for connection in network.all_connections:
@@ -47,28 +47,28 @@ def place_ensembles(stock, split, network):
             moved += [] if values is None else [(values, ensemble)]
         elif values is not None:
             warnings.warn(
-                f"{values}: its values reach {ensemble.neurons} on the chip as spikes that encode "
-                "them, of which there is one a step at most: values near 1 are too small there, "
-                "larger ones are cut off. Leave on_chip at None, and these neurons are on the host",
+                f"{values}: its values reach {ensemble.neurons} on the chip encoded as spikes, at "
+                "most one per step, so that values near 1 are too small and larger values are "
+                "clipped. Leave on_chip at None to run these neurons on the host",
                 stacklevel=2,
             )
     if moved and not any(ensemble in split.chip_objs for ensemble in network.all_ensembles):
         values, ensemble = moved[0]
         raise BuildError(
-            f"{values}: {ensemble.neurons} take the values of a node, and so are on the host: no "
-            "others are left for the chip. Put a layer behind them; or put these there, where "
-            "values above 1 are cut off: nengo_loihi.add_params(network) and "
+            f"{values}: {ensemble.neurons} take the values of a node, and thus run on the host: no "
+            "others are left for the chip. Add a layer after them; or put these on the chip, where "
+            "values above 1 are clipped: nengo_loihi.add_params(network) and "
             "network.config[ensemble].on_chip = True"
         )
 
 
 def _analog(ensemble, incoming) -> Iterator[nengo.Connection]:
-    """Yield the connections that bring an ensemble's neurons, if they are ours, nodes' values."""
+    """Yield the connections that transmit values of nodes to an ensemble of our neurons."""
     neuron_type = ensemble.neuron_type
     if compartments_of(neuron_type) is None or isinstance(neuron_type, PhaseCoding):
         return
     reached = [ensemble.neurons]
-    for obj in reached:  # which grows
+    for obj in reached:  # grows in the loop
         for connection in incoming[obj]:
             source = connection.pre_obj
             if not isinstance(source, nengo.Node) or isinstance(connection.synapse, PhaseEncoder):
@@ -83,7 +83,7 @@ def _analog(ensemble, incoming) -> Iterator[nengo.Connection]:
 
 
 def split_cluster(stock, split, cluster):
-    """Remove a cluster of relays; but leave on the host what no neuron can apply by itself."""
+    """Remove a cluster of relays, but leave sparsifiers that no neuron can apply on the host."""
     connections = cluster.conns_in | cluster.conns_mid | cluster.conns_out
     sparsified = any(isinstance(c.synapse, SpikeSynapse) for c in connections)
     if sparsified and not _neurons_can(split, cluster):
@@ -114,7 +114,7 @@ def _neurons_can(split, cluster):
 
 
 def _is_folded(split, cluster):
-    """Return whether a cluster brings spikes of neurons to the chip, through more than tables."""
+    """Return whether a cluster sends spikes of neurons to the chip, not only through tables."""
     connections = cluster.conns_in | cluster.conns_mid | cluster.conns_out
     return (
         not all(isinstance(c.transform, TABLES) for c in connections)
@@ -131,7 +131,7 @@ def _on_chip(split, obj):
 
 
 def generate_conns(stock, cluster):
-    """Yield the connections that stand for a cluster; one matrix each where any transform is."""
+    """Yield the connections that replace a cluster, each with one matrix if needed."""
     connections = cluster.conns_in | cluster.conns_mid | cluster.conns_out
     if all(isinstance(c.transform, TABLES) for c in connections):
         yield from stock(cluster)
@@ -157,7 +157,7 @@ def generate_conns(stock, cluster):
 
 
 def merge_transforms(stock, cluster, node, sizes, transforms, slices):
-    """Return the transform of a connection into a node and one from there, as a sparse matrix."""
+    """Return the product of the transforms to and from a node, as a sparse matrix."""
     if all(isinstance(transform, TABLES) for transform in transforms):
         return stock(cluster, node, sizes, transforms, slices)
     first, second = (matrix(node, t, n) for t, n in zip(transforms, sizes, strict=True))
@@ -167,21 +167,21 @@ def merge_transforms(stock, cluster, node, sizes, transforms, slices):
 
 
 def matrix(node: nengo.Node, transform, size: int) -> scipy.sparse.csr_matrix:
-    """Return a transform beside a node as a sparse matrix; ``size`` is that of NoTransform.
+    """Return a transform as a sparse matrix; ``size`` is the size of a NoTransform.
 
     Raises
     ------
     nengo.exceptions.BuildError
-        If its weights are still to be drawn, or it is of another kind.
+        If its weights are a distribution, or it is of another kind.
     """
     if isinstance(transform, NoTransform):
         return scipy.sparse.eye(size, format="csr")
     name = type(transform).__name__
     drawn = isinstance(getattr(transform, "init", None), nengo.dists.Distribution)
     if drawn or not isinstance(transform, (nengo.Dense, nengo.Sparse, nengo.Convolution)):
-        remedy = "Give them as arrays" if drawn else "Take a Dense, Sparse or Convolution transform"
+        remedy = "Give them as arrays" if drawn else "Use a Dense, Sparse or Convolution transform"
         raise BuildError(
-            f"{node}: the weights of its {name} transform can't be folded into the next one's for "
+            f"{node}: the weights of its {name} transform can't be merged with the next ones for "
             f"the chip. {remedy}, or {OFF_CHIP}"
         )
     weights = transform.sample()

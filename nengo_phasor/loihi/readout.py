@@ -1,4 +1,4 @@
-"""What the emulator's spikes say: in time with Nengo's, and how far they agree.
+"""Alignment of the emulator's spikes with those of Nengo, and measures of their agreement.
 
 ::
 
@@ -7,7 +7,7 @@
     spikes = readout.in_time(sim, probe)
     phase = phases.from_raster(spikes, 10.0, sim.dt)
 
-`compare` runs a network on both and reports, layer by layer.
+`compare` runs a network on both and reports their agreement for each layer.
 """
 
 from __future__ import annotations
@@ -34,37 +34,37 @@ def in_time(sim: Simulator, probe: nengo.Probe) -> NDArray:
     Parameters
     ----------
     sim : nengo_loihi.Simulator
-        That has run.
+        The simulator, after its run.
     probe : nengo.Probe
-        Of neurons or nodes.
+        A probe of neurons or nodes.
 
     Returns
     -------
     (n_steps - late, n) ndarray
-        Row k is what `nengo.Simulator` gives in row k.
+        The data, in which row k corresponds to row k of `nengo.Simulator`.
     """
     return sim.data[probe][latency(sim, probe) :]
 
 
 def latency(sim: Simulator, probe: nengo.Probe) -> int:
-    """Return by how many steps a probe's data is late."""
+    """Return the number of steps by which a probe's data is late."""
     return latencies(sim.model)[base_obj(probe.target)]
 
 
 class Agreement(NamedTuple):
-    """How far a layer's spikes agree with those expected.
+    """The agreement of a layer's spikes with those expected.
 
     Attributes
     ----------
     expected : int
-        Number of spikes expected.
+        The number of expected spikes.
     exact, near : int
-        Of these, found in the same step; or in it or within the tolerance.
+        The numbers of these that were found in the same step, and within the tolerance.
     lost, extra : int
-        Expected and not found; found and not expected.
+        The numbers of expected spikes that were not found, and of unexpected spikes.
     phase_error : float
-        Median distance of the phases of spikes in the same cycle, in units of pi. NaN if there are
-        none, or without a rhythm.
+        The median distance between the phases of spikes in the same cycle, in units of pi. It is
+        NaN if there are no such spikes, or no rhythm.
     """
 
     expected: int
@@ -76,7 +76,7 @@ class Agreement(NamedTuple):
 
     @property
     def matched(self) -> float:
-        """The fraction of the spikes expected or found that have a partner."""
+        """The fraction of the expected or found spikes that have a partner."""
         return self.near / max(self.near + max(self.lost, self.extra), 1)
 
 
@@ -87,18 +87,18 @@ def agreement(
     frequency: float | None = None,
     dt: float = 0.001,
 ) -> Agreement:
-    """Compare rasters; each spike has one partner at most, the nearest first.
+    """Compare rasters; each spike has at most one partner, and the nearest are paired first.
 
     Parameters
     ----------
     expected, found : (..., n_steps, n) array_like
-        Spikes: anything other than 0.
+        The rasters, in which every non-zero value is a spike.
     within : int
-        Number of steps that partners may be apart.
+        The largest distance between partners, in time steps.
     frequency : float, optional
-        Of the rhythm that phases refer to, in Hz.
+        The frequency of the rhythm that phases refer to, in Hz.
     dt : float
-        The time step in seconds.
+        The time step, in seconds.
     """
     expected, found = np.asarray(expected) != 0, np.asarray(found) != 0
     a, b = (np.moveaxis(x, -2, 0).copy() for x in (expected, found))
@@ -127,9 +127,10 @@ def agreement(
 def phase_errors(
     expected: ArrayLike, found: ArrayLike, frequency: float, dt: float = 0.001
 ) -> NDArray:
-    """Return how far the phases of spikes in the same cycle are apart, in units of pi.
+    """Return the distances between the phases of spikes in the same cycle, in units of pi.
 
-    Parameters are those of `agreement`. One value for each neuron and cycle with spikes in both.
+    The parameters are those of `agreement`. There is one value for each neuron and cycle with
+    spikes in both rasters.
     """
     decoded = (phases.from_raster(x, frequency, dt) for x in (expected, found))
     apart = np.abs(phases.difference(*decoded))
@@ -137,16 +138,16 @@ def phase_errors(
 
 
 class Layer(NamedTuple):
-    """Of a layer: how far it agrees with Nengo's, and what its bits could not hold.
+    """A layer's agreement with Nengo, its latency, and the number of its clipped states.
 
     Attributes
     ----------
     agreement : Agreement
-        Of its spikes.
+        The agreement of the layer's spikes.
     late : int
-        Steps by which the chip is late, which are not counted as errors.
+        The number of steps by which the chip is late, which are not counted as errors.
     clipped : int
-        How many states, of neurons and steps, were clipped.
+        The number of states, over neurons and steps, that were clipped.
     """
 
     agreement: Agreement
@@ -160,9 +161,9 @@ class Report(NamedTuple):
     Attributes
     ----------
     layers : dict of {nengo.Ensemble: Layer}
-        Of our neurons on the chip.
+        The results of each layer of our neurons on the chip.
     overflows : int
-        Warnings of overflow of nengo-loihi's own compartments.
+        The number of overflow warnings of nengo-loihi's own compartments.
     """
 
     layers: Mapping[nengo.Ensemble, Layer]
@@ -180,23 +181,23 @@ class Report(NamedTuple):
 
 
 def compare(network: nengo.Network, n_steps: int, dt: float = 0.001, within: int = 1) -> Report:
-    """Run a network on the emulator and in `nengo.Simulator`; report on every layer of our neurons.
+    """Run a network on the emulator and in `nengo.Simulator`; compare every layer of our neurons.
 
     Parameters
     ----------
     network : nengo.Network
-        Seeded, if anything in it is random.
+        The network, which must be seeded if anything in it is random.
     n_steps : int
-        For how many steps.
+        The number of time steps to run.
     dt : float
-        The time step in seconds.
+        The time step, in seconds.
     within : int
-        Number of steps that partners may be apart.
+        The largest distance between partners, in time steps.
 
     Raises
     ------
     nengo.exceptions.BuildError
-        If nothing in it is on the chip, or something can't be.
+        If no part of the network is on the chip, or a part can't be put there.
     """
     ours = [e for e in network.all_ensembles if compartments_of(e.neuron_type)]
     with network:

@@ -1,7 +1,6 @@
-"""Relays that carry spikes, and synapses that keep their time on the host.
+"""Relays that carry spikes, and synapses on the host that follow the clock of late spikes.
 
-A relay is a node without output. Its values are spikes if what comes in are spikes and nothing
-weighs them on the way.
+A relay is a node without output. Its values are spikes if its inputs are unweighted spikes.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from nengo_phasor.synapses import (
 
 
 def is_plain(connection: nengo.Connection) -> bool:
-    """Return whether a connection passes all it gets on as it is, up to its synapse."""
+    """Return whether a connection passes its whole input unchanged, except for its synapse."""
     transform = connection.transform
     if connection.function is not None or connection.size_in != connection.size_out:
         return False
@@ -47,7 +46,7 @@ def upstream(network: nengo.Network, obj, seen=()) -> Iterator[nengo.Connection]
 
 
 def spike_height(network: nengo.Network, obj) -> float | None:
-    """Return the amplitude of the spikes that come from neurons or a node; None if none do."""
+    """Return the amplitude of the spikes from neurons or a node; None if they send no spikes."""
     if isinstance(obj, Neurons):
         neuron_type = obj.ensemble.neuron_type
         return getattr(neuron_type, "amplitude", 1.0) if neuron_type.spiking else None
@@ -69,14 +68,14 @@ def takes_back(network: nengo.Network, connection: nengo.Connection) -> bool:
 
 
 class Late(SpikeSynapse):
-    """A spike synapse whose clock is late, as are the spikes it gets.
+    """A spike synapse whose clock is as late as the spikes that it receives.
 
     Parameters
     ----------
     synapse : SpikeSynapse
-        What to do.
+        The synapse to apply.
     late : int
-        Number of time steps.
+        The number of time steps by which its clock is late.
     """
 
     def __init__(self, synapse: SpikeSynapse, late: int):
@@ -89,7 +88,7 @@ class Late(SpikeSynapse):
         return self.synapse.make_state(*args, **kwargs)
 
     def make_step(self, shape_in, shape_out, dt, rng, state):
-        """Return the synapse's own function, whose time begins when the first spikes can come."""
+        """Return the synapse's own function, whose time begins when the first spikes can arrive."""
         step = self.synapse.make_step(shape_in, shape_out, dt, rng, state)
         start = self.late * dt
 
@@ -100,13 +99,13 @@ class Late(SpikeSynapse):
 
 
 def late_tick(step, late: int) -> Tick:
-    """Return the time step that spikes are of which are seen late."""
+    """Return the time step in which late spikes were sent."""
     number = np.asarray(step, dtype=float) - late
     return Tick(number, np.maximum(number, 0).astype(np.uint32).reshape(1))
 
 
 def on_time(model: Model, connection: nengo.Connection, late: int) -> SpikeSynapse:
-    """Return a connection's spike synapse for the host, where its spikes come late."""
+    """Return a connection's spike synapse for the host, where its spikes arrive late."""
     synapse = seeded(model, connection)
     return Late(synapse, late) if late else synapse
 
@@ -117,7 +116,7 @@ def seeded(model: Model, connection: nengo.Connection) -> SpikeSynapse:
     if not isinstance(synapse, RandomSparsifier) or synapse.seed is not None:
         return synapse
     for place, obj in enumerate(_sparsified_at_random(model.split.network)):
-        # a relay that was removed has left a connection with the old one's beginning
+        # a relay that was removed is replaced by a connection from the same source
         same = isinstance(obj, nengo.Connection) and obj.pre_obj is connection.pre_obj
         if obj is connection or (same and obj.synapse is synapse):
             seed = sparsifier_seed(model.seeds[model.split.network], place)

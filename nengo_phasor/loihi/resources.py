@@ -1,7 +1,7 @@
-"""What a network takes of the chip, and what running it costs there.
+"""The resources of the chip that a network needs, and the operations of running it.
 
-Cores, axons and synapse memory are nengo-loihi's own account; operations are counted by our
-emulator while it runs, in the terms of `nengo_phasor.energy`.
+The numbers of cores and axons and the synapse memory are those reported by nengo-loihi. Operations
+are counted by our emulator while it runs, in the terms of `nengo_phasor.energy`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from nengo_phasor.loihi.emulator import EmulatorInterface
 
 
 class Resources(NamedTuple):
-    """What a network takes of the chip.
+    """The resources of the chip that a network needs.
 
     Attributes
     ----------
     cores : int
-        Neuron cores: one for each block.
+        The number of neuron cores, of which each block needs one.
     compartments, in_axons, out_axons : int
-        Their numbers, in all cores.
+        The numbers of compartments and of input and output axons in all cores.
     synapse_bits : int
-        Memory of all synapses.
+        The memory of all synapses, in bits.
     """
 
     cores: int
@@ -38,27 +38,27 @@ class Resources(NamedTuple):
 
 
 def resources(sim: Simulator) -> Resources:
-    """Return what a simulator's network takes of the chip."""
+    """Return the resources of the chip that a simulator's network needs."""
     used = [block.utilization() for block in sim.model.blocks]
     kinds = ("compartments", "in-axons", "out-axons", "synapses")
     return Resources(len(used), *(int(sum(u[kind][0] for u in used)) for kind in kinds))
 
 
 class Operations(NamedTuple):
-    """What was done on the chip since the simulator's start or last reset.
+    """The operations of the chip since the simulator's start or last reset.
 
     Attributes
     ----------
     spikes : int
-        Spikes of the neurons on the chip.
+        The number of spikes of the neurons on the chip.
     received : int
-        Spikes that came from the host.
+        The number of spikes received from the host.
     synapse : int
-        Spikes that reached a neuron through a weight.
+        The number of times that a spike reached a neuron through a weight.
     update : int
-        Neurons advanced by a time step.
+        The number of times that a neuron was advanced by a time step.
     synapse_by_block : dict of {nengo_loihi.block.LoihiBlock: int}
-        ``synapse``, by the block of the neurons that were reached.
+        The part of ``synapse`` for each block, by the neurons that were reached.
     """
 
     spikes: int
@@ -69,17 +69,17 @@ class Operations(NamedTuple):
 
 
 def operations(sim: Simulator) -> Operations:
-    """Return what our emulator has counted.
+    """Return the operations that our emulator has counted.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If another emulator ran.
+        If the simulator uses another emulator.
     """
     emulator = sim.sims.get("emulator")
     if not isinstance(emulator, EmulatorInterface):
         raise ValidationError(
-            "runs on nengo-loihi's own emulator, which counts no operations: make it with "
+            "runs on nengo-loihi's own emulator, which does not count operations: create it with "
             "nengo_phasor.loihi.emulator.Simulator",
             "sim",
         )

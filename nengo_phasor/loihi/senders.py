@@ -1,4 +1,4 @@
-"""Spikes that the host sends to the chip as spikes: counted, sent, and weighted there."""
+"""Spikes from the host, which are counted there, sent to the chip, and weighted on the chip."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from nengo_phasor.loihi.obstacles import Facts
 from nengo_phasor.loihi.relays import on_time, takes_back
 
 AT_ONCE = 4
-"""How many spikes of one input, of one sign, can arrive in one step."""
+"""The largest number of spikes of one input, of one sign, that can arrive in one step."""
 
 ROUNDING = 1e-6
-"""How far a spike may be off, as a part of it: single precision is closer."""
+"""The relative deviation allowed in a spike's height; single precision is more accurate."""
 
 
 class SpikeReceiver(ChipReceiveNeurons):
-    """The chip's end of a connection from a relay: its spikes of one sign."""
+    """The chip's end of a connection from a relay, for its spikes of one sign."""
 
     def __init__(self, dimensions, amplitude, delay, label=nengo.params.Default):
         super().__init__(dimensions, nengo.SpikingRectifiedLinear(amplitude=amplitude), label)
@@ -35,7 +35,7 @@ class SpikeReceiver(ChipReceiveNeurons):
 
 
 class DelayedSpikeInput(SpikeInput):
-    """Spikes from the host that wait a number of steps on the chip."""
+    """Spikes from the host that are delayed by a number of steps on the chip."""
 
     def __init__(self, n_neurons, delay, label=None):
         super().__init__(n_neurons, label)
@@ -48,7 +48,7 @@ class DelayedSpikeInput(SpikeInput):
 
 @Builder.register(SpikeReceiver)
 def build_spike_receiver(model, node):
-    """Make the chip's input."""
+    """Create the chip's input."""
     spike_input = DelayedSpikeInput(node.raw_dimensions, node.delay, label=node.label)
     model.add_input(spike_input)
     model.objs[node]["out"] = spike_input
@@ -58,9 +58,9 @@ def build_spike_receiver(model, node):
 def build_spikes_to_chip(model, f: Facts):
     """Send spikes of the host to the chip as they are, and weight them there.
 
-    A spike is amplitude/dt, as in all of Nengo. What `.AssumeReference` makes of them comes through
-    more channels: spikes that are taken back, through weights of the other sign; and a spike that
-    stands for one of every input, through the sums of the weights.
+    A spike is amplitude/dt, as everywhere in Nengo. The outputs of `.AssumeReference` need further
+    channels: one for negative spikes, with weights of the opposite sign; and one for a spike that
+    represents one spike of every input, with the sums of the weights.
     """
     channels = _channels(model, f.conn)
     counter = _counter(model, f, tuple(channels))
@@ -72,7 +72,7 @@ def build_spikes_to_chip(model, f: Facts):
 
 
 def _counter(model, f, names):
-    """Build the host's node that counts the spikes of each channel."""
+    """Build the node on the host that counts the spikes of each channel."""
     conn, host = f.conn, model.host_model(base_obj(f.conn.pre))
     late = latencies(model).get(base_obj(conn.pre), 0)
     counter = nengo.Node(
@@ -95,7 +95,7 @@ def _counter(model, f, names):
 
 
 def _send(model, f, counted, name, transform):
-    """Build a channel: what the host counted is sent, and weighted on the chip."""
+    """Build a channel, which sends the spikes counted by the host to be weighted on the chip."""
     conn, host = f.conn, model.host_model(base_obj(f.conn.pre))
     size = transform.size_in
     receiver = SpikeReceiver(
@@ -121,7 +121,7 @@ def _send(model, f, counted, name, transform):
 
 
 def _channels(model, conn):
-    """Return the transforms of the channels through which a connection's spikes come."""
+    """Return the transforms of the channels that carry a connection's spikes."""
     transform = conn.transform
     if not takes_back(model.split.network, conn):
         return {"spikes": transform}
@@ -139,7 +139,7 @@ def _channels(model, conn):
 
 
 def spike_counter(name: str, height: float, channels: tuple[str, ...]) -> Callable:
-    """Return a node's function from spikes to places: `AT_ONCE` of each input and channel."""
+    """Return a node's function from spikes to places, with `AT_ONCE` of each input and channel."""
     places = np.arange(AT_ONCE)[:, None]
     lowest = -AT_ONCE if "taken back" in channels else 0
 
@@ -152,9 +152,9 @@ def spike_counter(name: str, height: float, channels: tuple[str, ...]) -> Callab
         wrong |= (counts > AT_ONCE) | (counts < lowest)
         if np.any(wrong):
             raise SimulationError(
-                f"{name}: {x[wrong][0]:.4g} can't be sent to the chip at t = {t:g} s; spikes are "
-                f"{height:.4g} for one step, and at most {AT_ONCE} of an input come at once. Send "
-                "spikes (a PhaseEncoder makes them of phases), weighted by the transform"
+                f"{name}: {x[wrong][0]:.4g} can't be sent to the chip at t = {t:g} s: a spike is "
+                f"{height:.4g} for one step, and an input may send at most {AT_ONCE} at once. Send "
+                "spikes (a PhaseEncoder makes them from phases), weighted by the transform"
             )
         of = {"spikes": counts, "taken back": -counts, "of every input": every}
         return np.concatenate([(places < of[channel]).ravel() for channel in channels])
@@ -163,7 +163,7 @@ def spike_counter(name: str, height: float, channels: tuple[str, ...]) -> Callab
 
 
 def _repeat(spike_input):
-    """Let each of an input's neurons have `AT_ONCE` places: spikes are sent by their places."""
+    """Give each of an input's neurons `AT_ONCE` places, by which spikes are sent."""
     spike_input.n_neurons *= AT_ONCE
     for axon in spike_input.axons:
         axon.compartment_map = np.tile(axon.compartment_map, AT_ONCE)
@@ -172,7 +172,7 @@ def _repeat(spike_input):
 
 
 def like(model, conn, **changes):
-    """Return a connection like another one, with changes, seed and configuration."""
+    """Return a copy of a connection with changes, and with its seed and configuration."""
     names = ("pre", "post", "function", "transform", "synapse", "solver", "eval_points", "label")
     new = nengo.Connection(
         **{**{name: getattr(conn, name) for name in names}, **changes},

@@ -1,7 +1,7 @@
-"""What the chip knows of types: the compartments of neurons, the synapses that neurons apply.
+"""The tables of types for the chip: compartments of neurons, and synapses that neurons apply.
 
-Both tables are open: `register` and `register_gate` add a user's type. A subclass is run as the
-nearest of its parents that is in a table, as long as it steps as that one does.
+Both tables are open: `register` and `register_gate` add a user's type. A subclass is run like its
+nearest parent in a table, provided that it has the same step.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ COMPARTMENTS: dict[type[NeuronType], type[NeuronCompartment] | None] = {
     SurrogateLIF: None,
     AdaptiveSpikingRate: None,
 }
-"""The compartments of neuron types; None for those that are on the host unless one says else."""
+"""The compartments of neuron types; None for types that run on the host by default."""
 
 GATES: set[type[SpikeSynapse]] = {ArcSparsifier, RandomSparsifier}
 """The sparsifiers that a neuron can apply to its own spikes."""
@@ -44,7 +44,7 @@ STOCK = {
     nengo.SpikingRectifiedLinear: LoihiSpikingRectifiedLinear,
     nengo.RegularSpiking: nengo.RegularSpiking,
 }
-"""The neuron types that nengo-loihi has compartments for, and what steps as these do."""
+"""The neuron types for which nengo-loihi has compartments, and the types with the same step."""
 
 OFF_CHIP = (
     "keep the ensemble off the chip: nengo_loihi.add_params(network) and "
@@ -62,17 +62,18 @@ def register(
     neuron_type : type
         A subclass of `nengo.neurons.NeuronType`.
     compartments : type, optional
-        A subclass of `.NeuronCompartment`, which holds the neurons on the chip. Without, they run
-        on the host by their own ``step``, unless ``network.config[ensemble].on_chip`` is True.
+        A subclass of `.NeuronCompartment`, which represents the neurons on the chip. Without it,
+        the neurons run on the host with their own ``step``, unless
+        ``network.config[ensemble].on_chip`` is True.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If either is no such class.
+        If either is not a class as described.
     """
     check_subclass(neuron_type, "neuron_type", NeuronType)
     if compartments is not None:
-        remedy = "give the class, or nothing for neurons of the host"
+        remedy = "give the class, or omit it for neurons on the host"
         check_subclass(compartments, "compartments", NeuronCompartment, remedy=remedy)
     COMPARTMENTS[neuron_type] = compartments
 
@@ -80,31 +81,32 @@ def register(
 def register_gate(synapse_type: type[SpikeSynapse]) -> None:
     """Let the chip's neurons apply a spike synapse, and its subclasses, to their own spikes.
 
-    On a connection from neurons to a relay it then acts on the chip, and what it leaves out never
-    travels. Its ``advance`` gets 1 for a spike, and a spike is sent where it returns other than 0.
+    On a connection from neurons to a relay it then acts on the chip, and the spikes that it removes
+    are never sent. Its ``advance`` gets 1 for a spike, and a spike is sent if it returns a non-zero
+    value.
 
     Parameters
     ----------
     synapse_type : type
-        A subclass of `.SpikeSynapse` without states. What it does to a neuron's spike must depend
-        on nothing but that spike, the time and the neuron's place.
+        A subclass of `.SpikeSynapse` without states. Its effect on a neuron's spike may depend only
+        on that spike, the time and the neuron's place.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If it is no such class.
+        If it is not a class as described.
     """
-    remedy = "others act on the host without being registered"
+    remedy = "other synapses act on the host without registration"
     check_subclass(synapse_type, "synapse_type", SpikeSynapse, remedy=remedy)
     if synapse_type.state_shapes:
         raise ValidationError(
-            f"must be without states, got {synapse_type!r}: {remedy}", attr="synapse_type"
+            f"must not have states, got {synapse_type!r}: {remedy}", attr="synapse_type"
         )
     GATES.add(synapse_type)
 
 
 def compartments_of(neuron_type: NeuronType | None) -> type[NeuronCompartment] | None:
-    """Return the compartments that hold a type's neurons on the chip; None if we have none."""
+    """Return our compartments for a type's neurons on the chip; None if there are none."""
     parent = nearest(type(neuron_type), COMPARTMENTS)
     if parent is None or not keeps(type(neuron_type), parent, "step"):
         return None
@@ -112,7 +114,7 @@ def compartments_of(neuron_type: NeuronType | None) -> type[NeuronCompartment] |
 
 
 def is_on_host(neuron_type: NeuronType) -> bool:
-    """Return whether neurons are on the host unless one says else."""
+    """Return whether neurons run on the host by default."""
     parent = nearest(type(neuron_type), COMPARTMENTS)
     return parent is not None and COMPARTMENTS[parent] is None
 
@@ -124,18 +126,18 @@ def is_gate(synapse) -> bool:
 
 
 def steps_as_stock(neuron_type: NeuronType) -> bool:
-    """Return whether nengo-loihi has compartments for a type, which step as its neurons do."""
+    """Return whether nengo-loihi has compartments with the same step as a type's neurons."""
     parent = nearest(type(neuron_type), STOCK)
     return parent is not None and type(neuron_type).step in (parent.step, STOCK[parent].step)
 
 
 def unknown(neuron_type: NeuronType, neurons) -> BuildError:
-    """Return the error for neurons that the chip has no compartments for."""
+    """Return the error for neurons without compartments on the chip."""
     name = type(neuron_type).__name__
     parent = nearest(type(neuron_type), (*COMPARTMENTS, *STOCK))
     steps = ""
     if parent is not None and not keeps(type(neuron_type), parent, "step"):
-        steps = f" (it does not step as its parent {parent.__name__})"
+        steps = f" (its step differs from that of its parent {parent.__name__})"
     return BuildError(
         f"{neurons}: The neuron type '{name}' cannot be simulated on Loihi{steps}. Give it "
         f"compartments with nengo_phasor.loihi.register({name}, compartments), put it on the host "

@@ -1,6 +1,7 @@
-"""Phasor networks in the phase domain, ready to be trained and given to `.convert.to_spiking`.
+"""Phasor networks in the phase domain, for training and for `.convert.to_spiking`.
 
-Signals are phasors: 2n values, read as shape (2, n), real parts before imaginary parts.
+Signals are phasors: 2n values, read as an array of shape (2, n), the real parts before the
+imaginary parts.
 """
 
 from __future__ import annotations
@@ -18,22 +19,22 @@ from nengo_phasor.neurons import Phasor
 
 
 def real_weights(size_in: int, size_out: int, init=None) -> nengo.Convolution:
-    """Return a transform of n phasors by one real weight matrix, which NengoDL can train.
+    """Return a transform of phasors by one real weight matrix, which NengoDL can train.
 
-    Real weights do the same to real and imaginary parts, so they are a convolution over these
-    two rows with a kernel of 1, the units being its channels.
+    Real weights act alike on real and imaginary parts, so they are a convolution over these two
+    rows with a kernel of 1, whose channels are the units.
 
     Parameters
     ----------
     size_in, size_out : int
-        Number of phasors.
+        The numbers of input and output phasors.
     init : (size_in, size_out) array_like or Distribution, optional
-        The weights. By default normal with a variance of 1/size_in.
+        The weights. By default they are normally distributed with a variance of 1/size_in.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If a size is no whole number of 1 or more, or the weights are of another shape.
+        If a size is not a positive integer, or the weights have the wrong shape.
     """
     check_positive_integer(size_in, "size_in")
     check_positive_integer(size_out, "size_out")
@@ -48,11 +49,11 @@ def real_weights(size_in: int, size_out: int, init=None) -> nengo.Convolution:
 
 
 def _check_shape(array, shapes, attr, obj=None):
-    """Refuse an array of none of the shapes, which are those for (size_in, size_out)."""
+    """Check that an array has one of the shapes, which are those for (size_in, size_out)."""
     if np.shape(array) not in shapes:
         raise ValidationError(
-            f"is of shape {np.shape(array)}; needs {' or '.join(map(str, shapes))}, from (size_in, "
-            "size_out)",
+            f"has shape {np.shape(array)}, but needs {' or '.join(map(str, shapes))}, from "
+            "(size_in, size_out)",
             attr=attr,
             obj=obj,
         )
@@ -63,37 +64,37 @@ class PhasorDense(nengo.Network):
 
     .. math:: y = z / |z|, \quad z = W^T x + b
 
-    W and b are real. The bias b is the weight of a reference, the constant phasor 1, which in the
-    spiking network is a neuron that spikes at phase 0 of every cycle.
+    W and b are real. The bias b is the weight of a reference, the constant phasor 1. In the spiking
+    network it is a neuron that spikes at phase 0 of every cycle.
 
     Parameters
     ----------
     size_in, size_out : int
-        Number of phasors.
+        The numbers of input and output phasors.
     weights : (size_in, size_out) array_like, optional
-        By default normal with a variance of 1/size_in.
+        The weights W. By default they are normally distributed with a variance of 1/size_in.
     bias : (size_out,) array_like, optional
-        By default 1 for each unit, which gathers the phases around the reference.
+        The biases b. By default 1 for each unit, which gathers the phases around the reference.
     label, seed
         As in `nengo.Network`.
 
     Attributes
     ----------
     input : nengo.Node
-        Takes 2 size_in values.
+        The input, which takes 2 size_in values.
     reference : nengo.Node
         The constant phasor 1.
     units : nengo.Ensemble
-        2 size_out `.Phasor` neurons.
+        The 2 size_out `.Phasor` neurons.
     weights, bias : nengo.Connection
-        From the input and the reference to the units.
+        The connections from the input and from the reference to the units.
     output : nengo.ensemble.Neurons
-        The units' neurons.
+        The neurons of the units.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If a size is no whole number of 1 or more, or weights or bias are of another shape.
+        If a size is not a positive integer, or weights or bias have the wrong shape.
 
     References
     ----------
@@ -128,30 +129,30 @@ class PhasorDense(nengo.Network):
 
 
 class PhasorClassifier(nengo.Network):
-    """Fully connected layers of phasors, one after the other.
+    """A chain of fully connected layers of phasors.
 
     The class is the output whose phase is nearest to 1/2 (see `.metrics.phase_class`).
 
     Parameters
     ----------
     sizes : sequence of int
-        Number of phasors in the input and each layer, such as (1024, 128, 10).
+        The numbers of phasors in the input and in each layer, such as (1024, 128, 10).
     label, seed
         As in `nengo.Network`.
 
     Attributes
     ----------
     input : nengo.Node
-        Takes 2 sizes[0] values.
+        The input, which takes 2 sizes[0] values.
     layers : list of PhasorDense
-        From input to output.
+        The layers, ordered from input to output.
     output : nengo.ensemble.Neurons
-        Of the last layer.
+        The neurons of the last layer.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there are fewer than two sizes, or one is no whole number of 1 or more.
+        If there are fewer than two sizes, or a size is not a positive integer.
     """
 
     def __init__(self, sizes: Sequence[int], label: str | None = None, seed: int | None = None):
@@ -173,37 +174,37 @@ class PhasorClassifier(nengo.Network):
 
 
 class RandomProjection(nengo.Network):
-    """Turns real inputs into phasors by a fixed random projection, normalised over its outputs.
+    """A fixed random projection of real inputs to phasors, normalised over its outputs.
 
     .. math:: p = \\frac{s}{\\sigma_h} (h - \\mu_h), \\quad h = P x, \\quad P_{jk} \\sim N(0, 1)
 
-    The mean and the standard deviation are over each input's own projections, so every input
-    spreads its phases alike. P comes from the seed and is not trained.
+    The mean and the standard deviation are taken over the projections of each input, so that every
+    input has the same spread of phases. P is drawn with the seed and is not trained.
 
     Parameters
     ----------
     size_in, size_out : int
-        Number of inputs and of phasors.
+        The numbers of inputs and of phasors.
     spread : float
-        The phases' standard deviation s, in units of pi.
+        The standard deviation s of the phases, in units of pi.
     seed : int
-        Makes the projection.
+        The seed of the projection.
     label
         As in `nengo.Network`.
 
     Attributes
     ----------
     input : nengo.Node
-        Takes size_in values.
+        The input, which takes size_in values.
     output : nengo.Node
-        Gives 2 size_out values.
+        The output, which gives 2 size_out values.
     projection : (size_in, size_out) ndarray
         The matrix P, transposed.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If a size is no whole number of 1 or more, or spread not greater than 0.
+        If a size is not a positive integer, or spread is not greater than 0.
 
     References
     ----------
@@ -226,7 +227,7 @@ class RandomProjection(nengo.Network):
             nengo.Connection(self.input, self.output, synapse=None)
 
     def _phasors(self, t, x):
-        """Return the phasors of an input, which mostly is that of the step before."""
+        """Return the phasors of an input, which is usually that of the previous step."""
         known, phasors = self._last
         if not np.array_equal(known, x):
             phasors = phases.to_rows(self.encode(x))
@@ -236,18 +237,18 @@ class RandomProjection(nengo.Network):
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Return the phases of inputs of shape (..., size_in), in shape (..., size_out).
 
-        An input whose projections are all alike, such as a black image, has phase 0 everywhere.
+        An input whose projections are all equal, such as a black image, has phase 0 everywhere.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If inputs are of another size.
+            If the inputs have the wrong size.
         """
         x = np.asarray(x)
         if x.ndim < 1 or x.shape[-1] != len(self.projection):
             raise ValidationError(
-                f"of shape {x.shape} needs {len(self.projection)} values in the last dimension: "
-                "flatten images",
+                f"has shape {x.shape}, but needs {len(self.projection)} values in the last "
+                "dimension: flatten images",
                 attr="x",
                 obj=self,
             )

@@ -1,8 +1,8 @@
-"""Pictures of rhythm, phases, adaptation and spikes.
+"""Plots of rhythm, phases, adaptation and spikes.
 
-Every function draws on the axes it is given, or on new ones, and returns them;
-``ax.figure.savefig`` writes the picture. None touches pyplot. What is told apart differs in line or
-marker and in lightness, not in hue alone.
+Every function draws on the given axes, or on new ones, and returns them; ``ax.figure.savefig``
+saves the plot. No function uses pyplot. Series differ in line style or marker and in lightness, not
+only in hue.
 """
 
 from nengo_phasor.plots.adaptive import adaptive_neuron, transfer_function

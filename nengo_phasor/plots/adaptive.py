@@ -1,4 +1,4 @@
-"""Pictures of adaptive neurons: their transfer function, their states."""
+"""Plots of adaptive neurons: their transfer function and their states."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ def transfer_function(
     simulated: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw adaptive neurons' transfer functions as lines, and what simulations gave as points.
+    """Plot adaptive neurons' transfer functions as lines, and simulated values as points.
 
     Parameters
     ----------
     curves : {str: (activations, mean outputs)}
-        Points of each named curve, in the order of the activations.
+        The points of each named curve, in the order of the activations.
     simulated : {str: (activations, mean outputs)}, optional
-        Measured with the neurons of the curve of that name.
+        Points simulated with the neurons of the curve of the same name.
     ax : Axes, optional
-        Where to draw; by default on new axes.
+        The axes to draw on. By default new axes are created.
 
     Raises
     ------
     ValidationError
-        If something was simulated that is not among the curves.
+        If a name in ``simulated`` is not among the curves.
     """
     simulated = simulated or {}
     for name in simulated:
         if name not in curves:
-            raise ValidationError(f"has {name!r}, of which there is no curve", attr="simulated")
+            raise ValidationError(f"has {name!r}, which is not among the curves", attr="simulated")
     ax = ax or new_axes()
     for (name, (S, f)), style in zip(curves.items(), styles(), strict=False):
         ax.plot(S, f, label=name, **{**style, "marker": None})
@@ -59,19 +59,20 @@ def adaptive_neuron(
     dt: float,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw an adaptive neuron's states over time, and its spikes below them.
+    """Plot an adaptive neuron's states over time, and its spikes below them.
 
-    It spikes where the activation is above the refractory response by half the threshold.
+    It spikes when the activation exceeds the refractory response by half the threshold.
 
     Parameters
     ----------
     activation, refraction, threshold, spikes : (n_steps,) array_like
-        Of one neuron at each step: S, Shat and theta, which are `.AdaptiveSpiking`'s voltage,
-        refraction, and theta_0 + adaptation; a spike is anything other than 0.
+        The states S, Shat and theta of one neuron at each step, which are the voltage, the
+        refraction and theta_0 + adaptation of `.AdaptiveSpiking`, and its spikes, which are
+        non-zero values.
     dt : float
-        Length of a simulation step, in seconds.
+        The time step, in seconds.
     ax : Axes, optional
-        Where to draw; by default on new axes.
+        The axes to draw on. By default new axes are created.
     """
     half = 0.5 * np.asarray(threshold)
     times = dt * np.arange(1, len(half) + 1)

@@ -1,4 +1,4 @@
-"""What pictures have in common: their own axes, and how one series differs from the next."""
+"""The common parts of plots: new axes, and the styles of series."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ STYLES: tuple[dict[str, Any], ...] = (
     {"color": "#d55e00", "linestyle": "-.", "marker": "^"},
     {"color": "#56b4e9", "linestyle": ":", "marker": "D"},
 )
-"""Of one series after the other, dark to light; the hues are Okabe and Ito's."""
+"""The styles of successive series, from dark to light; the hues are those of Okabe and Ito."""
 
 REFERENCE: dict[str, Any] = {"color": "0.5", "linestyle": ":", "linewidth": 1.0}
 
 
 def new_axes(size: tuple[float, float] = (6.4, 4.0)) -> Axes:
-    """Return axes of a figure of their own, of so many inches."""
+    """Return the axes of a new figure of the given size in inches."""
     return Figure(figsize=size, layout="constrained").add_subplot()
 
 
 def styles() -> Iterable[dict]:
-    """Yield the styles of series, over and over."""
+    """Yield the styles of series, repeatedly."""
     while True:
         yield from STYLES

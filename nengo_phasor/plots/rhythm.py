@@ -1,4 +1,4 @@
-"""Pictures of rhythm: spikes, phases, and the neuron that oscillates."""
+"""Plots of rhythm: spikes, phases and oscillating neurons."""
 
 from __future__ import annotations
 
@@ -26,24 +26,25 @@ PHASE_TICKS = (-1, -0.5, 0, 0.5, 1)
 def spike_raster(
     raster: ArrayLike, dt: float, frequency: float | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw the spikes of one item against time.
+    """Plot the spikes of one item against time.
 
     Parameters
     ----------
     raster : (n_steps, n) array_like
-        Spikes: anything other than 0. A spike is drawn in the middle of its step.
+        The raster, in which every non-zero value is a spike. A spike is drawn in the middle of its
+        step.
     dt : float
-        Length of a simulation step, in seconds.
+        The time step, in seconds.
     frequency : float, optional
-        Of the rhythm, in Hz: marks the beginning of each cycle (solid lines) and its reference
-        (dotted).
+        The frequency of the rhythm, in Hz. If given, the beginning of each cycle (solid lines) and
+        its reference (dotted lines) are marked.
     ax : Axes, optional
-        Where to draw; by default on new axes.
+        The axes to draw on. By default new axes are created.
 
     Raises
     ------
     ValidationError
-        If the raster is of another number of dimensions.
+        If the raster is not two-dimensional.
     """
     raster = _matrix(raster, "raster", "(n_steps, n)")
     ax = ax or new_axes()
@@ -74,20 +75,21 @@ def spike_raster(
 def phase_histogram(
     phases: ArrayLike, ax: Axes | None = None, label: str | None = None, bins: int = 40
 ) -> Axes:
-    """Draw the distribution of phases around the circle.
+    """Plot the distribution of phases around the circle.
 
-    Further ones can be drawn on the same axes: the first is filled, the others are outlines.
+    Further distributions can be plotted on the same axes: the first is filled, the others are
+    outlines.
 
     Parameters
     ----------
     phases : array_like
-        Phases, in units of pi; those of missing spikes, NaN, are left out.
+        The phases, in units of pi. Those of missing spikes, NaN, are ignored.
     ax : Axes, optional
-        Where to draw; by default on new axes.
+        The axes to draw on. By default new axes are created.
     label : str, optional
-        Name in the legend, which ``ax.legend()`` draws.
+        The name in the legend, which ``ax.legend()`` draws.
     bins : int
-        Number of bins in [-1, 1).
+        The number of bins in [-1, 1).
     """
     present = wrap(_present(phases))
     counts, edges = np.histogram(present, bins, range=(-1, 1))
@@ -104,15 +106,15 @@ def phase_histogram(
 
 
 def unit_circle(phases: ArrayLike, ax: Axes | None = None) -> Axes:
-    """Draw phases as points on the unit circle, the reference on the right.
+    """Plot phases as points on the unit circle, with the reference on the right.
 
     Parameters
     ----------
     phases : array_like
-        Phases, in units of pi. Those of missing spikes, NaN, are a grey cross in the centre, with
-        their number.
+        The phases, in units of pi. Missing spikes, NaN, are shown as a grey cross in the centre,
+        with their number.
     ax : Axes, optional
-        Where to draw; by default on new axes.
+        The axes to draw on. By default new axes are created.
     """
     z = to_complex(_present(phases))
     n_missing = np.size(phases) - len(z)
@@ -135,22 +137,22 @@ def unit_circle(phases: ArrayLike, ax: Axes | None = None) -> Axes:
 
 
 def phase_raster(phases_per_cycle: ArrayLike, ax: Axes | None = None) -> Axes:
-    """Draw each neuron's phase at each cycle, as `.phases.from_raster` gives them.
+    """Plot each neuron's phase at each cycle, as returned by `.phases.from_raster`.
 
-    The reference is dark and the opposite phase light, missing spikes are hatched. Before and after
-    the reference differ in hue alone, as they must in any map of colours without a seam.
+    The reference is dark and the opposite phase is light; missing spikes are hatched. Phases before
+    and after the reference differ only in hue, as they must in any cyclic colour map.
 
     Parameters
     ----------
     phases_per_cycle : (n_cycles, n) array_like
-        Phases, in units of pi; NaN is a missing spike.
+        The phases, in units of pi; NaN is a missing spike.
     ax : Axes, optional
-        Where to draw; by default on new axes.
+        The axes to draw on. By default new axes are created.
 
     Raises
     ------
     ValidationError
-        If the phases are of another number of dimensions.
+        If the phases are not two-dimensional.
     """
     values = _matrix(phases_per_cycle, "phases_per_cycle", "(n_cycles, n)")
     n_cycles, n = values.shape
@@ -175,16 +177,17 @@ def phase_raster(phases_per_cycle: ArrayLike, ax: Axes | None = None) -> Axes:
 def oscillator(
     voltage: ArrayLike, current: ArrayLike, spikes: ArrayLike, dt: float, ax: Axes | None = None
 ) -> Axes:
-    """Draw a resonate-and-fire neuron's states over time, and its spikes on its voltage.
+    """Plot a resonate-and-fire neuron's states over time, with its spikes on its voltage.
 
     Parameters
     ----------
     voltage, current, spikes : (n_steps,) array_like
-        What probes of one neuron see at each step; a spike is anything other than 0.
+        The states and spikes of one neuron at each step, as seen by probes; a spike is a non-zero
+        value.
     dt : float
-        Length of a simulation step, in seconds.
+        The time step, in seconds.
     ax : Axes, optional
-        Where to draw; by default on new axes.
+        The axes to draw on. By default new axes are created.
     """
     voltage, current = np.asarray(voltage), np.asarray(current)
     times = dt * np.arange(1, len(voltage) + 1)
@@ -218,6 +221,7 @@ def _matrix(values, name, shape):
     values = np.asarray(values)
     if values.ndim != 2:
         raise ValidationError(
-            f"has shape {values.shape}, but must be {shape}: of several items, take one", attr=name
+            f"has shape {values.shape}, but must be {shape}: select one item if there are several",
+            attr=name,
         )
     return values

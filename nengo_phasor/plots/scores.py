@@ -1,4 +1,4 @@
-"""Pictures of what a network achieves, and what that costs: accuracy, spikes, energy."""
+"""Plots of a network's performance and cost: accuracy, spikes, energy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BARS = (("0.35", ""), ("#56b4e9", "//"), ("white", ".."))
-"""Colour and hatch of one part of a bar after the other: as many as kinds of operations."""
+"""The colour and hatch of the parts of a bar, one for each kind of operation."""
 
 
 def accuracy_against_removed(
@@ -22,16 +22,17 @@ def accuracy_against_removed(
     ax: Axes | None = None,
     baseline: float | None = None,
 ) -> Axes:
-    """Draw accuracy against spikes removed, as Figure 4 of Olin-Ammentorp (2023).
+    """Plot accuracy against spikes removed, as in Figure 4 of Olin-Ammentorp (2023).
 
     Parameters
     ----------
     curves : {str: (fractions removed, accuracies)}
-        Points of each named curve, both from 0 to 1; drawn in percent, in order of what is removed.
+        The points of each named curve, both values from 0 to 1. They are plotted in percent, in the
+        order of the fraction removed.
     ax : Axes, optional
-        Where to draw; by default on new axes.
+        The axes to draw on. By default new axes are created.
     baseline : float, optional
-        Accuracy with all spikes.
+        The accuracy with all spikes, from 0 to 1.
     """
     ax = ax or new_axes()
     if baseline is not None:
@@ -45,14 +46,15 @@ def accuracy_against_removed(
 def accuracy_against_spikes(
     curves: Mapping[str, tuple[ArrayLike, ArrayLike]], ax: Axes | None = None
 ) -> Axes:
-    """Draw accuracy against the number of spikes, which is on a logarithmic axis.
+    """Plot accuracy against the number of spikes, on a logarithmic axis.
 
     Parameters
     ----------
     curves : {str: (spikes of an inference, accuracies)}
-        Points of each named curve, accuracies from 0 to 1, drawn in percent, in order of spikes.
+        The points of each named curve, with accuracies from 0 to 1. Accuracies are plotted in
+        percent, in the order of the number of spikes.
     ax : Axes, optional
-        Where to draw; by default on new axes.
+        The axes to draw on. By default new axes are created.
     """
     ax = ax or new_axes()
     _accuracies(curves, ax)
@@ -62,14 +64,15 @@ def accuracy_against_spikes(
 
 
 def accuracy_over_cycles(curves: Mapping[str, ArrayLike], ax: Axes | None = None) -> Axes:
-    """Draw the accuracy at each cycle.
+    """Plot the accuracy at each cycle.
 
     Parameters
     ----------
     curves : {str: (n_cycles,) array_like}
-        Accuracies of each named curve, from 0 to 1; drawn in percent. The first cycle is 1.
+        The accuracies of each named curve, from 0 to 1, which are plotted in percent. The first
+        cycle is cycle 1.
     ax : Axes, optional
-        Where to draw; by default on new axes.
+        The axes to draw on. By default new axes are created.
     """
     ax = ax or new_axes()
     _accuracies({name: (np.arange(1, np.size(y) + 1), y) for name, y in curves.items()}, ax)
@@ -80,14 +83,15 @@ def accuracy_over_cycles(curves: Mapping[str, ArrayLike], ax: Axes | None = None
 
 
 def energy_bars(parts: Mapping[str, Mapping[str, float]], ax: Axes | None = None) -> Axes:
-    """Draw the energy of an inference as a bar for each case, divided by kind of operation.
+    """Plot the energy of an inference as a bar for each case, divided by kind of operation.
 
     Parameters
     ----------
     parts : {str: {str: float}}
-        For each named case the joules of each kind, as the ``parts`` of `.energy.Energy`.
+        The energy of each kind of operation in joules for each named case, as in the ``parts`` of
+        `.energy.Energy`.
     ax : Axes, optional
-        Where to draw; by default on new axes.
+        The axes to draw on. By default new axes are created.
     """
     ax = ax or new_axes()
     places, start = np.arange(len(parts)), np.zeros(len(parts))
@@ -105,7 +109,7 @@ def energy_bars(parts: Mapping[str, Mapping[str, float]], ax: Axes | None = None
 
 
 def _accuracies(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], ax: Axes) -> None:
-    """Draw named accuracies in percent, each in order of what it is drawn against."""
+    """Plot named accuracies in percent, each in the order of its x values."""
     for (name, (x, accuracy)), style in zip(curves.items(), styles(), strict=False):
         order = np.argsort(x)
         values = np.asarray(x)[order], 100 * np.asarray(accuracy)[order]

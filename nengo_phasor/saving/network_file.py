@@ -1,8 +1,8 @@
-"""Networks in files: arrays in an npz file, and JSON that says what they are. No pickle.
+"""Networks in files: arrays in an npz file with JSON that describes them, without pickle.
 
-Of a network are saved its ensembles, nodes, connections and probes with all their parameters, its
-subnetworks, and those of its attributes that hold such objects, numbers, text or arrays, or lists
-and dictionaries of these. Functions are code, which only pickle could save: they are refused.
+A file contains a network's ensembles, nodes, connections and probes with all their parameters, its
+subnetworks, and those of its attributes that are such objects, numbers, text or arrays, or lists
+and dictionaries of these. Functions are code, which only pickle could save, so they are rejected.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from nengo_phasor.saving.restoring import Restoring
 from nengo_phasor.saving.storing import Storing
 
 FORMAT = 1
-"""The version of the files: raised when older readers could not read a new file."""
+"""The version of the format, which increases when older readers could not read a new file."""
 
 PathLike = str | os.PathLike
 
@@ -34,19 +34,19 @@ def save(path: PathLike, network: nengo.Network | Converted) -> None:
     Parameters
     ----------
     path : path
-        The file, which is replaced if it exists; the ending is usually ``.npz``. A failure leaves
-        an older file as it was.
+        The file, which is replaced if it exists; its name usually ends in ``.npz``. If saving
+        fails, an older file is kept.
     network : nengo.Network or ``Converted``
-        What `.convert.to_spiking` or `.convert.to_adaptive` returned, or any other network without
-        functions. What should be found after loading must be an attribute of the network, such as
-        ``spiking.input = mapping[network.input]``. Of a ``Converted`` its Keras model is not
-        saved.
+        The result of `.convert.to_spiking` or `.convert.to_adaptive`, or any other network without
+        functions. Objects that should be found after loading must be attributes of the network,
+        such as ``spiking.input = mapping[network.input]``. The Keras model of a ``Converted`` is
+        not saved.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If network is something else, or holds what can't be saved, such as a node's function; the
-        message names the object.
+        If network has the wrong type, or contains something that can't be saved, such as a node's
+        function. The message names the object.
     """
     check_is(network, "network", (nengo.Network, Converted))
     is_converted = isinstance(network, Converted)
@@ -62,27 +62,27 @@ def save(path: PathLike, network: nengo.Network | Converted) -> None:
 
 
 def load(path: PathLike, types: Sequence[type] = ()) -> nengo.Network | Converted:
-    """Load what `save` saved.
+    """Load a network that was saved with `save`.
 
     Parameters
     ----------
     path : path
         The file.
     types : sequence of type
-        Your own classes of neurons, synapses and processes that the file may use. No other classes
-        than Nengo's, ours and these are loaded, so that a file can't run code of its choice.
+        Your own classes of neurons, synapses and processes that the file may use. Only these and
+        the classes of Nengo and nengo_phasor are loaded, so that a file can't run arbitrary code.
 
     Returns
     -------
     nengo.Network or ``Converted``
-        As it was saved. A subclass of `nengo.Network` comes back as a plain network with the same
-        attributes, a ``Converted`` without its Keras model.
+        The network as it was saved. A subclass of `nengo.Network` is loaded as a plain network with
+        the same attributes, and a ``Converted`` without its Keras model.
 
     Raises
     ------
     `.files.DatasetError`
-        If the file is missing, damaged, not written by `save`, or of a newer version, or uses a
-        class that is not among ``types``. The message names the file and the remedy.
+        If the file is missing, damaged, not written by `save`, or of a newer version, or if it uses
+        a class that is not among ``types``. The message names the file and the remedy.
     """
     arrays = load_params(path)
     try:
@@ -90,13 +90,13 @@ def load(path: PathLike, types: Sequence[type] = ()) -> nengo.Network | Converte
         version, kind, content = (header[key] for key in ("format", "kind", "network"))
     except (KeyError, TypeError, ValueError, AttributeError):
         raise DatasetError(
-            f"{path} holds arrays, but not a network: give a file that nengo_phasor.save wrote, or "
-            "read the arrays with nengo_phasor.datasets.load_params"
+            f"{path} contains arrays, but not a network: give a file that nengo_phasor.save "
+            "wrote, or read the arrays with nengo_phasor.datasets.load_params"
         ) from None
     if version != FORMAT:
         raise DatasetError(
-            f"{path} is of format {version}, and this nengo_phasor reads format {FORMAT}: "
-            "update nengo_phasor"
+            f"{path} has format {version}, but this nengo_phasor reads format {FORMAT}: update "
+            "nengo_phasor"
         )
     try:
         network = Restoring(arrays, types).network(content)

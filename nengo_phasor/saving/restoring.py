@@ -1,4 +1,4 @@
-"""How `.load` makes a network of what `.storing` wrote."""
+"""Restoring of a network from the values that `.storing` wrote, for `.load`."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from nengo.params import FrozenObject
 from nengo_phasor.saving.storing import PARAMETERS
 
 HOMES = ("nengo", "nengo_phasor")
-"""Packages whose parameter objects may be made by any file."""
+"""The packages whose parameter objects any file may create."""
 
 MAKERS = {kind.__name__: kind for kind in PARAMETERS}
 
 
 class Restoring:
-    """One file's arrays, and the objects that were made so far.
+    """The arrays of one file, and the objects that were created so far.
 
     Parameters
     ----------
     arrays : {str: ndarray}
-        By the names that values refer to.
+        The arrays by the names that values refer to.
     types : sequence of type
-        Classes beside Nengo's and ours that may be made.
+        The classes that may be created, in addition to those of Nengo and nengo_phasor.
     """
 
     def __init__(self, arrays: Mapping[str, np.ndarray], types: Sequence[type]):
@@ -46,7 +46,7 @@ class Restoring:
         return network
 
     def _homes(self, structure, network):
-        """Make the subnetworks; yield the number of each object and its network."""
+        """Create the subnetworks; yield the number of each object and its network."""
         network.label, network.seed = structure["label"], structure["seed"]
         for number in structure["objects"]:
             yield number, network
@@ -64,11 +64,11 @@ class Restoring:
     def _object(self, entry):
         values = {name: self.value(x) for name, x in entry["parameters"].items()}
         if entry["kind"] == "Node" and values["output"] is None:
-            del values["size_out"]  # a relay's is its size_in
+            del values["size_out"]  # that of a relay is its size_in
         return MAKERS[entry["kind"]](**values)
 
     def value(self, value: Any) -> Any:
-        """Return what a value stood for."""
+        """Return the object that a stored value represents."""
         if not isinstance(value, dict):
             return value
         for form, read in FORMS.items():
@@ -86,8 +86,8 @@ class Restoring:
         module, _, name = path.rpartition(".")
         if module.partition(".")[0] not in HOMES:
             raise ValidationError(
-                f"it uses the class {path}, and loads only Nengo's, ours and those that you name: "
-                f"if you trust the file, import the class and give types=[{name}]",
+                f"it uses the class {path}, but only classes of Nengo, nengo_phasor and types "
+                f"are loaded: if you trust the file, import the class and pass types=[{name}]",
                 attr="types",
             )
         found = getattr(import_module(module), name)
@@ -116,4 +116,4 @@ FORMS = {
     "list": lambda self, value: self._items(value["list"]),
     "tuple": lambda self, value: tuple(self._items(value["tuple"])),
 }
-"""How values are read, by the key that tells their form."""
+"""The functions that read values, by the key of their form."""

@@ -1,4 +1,4 @@
-"""What `.save` writes of a network: plain values for JSON, and arrays beside them."""
+"""Conversion of a network to plain values for JSON and to arrays, for `.save`."""
 
 from __future__ import annotations
 
@@ -27,18 +27,19 @@ PARAMETERS: dict[type, tuple[str, ...]] = {
     ),
     nengo.Probe: (*("target", "attr", "sample_every", "synapse", "solver", "label", "seed"),),
 }
-"""The arguments that make each kind of object; each is an attribute of the object, too."""
+"""The arguments that create each kind of object, which are also its attributes."""
 
 KINDS = ("ensembles", "nodes", "connections", "probes")
-"""A network's lists of objects, in the order in which they can be made."""
+"""A network's lists of objects, in the order in which they can be created."""
 
 
 class Storing:
-    """One network's values, and the arrays that they refer to by name.
+    """The values of one network, and the arrays that they refer to by name.
 
     Attributes
     ----------
     arrays : {str: ndarray}
+        The arrays by name.
     """
 
     def __init__(self):
@@ -86,7 +87,7 @@ class Storing:
         }
 
     def value(self, value: Any, owner: Any) -> Any:
-        """Return a value as JSON has it; ``owner`` is named where that is not possible."""
+        """Return a value in a form for JSON; errors name its ``owner``."""
         if isinstance(value, np.generic):
             value = value.item()
         if value is None or isinstance(value, bool | int | float | str):
@@ -97,8 +98,8 @@ class Storing:
         is_code = callable(value)
         what = "a function, which is code" if is_code else f"a {type(value).__name__}"
         raise ValidationError(
-            f"{owner} has {what}, which can't be saved: {value!r}. Give it an array or a "
-            "nengo.Process in its place, or save the network without it",
+            f"{owner} has {what}, which can't be saved: {value!r}. Use an array or a "
+            "nengo.Process instead, or save the network without it",
             attr="network",
         )
 
@@ -116,7 +117,7 @@ class Storing:
         if lacking:
             raise ValidationError(
                 f"{owner} has {obj!r}, which does not keep its argument {lacking[0]!r} as an "
-                "attribute: let its class do so",
+                "attribute: change its class to do so",
                 attr="network",
             )
         values = {name: self.value(getattr(obj, name), owner) for name in names}
@@ -129,7 +130,7 @@ class Storing:
         matrix = transform.init
         if not isinstance(matrix, SparseMatrix):
             raise ValidationError(
-                f"{owner} has a matrix of SciPy: give nengo.Sparse indices and values instead",
+                f"{owner} has a SciPy matrix: give nengo.Sparse indices and values instead",
                 attr="network",
             )
         arguments = {"shape": transform.shape, "indices": matrix.indices, "init": matrix.data}
@@ -176,4 +177,4 @@ FORMS = {
     list: Storing._sequence,
     tuple: Storing._sequence,
 }
-"""How values of each type are written; the first that fits is taken."""
+"""The functions that write values of each type; the first that fits is used."""

@@ -247,7 +247,7 @@ def test_no_relay_behind_a_part_of_neurons(synapse):
     b = net.layer(12, net.bias)
     with net.net:
         nengo.Connection(a.neurons[6:18], b.neurons, synapse=synapse)
-    with pytest.raises(BuildError, match="weights to a relay"):
+    with pytest.raises(BuildError, match="unweighted connection to a relay"):
         loihi(net.net, 1)
 
 

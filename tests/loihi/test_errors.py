@@ -66,9 +66,9 @@ CASES = {
         lambda: ensemble(ResonateAndFire(300)),
         ["300 Hz", "at most 250 Hz", "at most 0.000833"],
     ),
-    "4 steps a cycle": (
+    "4 steps per cycle": (
         lambda: ensemble(ResonateAndFire(250)),
-        ["odd", "4 steps a cycle", "shorter dt", "lower frequency", "on_chip = False"],
+        ["odd", "4 steps per cycle", "shorter dt", "lower frequency", "on_chip = False"],
     ),
     "no memory": (
         lambda: ensemble(ResonateAndFire(10, tau=1e-4)),
@@ -179,19 +179,19 @@ CASES = {
     # sparsifiers
     "a weighted sparsifier": (
         lambda: behind(chip(), transform=0.5 * np.eye(3), synapse=ArcSparsifier(0.5)),
-        ["ArcSparsifier", "without weights to a relay", "nengo.Node(size_in=...)"],
+        ["ArcSparsifier", "unweighted connection to a relay", "nengo.Node(size_in=...)"],
     ),
     "a weighted sparsifier before stock neurons": (
         lambda: behind(chip(), nengo.LIF(), transform=0.5, synapse=RandomSparsifier(0.5)),
-        ["RandomSparsifier", "without weights to a relay"],
+        ["RandomSparsifier", "unweighted connection to a relay"],
     ),
     "a weighted sparsifier behind a relay": (
         lambda: behind(relay(), transform=0.5, synapse=ArcSparsifier(0.5)),
-        ["ArcSparsifier", "without weights to a relay"],
+        ["ArcSparsifier", "unweighted connection to a relay"],
     ),
     "what no neuron can do by itself": (
         lambda: behind(chip(), synapse=FieldSparsifier(0.5)),
-        ["FieldSparsifier", "without weights to a relay"],
+        ["FieldSparsifier", "unweighted connection to a relay"],
     ),
     # what they connect
     "to an ensemble": (

@@ -415,12 +415,12 @@ def test_few_steps_a_cycle(frequency):
     assert not spikes_behind(frequency, 0.98 * sure).all()
     with nengo.Network() as net:
         nengo.Ensemble(2, 1, neuron_type=ResonateAndFire(frequency), label="fast")
-    warned = [w for w in loihi(net, 1).warned if "steps a cycle" in w]
+    warned = [w for w in loihi(net, 1).warned if "steps per cycle" in w]
     assert bool(warned) == (FEW_STEPS[frequency] is not None)
     for warning in warned:
         for part in ("fast", f"{1000 / frequency:.3g} steps", f"{FEW_STEPS[frequency]:.3g} thr"):
             assert part in warning
-    assert not [w for w in loihi(net, 1, "simreal").warned if "steps a cycle" in w]
+    assert not [w for w in loihi(net, 1, "simreal").warned if "steps per cycle" in w]
 
 
 @pytest.mark.parametrize("tau", [0.0025, 0.015, 0.05, 0.1, 0.4])

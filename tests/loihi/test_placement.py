@@ -159,7 +159,7 @@ def test_neurons_that_take_values_are_on_the_host(options):
 def test_on_the_chip_by_choice_they_are_cut_off():
     net = analog()
     net.config[net.first].on_chip = True
-    (warning,) = [w for w in loihi(net, 1).warned if "cut off" in w]
+    (warning,) = [w for w in loihi(net, 1).warned if "clipped" in w]
     for part in ("first", "values near 1", "on_chip"):
         assert part in warning
 
@@ -167,7 +167,7 @@ def test_on_the_chip_by_choice_they_are_cut_off():
 def test_a_convolution_to_the_chip_by_choice():
     net = analog(nengo.Convolution(3, SHAPE, init=np.full((3, 3, 2, 3), 0.05)))
     net.config[net.first].on_chip = True
-    with pytest.raises(BuildError, match=r"Convolution can't bring.*on_chip = False"):
+    with pytest.raises(BuildError, match=r"Convolution can't transmit.*on_chip = False"):
         loihi(net, 1)
 
 
