@@ -2,10 +2,10 @@
 
     python benchmarks/adaptive_inference.py
 
-The small MNIST network of `networks/adaptive_digits.py`, its committed weights in, is shown images
-for 500 ms; what it gives is its read-out. Then, with random weights, how both grow with the
-network's width and with the window. Simulators are built beforehand. Peak memory is that of a whole
-process, imports included.
+The small MNIST network of `networks/adaptive_digits.py`, with its committed weights, is shown
+images for 500 ms, and outputs its readout. Then, with random weights, the growth of both with the
+network's width and with the window is measured. Simulators are built beforehand. Peak memory is
+that of a whole process, including imports.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ M_F = 0.3
 
 @dataclass(frozen=True)
 class Problem:
-    """What is run: ``width`` scales the small network's layers; ``trained`` takes its weights."""
+    """A problem: ``width`` scales the small network's layers; ``trained`` loads its weights."""
 
     width: float = 1.0
     n_steps: int = 500
@@ -57,13 +57,13 @@ class Problem:
         return convert.to_adaptive(model, nengo_phasor.AdaptiveSpiking(M_F))
 
     def images(self) -> np.ndarray:
-        """Return the committed digits, one after the other, (batch, 784)."""
+        """Return the committed digits in turn, (batch, 784)."""
         images = nengo_phasor.datasets.load_params(digits.PARAMS["mnist"])["images"]
         flat = pixels(images).reshape(len(images), -1)
         return flat[np.arange(self.batch) % len(flat)]
 
     def spikes(self) -> float:
-        """Return the mean number of spikes for an image."""
+        """Return the mean number of spikes per image."""
         converted = self.converted()
         with converted.network:
             probes = [nengo.Probe(ensemble.neurons) for ensemble in converted.layers.values()]
@@ -76,7 +76,7 @@ class Problem:
 
 
 def in_layerwise(problem: Problem, stack: ExitStack):
-    """`nengo_phasor.layerwise`, in single precision."""
+    """Return a run in `nengo_phasor.layerwise`, in single precision."""
     converted, images = problem.converted(), problem.images()[:, None]
     sim = stack.enter_context(
         nengo_phasor.layerwise.Simulator(converted.network, dtype="float32", progress_bar=False)
@@ -85,7 +85,7 @@ def in_layerwise(problem: Problem, stack: ExitStack):
 
 
 def in_nengo_dl(problem: Problem, stack: ExitStack):
-    """NengoDL, to which the images are fed for every step."""
+    """Return a run in NengoDL, which receives the images at every step."""
     import nengo_dl
 
     converted = problem.converted()
@@ -104,7 +104,7 @@ METHODS = {"layerwise": in_layerwise, "nengo_dl": in_nengo_dl}
 
 
 def compare(problem: Problem, repeats: int) -> tuple[dict, dict[str, np.ndarray]]:
-    """Return the figures of a problem, and each method's read-out."""
+    """Return the figures of a problem, and the readout of each method."""
     arguments = [f"{problem.width}", f"{problem.n_steps}", f"{problem.batch}"]
     arguments += ["trained"] * problem.trained
     memory = {

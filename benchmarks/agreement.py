@@ -1,9 +1,9 @@
-"""Do all substrates make the same spikes? The local-rhythms classifier on the same images.
+"""Compare the spikes of all substrates: the local-rhythms classifier on the same images.
 
     python benchmarks/agreement.py --output results/agreement.json
 
-Runs it in nengo (the reference), NengoDL and layerwise, in single and double precision, without and
-with sparsifiers, and compares the spikes of the hidden and the output layer.
+It runs in nengo (the reference), NengoDL and layerwise, in single and double precision, without and
+with sparsifiers, and the spikes of the hidden and the output layer are compared.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ VARIANTS = {
     "arc, assumed reference": (nengo_phasor.ArcSparsifier(0.1), True),
     "field, assumed reference": (nengo_phasor.FieldSparsifier(0.1), True),
 }
-"""Random sparsification is left out: in a batch each item has random numbers of its own."""
+"""Random sparsification is not compared, since each item of a batch has its own random numbers."""
 
 
 def run_nengo(twin, node, probes, x):

@@ -1,9 +1,9 @@
-"""How the time to build a network grows with its number of ensembles.
+"""Measure how the time to build a network grows with its number of ensembles.
 
     python benchmarks/build.py
 
-Resonate-and-fire neurons in layers, with a random sparsifier behind each, are built beside the same
-network of LIF neurons and Nengo's filters, which has no checks of ours.
+Layers of resonate-and-fire neurons, each followed by a random sparsifier, are compared with the
+same network of LIF neurons and Nengo's filters, which our checks do not concern.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KINDS = {
 def network(
     neuron_type: nengo.neurons.NeuronType, synapse: nengo.synapses.Synapse, n_ensembles: int
 ) -> nengo.Network:
-    """Return layers of one neuron, one after the other, with the synapse behind each."""
+    """Return a chain of layers of one neuron, each followed by the synapse."""
     with nengo.Network(seed=SEED) as net:
         source = nengo.Node(size_in=1)
         for _ in range(n_ensembles):
@@ -43,7 +43,7 @@ def network(
 
 
 def build(net: nengo.Network) -> None:
-    """Build a network, to run which Nengo would now sort and merge operators."""
+    """Build a network, without sorting and merging operators as Nengo would to run it."""
     nengo.builder.Model().build(net)
 
 

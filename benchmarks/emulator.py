@@ -1,12 +1,13 @@
-"""Steps per second of nengo-loihi's emulator and of ours, side by side.
+"""Compare the speed of nengo-loihi's emulator with that of ours.
 
     python benchmarks/emulator.py
 
-A stock network: 1,024 LIF neurons, which bias alone makes spike at a rate of choice, drive 128, and
-these 10, all on the chip. And one of ours: 1,024 inputs that spike once a cycle, whose spikes are
-on the chip beforehand, drive 128 resonate-and-fire neurons, and these 10. nengo-loihi has no such
-neurons: there its delivery of spikes runs with our compartments. A step is the emulator's
-alone. Both emulators run the same network and have to end in the same state.
+In a stock network, 1,024 LIF neurons, which spike at a chosen rate due to their bias, drive 128,
+and these drive 10, all on the chip. In one of ours, 1,024 inputs that spike once per cycle, whose
+spikes are on the chip beforehand, drive 128 resonate-and-fire neurons, and these drive 10.
+nengo-loihi has no such neurons, so its delivery of spikes is combined with our compartments. Only
+the steps of the emulator are timed. Both emulators run the same network and must end in the same
+state.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ from nengo_loihi.emulator import interface  # isort: skip
 
 SIZES = (1024, 128, 10)
 FRACTIONS = (0.01, 0.02, 0.05, 0.1)
-"""Of the inputs, that spike in a step."""
+"""The fractions of the inputs that spike in a step."""
 STEPS = 500
-"""In a turn."""
+"""The number of steps in a turn."""
 SETTLE = 200
-"""Steps before: the inputs start in unison, and their rates differ."""
+"""The number of steps before timing, since the inputs start in unison and their rates differ."""
 SPREAD = 0.5
-"""The inputs' rates differ from their mean by up to this fraction of it."""
+"""The largest deviation of an input's rate from the mean, as a fraction of the mean."""
 DT = 0.001
 SEED = 0
 
 
 def lif(sizes: tuple[int, ...], fraction: float) -> nengo.Network:
-    """Return LIF layers, in which a fraction of the first spikes in a step."""
+    """Return LIF layers; a fraction of the neurons in the first layer spikes in each step."""
     rng = np.random.RandomState(SEED)
     neuron_type = nengo.LIF(tau_ref=0.001)
     intervals = DT / (fraction * rng.uniform(1 - SPREAD, 1 + SPREAD, size=sizes[0]))
@@ -65,7 +66,7 @@ def lif(sizes: tuple[int, ...], fraction: float) -> nengo.Network:
 
 
 def resonators(sizes: tuple[int, ...], fraction: float) -> nengo.Network:
-    """Return resonate-and-fire layers, of whose inputs a fraction spikes in a step."""
+    """Return resonate-and-fire layers; a fraction of the inputs spikes in each step."""
     rng = np.random.RandomState(SEED)
     frequency = fraction / DT
     with nengo.Network(seed=SEED) as net:
@@ -82,7 +83,7 @@ def resonators(sizes: tuple[int, ...], fraction: float) -> nengo.Network:
 
 
 def stock(net: nengo.Network) -> nengo_loihi.Simulator:
-    """Return nengo-loihi's simulator, or one with its delivery of spikes."""
+    """Return nengo-loihi's simulator, or ours with its delivery of spikes."""
     simulator = nengo_loihi.Simulator(net, target="sim")
     chip = simulator.sims["emulator"]
     if isinstance(chip, emulator.EmulatorInterface):
@@ -100,14 +101,14 @@ SIMULATORS = {"nengo_loihi": stock, "nengo_phasor": ours}
 
 
 def bring_inputs(simulator: nengo_loihi.Simulator, steps: int) -> None:
-    """Run the host, if there is one, ahead of the chip."""
+    """Run the host, if there is one, before the chip."""
     if "host_pre" in simulator.sims:
         simulator.sims["host_pre"].run_steps(steps)
         simulator._runner._host2chip(simulator.sims["emulator"])
 
 
 def state(simulator: nengo_loihi.Simulator) -> tuple[np.ndarray, ...]:
-    """Return copies of what the compartments hold."""
+    """Return copies of the states of the compartments."""
     compartment = simulator.sims["emulator"].compartment
     ours = [group.states for group in getattr(compartment, "groups", ())]
     names = ("current", "voltage", "spike_count")
@@ -115,7 +116,7 @@ def state(simulator: nengo_loihi.Simulator) -> tuple[np.ndarray, ...]:
 
 
 def run(make, sizes: tuple[int, ...], fraction: float, steps: int, repeats: int) -> dict:
-    """Return the figures of both emulators where a fraction of the inputs spikes in a step."""
+    """Return the figures of both emulators when a fraction of the inputs spikes in each step."""
     simulators = {name: kind(make(sizes, fraction)) for name, kind in SIMULATORS.items()}
     chips = {name: simulator.sims["emulator"] for name, simulator in simulators.items()}
     n_steps = steps * (repeats + 1)

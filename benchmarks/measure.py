@@ -1,4 +1,4 @@
-"""What the benchmarks share: timing in turn, peak memory, the command line, results."""
+"""Shared parts of the benchmarks: timing in turn, peak memory, the command line, results."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 Seconds = dict[str, list[float]]
 
 SETTLE = 0.2
-"""Seconds before each call. The threads of a linear algebra library spin for a while after their
-work, on the processors that the next function is to be measured on."""
+"""The pause before each call in seconds. The threads of a linear algebra library spin for a while
+after their work, on the processors on which the next function is measured."""
 
 
 def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int) -> Seconds:
-    """Time functions in turn, so that whatever else the machine does slows all of them alike.
+    """Time functions in turn, so that other work on the machine slows all of them alike.
 
-    Each is called once before, untimed: caches fill and TensorFlow compiles.
+    Each function is first called once untimed, to fill caches and to let TensorFlow compile.
     """
     seconds: Seconds = {name: [] for name in functions}
     for function in functions.values():
@@ -40,12 +40,12 @@ def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int) -> Sec
 
 
 def times_as_fast(seconds: Seconds, name: str, than: str) -> float:
-    """Return how many times as fast one function is as another: the median over the turns."""
+    """Return the speed of one function relative to another: the median over the turns."""
     return median(b / a for a, b in zip(seconds[name], seconds[than], strict=True))
 
 
 def timing(seconds: Seconds, items: int, reference: str) -> dict[str, Any]:
-    """Return the figures of functions that each do ``items`` items (images, steps) in a call."""
+    """Return the figures of functions that process ``items`` items (images, steps) per call."""
     return {
         "seconds": seconds,
         "items_per_second": {name: items / median(times) for name, times in seconds.items()},
@@ -55,8 +55,8 @@ def timing(seconds: Seconds, items: int, reference: str) -> dict[str, Any]:
 
 
 def peak_memory() -> float:
-    """Return the most memory that this process has had resident, in GB (2**30 bytes)."""
-    # Not resource.getrusage, in which a process starts with its parent's peak.
+    """Return the peak resident memory of this process, in GB (2**30 bytes)."""
+    # not resource.getrusage, with which a process starts at the peak of its parent
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 2**20
@@ -64,14 +64,14 @@ def peak_memory() -> float:
 
 
 def peak_memory_of(script: str, *arguments: str) -> float:
-    """Run a script in a process of its own; return the peak memory that it prints last, in GB."""
+    """Run a script in a separate process; return the peak memory that it prints last, in GB."""
     command = [sys.executable, script, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout.split()[-1])
 
 
 def parser(description: str, name: str) -> argparse.ArgumentParser:
-    """Return the command line that all benchmarks have."""
+    """Return the argument parser of all benchmarks."""
     result = argparse.ArgumentParser(description=description)
     result.add_argument(
         "--output",
@@ -81,7 +81,7 @@ def parser(description: str, name: str) -> argparse.ArgumentParser:
     )
     result.add_argument("--repeats", type=int, default=7, help="turns (default: %(default)s)")
     result.add_argument(
-        "--tiny", action="store_true", help="a small problem, to see that it works: seconds"
+        "--tiny", action="store_true", help="run a small problem for a few seconds, as a test"
     )
     return result
 
@@ -93,9 +93,9 @@ def finish(
     figures: Mapping[str, Any],
     claims: Sequence[results.Claim],
 ) -> int:
-    """Write and print the results; return the exit status, 1 if a claim does not hold.
+    """Write and print the results; return the exit status, 1 if a target is missed.
 
-    A tiny run shows nothing about claims, so there it is 0.
+    A tiny run says nothing about targets, so its exit status is 0.
     """
     settings = {"tiny": arguments.tiny, "repeats": arguments.repeats, **settings}
     results.write(arguments.output, results.report(settings, seeds, figures, claims))

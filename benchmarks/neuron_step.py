@@ -1,8 +1,8 @@
-"""What a step of resonate-and-fire neurons costs in Nengo's simulator, beside one of LIF neurons.
+"""Compare the time of a step of resonate-and-fire neurons in Nengo's simulator with LIF neurons.
 
     python benchmarks/neuron_step.py
 
-Timed are the simulator's step, of a network of one ensemble, and the neuron type's own.
+Both the step of the simulator, for a network of one ensemble, and the neuron type's own are timed.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from nengo_phasor.results import Claim
 
 N_NEURONS = 10_000
 STEPS = 500
-"""In a turn: 5 cycles."""
+"""The number of steps in a turn: 5 cycles."""
 RATE = 10.0
-"""In Hz: both kinds of neurons spike as often."""
+"""The firing rate of both kinds of neurons, in Hz."""
 SEED = 0
 
 TYPES = {
     "LIF": nengo.LIF(initial_state={"voltage": nengo.dists.Uniform(0, 1)}),
-    # on its own: it starts swinging at a random phase and hardly decays
+    # without input: it oscillates from a random phase on and hardly decays
     "ResonateAndFire": ResonateAndFire(
         RATE,
         tau=1e4,
@@ -38,7 +38,7 @@ TYPES = {
 
 
 def drive(neuron_type: nengo.neurons.NeuronType) -> float:
-    """Return the constant current with which the neurons spike at the common rate."""
+    """Return the constant current at which the neurons spike at the common rate."""
     if isinstance(neuron_type, ResonateAndFire):
         return 0.0
     wait = 1 / RATE - neuron_type.tau_ref
@@ -60,7 +60,7 @@ def network(neuron_type: nengo.neurons.NeuronType, n_neurons: int) -> nengo.Netw
 
 
 class OwnStep:
-    """The neuron type's step alone, on state that goes on from call to call."""
+    """The neuron type's step alone, on a state that persists between calls."""
 
     def __init__(self, neuron_type: nengo.neurons.NeuronType, n_neurons: int):
         self.neuron_type = neuron_type
@@ -77,7 +77,7 @@ class OwnStep:
 
 
 def spikes_per_second(neuron_type: nengo.neurons.NeuronType, n_neurons: int) -> float:
-    """Return the mean rate over a second, after one to settle."""
+    """Return the mean rate over one second, after one second to settle."""
     step = OwnStep(neuron_type, n_neurons)
     step.run(1000)
     before = step.spikes

@@ -1,10 +1,10 @@
-"""Spiking inference of a whole phasor network: a plain step loop, NengoDL, layerwise.
+"""Compare spiking inference of a phasor network: a plain step loop, NengoDL, layerwise.
 
     python benchmarks/spiking_inference.py
 
-A classifier of random weights, turned into resonate-and-fire neurons, runs a batch of images with
-random phases for some cycles; what it gives are the spikes of its outputs. Weights are read and
-simulators built beforehand. Peak memory is that of a whole process, imports included.
+A classifier with random weights, converted to resonate-and-fire neurons, runs a batch of images
+with random phases for several cycles, and returns the spikes of its outputs. Weights are read and
+simulators built beforehand. Peak memory is that of a whole process, including imports.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Problem:
 
     @property
     def n_steps(self) -> int:
-        """The window's length."""
+        """Return the number of steps in the window."""
         return self.cycles * STEPS_PER_CYCLE
 
     def phases(self) -> np.ndarray:
@@ -71,11 +71,11 @@ class Problem:
             ]
 
 
-# ------------ each returns a function that runs a batch; what is to be closed goes onto the stack
+# ------------ each returns a function that runs a batch, and registers what to close with the stack
 
 
 def plain_loop(dtype: str):
-    """The network written down in NumPy as it stands, step by step."""
+    """Return a run of the network written directly in NumPy, step by step."""
     number = np.dtype(dtype).type
 
     def make(problem: Problem, stack: ExitStack):
@@ -109,7 +109,7 @@ def plain_loop(dtype: str):
 
 
 def layerwise(dtype: str):
-    """`nengo_phasor.layerwise` in a precision."""
+    """Return a run in `nengo_phasor.layerwise`, in a given precision."""
 
     def make(problem: Problem, stack: ExitStack):
         twin, source, probe = problem.network()
@@ -123,7 +123,7 @@ def layerwise(dtype: str):
 
 
 def in_nengo_dl(problem: Problem, stack: ExitStack):
-    """NengoDL, to which constant phases are fed for every step."""
+    """Return a run in NengoDL, which receives constant phases at every step."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import nengo_dl
 
@@ -144,7 +144,7 @@ METHODS = {
 
 
 def agreement(spikes: np.ndarray, others: np.ndarray) -> float:
-    """Return the fraction of spikes that have one of the others' within a step, either way round.
+    """Return the fraction of spikes with a counterpart within one step, in both directions.
 
     Both are of shape (n_items, n_steps, n).
     """

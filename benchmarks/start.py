@@ -1,10 +1,10 @@
-"""What the first and the second process pay before layerwise has run a neuron, or a network.
+"""Measure the start-up cost of layerwise in the first and the second process.
 
     python benchmarks/start.py
 
-Each turn takes a new, empty folder for what Numba compiles. A first process runs a neuron or a
-network in it, then a second one the same. Figures are CPU seconds of whole processes over those of
-one that imports nengo, measured in the same turn.
+Each turn has a new, empty cache for Numba. A first process runs a neuron or a
+network, then a second process does the same. Figures are CPU seconds of whole processes minus
+those of one that imports nengo, measured in the same turn.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ TASKS = {"neuron": NEURON, "network": NETWORK}
 
 
 def cpu_seconds(code: str, cache: str) -> float:
-    """Return the CPU seconds, of user and system, that a process takes for some code."""
+    """Return the CPU seconds, user and system, of a process that runs some code."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=environment, check=True)
@@ -70,7 +70,7 @@ def turn() -> dict[str, float]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure, write the results, return the exit status."""
+    """Measure, write the results, and return the exit status."""
     options = measure.parser(__doc__, "start").parse_args(arguments)
     turns = [turn() for _ in range(1 if options.tiny else options.repeats)]
     seconds = {name: [taken[name] for taken in turns] for name in turns[0]}

@@ -1,11 +1,11 @@
-"""Training through time with surrogate gradients: how it grows with the number of time steps.
+"""Measure how training through time with surrogate gradients grows with the number of steps.
 
     python benchmarks/surrogate_training.py
 
-The spiking LeNet of `networks/sparse_lenet.py` on images as large as CIFAR-10's, with the number of
-its spikes in the loss. What is timed is a step of training: a batch forwards and backwards, and the
-update. Peak memory is that
-of a whole process which trains on a few batches, imports included.
+It trains the spiking LeNet of `networks/sparse_lenet.py` on images of CIFAR-10's size, with the
+number of its spikes in the loss. A training step is timed: the forward and backward pass of a
+batch, and the update. Peak memory is that
+of a whole process that trains on a few batches, including imports.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MEMORY_BATCHES = 3
 
 @dataclass(frozen=True)
 class Problem:
-    """What is trained, for so many time steps."""
+    """A training problem with a number of time steps."""
 
     n_steps: int
     batch: int = 50
@@ -37,7 +37,7 @@ class Problem:
 
     @property
     def run(self) -> training.Run:
-        """The run whose settings training takes."""
+        """Return the run with the settings of training."""
         return training.Run("random images", self.batch, self.n_steps, 1, batch_size=self.batch)
 
 
@@ -62,12 +62,12 @@ class Training:
         self.targets[sim.get_name(net.logits)] = classes[:, None].astype(np.float32)
 
     def step(self) -> float:
-        """Train on the batch; return the loss before."""
+        """Train on the batch; return the loss before the update."""
         return self.model.train_on_batch(self.inputs, self.targets)[0]
 
 
 def memory(n_steps: int, batch: int, *shape: int) -> float:
-    """Return this process' peak memory after a few batches, in GB."""
+    """Return the peak memory of this process after a few batches, in GB."""
     with ExitStack() as stack:
         training = Training(Problem(n_steps, batch, shape), stack)
         for _ in range(MEMORY_BATCHES):

@@ -1,11 +1,11 @@
-"""Training of a phasor network: NengoDL beside the same mathematics written in TensorFlow.
+"""Compare training of a phasor network in NengoDL with the same mathematics in TensorFlow.
 
     python benchmarks/training.py
 
-Both start from the same weights, use Keras' RMSprop, and are fed from the same arrays in random
-order, a batch at a time; that they learn the same is checked on the first batches, in the same
-order. What is timed is whole epochs: for NengoDL a call of ``fit``, with all that it does before
-and after its batches. What TensorFlow compiles, it has compiled before.
+Both start from the same weights, use Keras' RMSprop, and read the same arrays in random
+order, one batch at a time. The losses of the first batches, in the same order, are compared to
+check that both learn the same. Whole epochs are timed: for NengoDL a call of ``fit``, with its
+work before and after the batches. TensorFlow compiles beforehand.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ LEARNING_RATE = 0.001
 FLOOR = 1e-6
 
 CONFIGURATIONS = {
-    # A step is a whole forward pass, so there is nothing to loop over; and operators that are not
-    # merged need no gathering and scattering of their signals, which costs more than merging saves.
+    # A step is a whole forward pass, so no loop is needed. Operators that are not
+    # merged avoid gathering and scattering their signals, which costs more than merging saves.
     "nengo_dl": {"use_loop": False, "planner": noop_planner},
     "nengo_dl, default settings": {},
 }
@@ -112,8 +112,8 @@ class InTensorFlow:
             for weights, bias in zip(self.variables[::2], self.variables[1::2], strict=True):
                 real, imag = real @ weights + bias, imag @ weights
                 power = real**2 + imag**2
-                heard = power > FLOOR**2
-                scale = tf.where(heard, tf.math.rsqrt(tf.where(heard, power, 1.0)), 0.0)
+                above = power > FLOOR**2
+                scale = tf.where(above, tf.math.rsqrt(tf.where(above, power, 1.0)), 0.0)
                 real, imag = real * scale, imag * scale
             cosines = tf.reduce_sum(tf.concat([real, imag], axis=-1) * targets, axis=-1)
             loss = tf.reduce_mean(1.0 - cosines / self.problem.sizes[-1])

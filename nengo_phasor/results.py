@@ -1,6 +1,6 @@
 """Files under ``results/``: numbers with the command, versions, machine and seeds that made them.
 
-For scripts and people; the library never needs it.
+This serves scripts and the tools; the library itself does not need it.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Claim(NamedTuple):
     Attributes
     ----------
     name, unit : str
-        What was measured, and in which unit.
+        The quantity that was measured, and its unit.
     value : float
-        The number.
+        The measured value.
     bound : str
         The target, such as ">= 0.875".
     paper : str
@@ -56,13 +56,13 @@ class Claim(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether the value meets the target."""
+        """Return whether the value meets the target."""
         comparison, number = self.bound.split()
         return bool(COMPARISONS[comparison](self.value, float(number)))
 
     @property
     def verdict(self) -> str:
-        """A line that says whether the target is met."""
+        """Return a line that states whether the target is met."""
         verdict = "holds" if self.holds else "FAILS"
         return f"{verdict}  {self.name}: {self.value:.4f} {self.unit} {self.bound}"
 
@@ -73,7 +73,7 @@ def report(
     figures: Mapping[str, Any],
     claims: Sequence[Claim],
 ) -> dict[str, Any]:
-    """Return the content of a results file, with what this process knows of its circumstances."""
+    """Return the content of a results file, with command, date, versions and machine."""
     return {
         "command": command(),
         "date": date.today().isoformat(),
@@ -87,7 +87,7 @@ def report(
 
 
 def command() -> str:
-    """Return how this process was started: a script, or what ``nengo-phasor run`` calls itself."""
+    """Return the command of this process: a script, or a command of ``nengo-phasor run``."""
     program, *arguments = sys.argv
     script = program.endswith(".py")
     return " ".join(
@@ -107,7 +107,7 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the machine is, without its name."""
+    """Return a description of the machine, without its name."""
     return {
         "processors": os.cpu_count(),
         "architecture": platform.machine(),
@@ -117,7 +117,7 @@ def machine() -> dict[str, Any]:
 
 
 def write(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
-    """Write a JSON file, which is then there whole or not at all."""
+    """Write a JSON file completely or not at all."""
     with atomic.replacing(path) as place:
         place.write_text(json.dumps(content, indent=1) + "\n")
 

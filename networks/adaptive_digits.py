@@ -1,12 +1,12 @@
 """Adaptive spiking neurons read digits: the paper's network for MNIST, and a small one.
 
-An analog network is trained with the neurons' transfer function, turned into adaptive spiking
-neurons, and run at several coding precisions (Zambrano et al. 2017). FashionMNIST works the same.
+An analog network is trained with the neurons' transfer function, converted to adaptive spiking
+neurons, and run at several coding precisions (Zambrano et al. 2017). FashionMNIST works likewise.
 
     python networks/adaptive_digits.py train               train a network, with checkpoints
-    python networks/adaptive_digits.py evaluate --resume   turn it to spikes, measure it, draw
+    python networks/adaptive_digits.py evaluate --resume   convert it to spikes, measure it, draw
     python networks/adaptive_digits.py results --resume    the committed figures
-    python networks/adaptive_digits.py export              make a run's weights the committed ones
+    python networks/adaptive_digits.py export              commit the weights of a run
     nengo networks/adaptive_digits.py                      Nengo GUI, from committed weights
 """
 

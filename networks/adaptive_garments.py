@@ -1,9 +1,9 @@
 """Adaptive spiking neurons read garments: the networks for digits, on FashionMNIST.
 
 python networks/adaptive_garments.py train               train a network, with checkpoints
-python networks/adaptive_garments.py evaluate --resume   turn it to spikes, measure it, draw
+python networks/adaptive_garments.py evaluate --resume   convert it to spikes, measure it, draw
 python networks/adaptive_garments.py results --resume    the committed figures
-python networks/adaptive_garments.py export              make a run's weights the committed ones
+python networks/adaptive_garments.py export              commit the weights of a run
 nengo networks/adaptive_garments.py                      Nengo GUI, from committed weights
 """
 

@@ -1,7 +1,7 @@
-"""Adaptive spiking neurons tell irises apart: 4 lengths, 3 classes (Zambrano et al. 2017).
+"""Adaptive spiking neurons classify irises: 4 lengths, 3 classes (Zambrano et al. 2017).
 
 python networks/adaptive_iris.py results    cross-validate, and write the committed figures
-python networks/adaptive_iris.py export     make a run's weights the committed ones
+python networks/adaptive_iris.py export     commit the weights of a run
 nengo networks/adaptive_iris.py             Nengo GUI, from committed weights
 """
 

@@ -1,6 +1,6 @@
-"""One adaptive spiking neuron: what it does with an input, and its transfer function.
+"""One adaptive spiking neuron: its response to an input, and its transfer function.
 
-    python networks/adaptive_neuron.py results    the transfer function against simulation
+    python networks/adaptive_neuron.py results    compare the transfer function with simulation
     python networks/adaptive_neuron.py figures    the pictures of docs/adaptive.md
     nengo networks/adaptive_neuron.py             Nengo GUI: its states, and a slider for precision
 

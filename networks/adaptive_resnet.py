@@ -1,11 +1,11 @@
 """Adaptive spiking neurons in an identity-mapping ResNet-18: the paper's network for ImageNet.
 
-It is built at any image size, width and number of classes, and converted end to end. Here it is
-trained on small data alone; what it would take at full size is computed without building it in
-spikes (Zambrano et al. 2017).
+It can be built for any image size, width and number of classes, and is converted as a whole. Here
+it is only trained on small data; its cost at full size is computed without building the spiking
+network (Zambrano et al. 2017).
 
     python networks/adaptive_resnet.py estimate   neurons, synapses, spikes, memory at any size
-    python networks/adaptive_resnet.py results    train on small data, measure; the estimate, too
+    python networks/adaptive_resnet.py results    train on small data, measure, and estimate
 """
 
 from nengo_phasor import models

@@ -1,7 +1,7 @@
-"""Adaptive spiking neurons tell mines from rocks by sonar: 60 energies (Zambrano et al. 2017).
+"""Adaptive spiking neurons distinguish mines from rocks by sonar (Zambrano et al. 2017).
 
 python networks/adaptive_sonar.py results    cross-validate, and write the committed figures
-python networks/adaptive_sonar.py export     make a run's weights the committed ones
+python networks/adaptive_sonar.py export     commit the weights of a run
 nengo networks/adaptive_sonar.py             Nengo GUI, from committed weights
 """
 

@@ -1,7 +1,7 @@
 """Sparsifying spiking networks through local rhythms: the paper's system.
 
-A phasor network is trained on FashionMNIST, turned into resonate-and-fire neurons, and sparsified
-in three ways: by arc, by the layer's own field, at random (Olin-Ammentorp 2023).
+A phasor network is trained on FashionMNIST, converted to resonate-and-fire neurons, and sparsified
+in three ways: by arc, by the layer's own field, and at random (Olin-Ammentorp 2023).
 
     \b
     python networks/local_rhythms.py demo       the whole story in a few minutes

@@ -1,7 +1,7 @@
-"""Trained networks on the nengo-loihi emulator, in fixed point, beside the same in floats.
+"""Trained networks on the nengo-loihi emulator, in fixed point, compared with floating point.
 
-The local-rhythms classifier runs dense and with more and more of its hidden spikes left out; a
-small adaptive classifier reads digits. Each image is shown to the emulator and to the network in
+The local-rhythms classifier runs with all its spikes, and with more and more hidden spikes dropped;
+a small adaptive classifier reads digits. Each image is shown to the emulator and to the network in
 double precision.
 
     \b

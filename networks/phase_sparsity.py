@@ -1,9 +1,10 @@
-"""Phase sparsity, trained: a network that learns which of its spikes to leave out.
+"""Phase sparsity, trained: a network that learns which of its spikes to drop.
 
-The network of `local_rhythms`, with a cost of each hidden spike outside an arc around the reference
-(Allred et al. 2020 make a network pay for its spikes; here it pays for those that a sparsifier
-would not leave out). In training each layer hears what it will hear in spikes: the reference in
-place of a spike within the arc, and inputs as loud as they are in some cycle after they began.
+This is the network of `local_rhythms`, with a cost of each hidden spike outside an arc around the
+reference. (Allred et al. 2020 include a cost of every spike; here only spikes that a sparsifier
+would not drop have a cost.) In training, each layer receives the input that it has in the spiking
+network: the reference instead of a spike within the arc, and inputs weighted as in some cycle after
+their onset.
 
     \b
     python networks/phase_sparsity.py demo       one network in a few minutes

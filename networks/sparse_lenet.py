@@ -1,7 +1,7 @@
-"""Training that pays for spikes: the paper's LeNet, its five schedules and its two tables.
+"""Training with a cost of spikes: the paper's LeNet, its five schedules and its two tables.
 
 A spiking LeNet learns CIFAR-10 or FashionMNIST through time, with the number of its spikes in the
-loss. How much a spike costs is searched for on validation images, for each schedule (Allred et al.
+loss. For each schedule, the cost of a spike is searched for on validation images (Allred et al.
 2020).
 
     \b
@@ -9,8 +9,8 @@ loss. How much a spike costs is searched for on validation images, for each sche
     python networks/sparse_lenet.py results --resume    the search and the committed figures
     nengo networks/sparse_lenet.py                      Nengo GUI, from committed weights
 
-The search runs on this machine, or on any dask cluster by its address: its workers must see the
-same folders, and have nengo_phasor.
+The search runs on this machine or on any Dask cluster, given by its address. The workers must see
+the same folders and have nengo_phasor installed.
 """
 
 from nengo_phasor import models

@@ -185,7 +185,7 @@ def test_setup_leaves_alone_what_is_there(monkeypatch):
     monkeypatch.setattr(cli_setup, "INSTALLED", ("numpy",))
     shown = invoke("setup", "dl")
     assert shown.exit_code == 0
-    assert "installed already" in shown.output
+    assert "already installed" in shown.output
 
 
 def test_setup_uses_uv_where_pip_is_not(monkeypatch):
@@ -311,7 +311,7 @@ def test_ctrl_c_stops_the_model_and_leaves_its_state(toys, to_all):
         (os.killpg if to_all else os.kill)(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 130
-        assert "--resume goes on from here" in errors
+        assert "--resume to continue from here" in errors
         return first, json.loads((toys / "state.json").read_text())
 
     first, reached = interrupted()
@@ -352,7 +352,7 @@ def test_copy_gives_doors_with_layouts_and_notebooks(installation):
         assert copied == {p.name: p.read_bytes() for p in (ROOT / name).iterdir() if p.is_file()}
     again = invoke("copy", "mine")
     assert again.exit_code == 1
-    assert "mine/networks is there already: choose another FOLDER" in again.output
+    assert "mine/networks already exists: choose another FOLDER" in again.output
 
 
 def test_gui_opens_the_nearest_door(installation, monkeypatch):
@@ -480,7 +480,7 @@ def test_convert_refuses_what_it_cannot_read(tmp_path):
         ({"bias_1": np.ones(4)}, r"weights_1 has shape (6, 3), bias_1 (4,)"),
         ({"bias_1": None}, r"weights_1 has shape (6, 3), bias_1 ()"),
         ({"weights_0": np.ones(6)}, r"weights_0 has shape (6,), bias_0 (6,)"),
-        ({"weights_1": np.ones((6, 4)), "bias_1": np.ones(4)}, "4 outputs, iris 3 classes"),
+        ({"weights_1": np.ones((6, 4)), "bias_1": np.ones(4)}, "4 outputs, but iris has 3 classes"),
     ],
 )
 def test_convert_refuses_weights_of_other_shapes(tmp_path, changes, message):
@@ -502,7 +502,7 @@ def test_convert_refuses_weights_of_other_shapes(tmp_path, changes, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--strength", 0.2), "--strength is of no use without --sparsifier"),
+        (("--strength", 0.2), "--strength needs --sparsifier"),
         (("--sparsifier", "arc", "--strength", 2), "2.0 is not in the range 0<=x<=1"),
         (("--sparsifier", "arc", "--strength", "much"), "'much' is not a valid float"),
         (("--set", "irises"), "'irises' is not one of"),
@@ -547,14 +547,14 @@ def test_convert_adaptive(tmp_path):
     many.save(tmp_path / "many.keras")
     shown = invoke("convert", "adaptive", tmp_path / "many.keras", "--set", "iris")
     assert shown.exit_code == 1
-    assert "has 7 outputs, iris 3 classes: choose the --set" in shown.output
+    assert "has 7 outputs, but iris has 3 classes: choose the --set" in shown.output
     shown = invoke("convert", "adaptive", tmp_path / "many.keras")
     assert shown.exit_code == 0
-    assert "Only the conversion was checked; --set" in shown.output
+    assert "Only the conversion was checked; use --set" in shown.output
     assert invoke("convert", "adaptive", tmp_path / "many.keras", "--m-f", 0).exit_code == 2
     shown = invoke("convert", "adaptive", output)
     assert shown.exit_code == 1
-    assert "is no model that Keras 2 can load" in shown.output
+    assert "is not a model that Keras 2 can load" in shown.output
 
 
 # ------------------------------------------------------------------------- shared by the models

@@ -32,7 +32,7 @@ OUTPUT = Path(__file__).resolve().parents[1] / "results" / "backend_tests.json"
 
 
 def oscillator(recurrent_tau: float, frequency: float, n_neurons: int) -> nengo.Network:
-    """A harmonic oscillator: Nengo 4 dropped the network that NengoDL's test_simulator names."""
+    """Build a harmonic oscillator, which NengoDL's test_simulator needs and Nengo 4 has dropped."""
     angle = recurrent_tau * frequency
     with nengo.Network() as network:
         ensemble = nengo.Ensemble(n_neurons, dimensions=2)
@@ -62,7 +62,7 @@ def prepare_nengo_loihi() -> None:
 
 @dataclass(frozen=True)
 class Suite:
-    """The test files of a backend, and how many of their tests may fail."""
+    """The test files of a backend, and the number of their tests that may fail."""
 
     prepare: Callable[[], None]
     files: tuple[str, ...]
@@ -113,7 +113,7 @@ OPTIONS = {
     "--inference-only": False,
     "--target": "sim",
 }
-"""What the backends' tests ask of the command line, with the backends' own defaults."""
+"""Command line options that the backends' tests need, with the backends' own defaults."""
 
 SKIPPED_MARKS = {
     "gpu": "needs a GPU",
@@ -148,11 +148,11 @@ def pytest_runtest_setup(item):
 
 
 def run_file(package: str, file: str) -> dict:
-    """Run one installed test file; counts, failures and the seconds it took."""
+    """Run one installed test file; return counts, failures and the seconds it took."""
     site = Path(importlib.util.find_spec(package).origin).parents[1]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        # decoders that other versions of NumPy have cached can't be read
+        # decoders that other versions of NumPy have cached cannot be read
         (Path(folder) / "nengorc").write_text(f"[decoder_cache]\npath = {folder}/decoders\n")
         command = [
             *(sys.executable, "-m", "pytest", str(site / package / file)),
@@ -184,7 +184,7 @@ def run_file(package: str, file: str) -> dict:
 
 
 def count(cases) -> dict:
-    """Numbers of passed, failed and skipped tests in a JUnit report, with the failures' reasons."""
+    """Return the numbers of passed, failed and skipped tests in a JUnit report, with failures."""
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     failures = {}
     for case in cases:
@@ -200,7 +200,7 @@ def count(cases) -> dict:
 
 
 def table(figures: dict[str, dict]) -> str:
-    """The figures as a table, one row a file, followed by the failures."""
+    """Return the figures as a table with one row per file, followed by the failures."""
     width = max(map(len, figures))
     columns = ("passed", "failed", "skipped", "seconds")
     lines = [" ".join([f"{'file':{width}}", *(f"{column:>8}" for column in columns)])]
@@ -226,9 +226,9 @@ def claims(figures: dict[str, dict]) -> list[results.Claim]:
 
 
 def main() -> int:
-    """Run the files asked for, print and write what came out."""
+    """Run the requested files; print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", help="run the files whose names contain this")
+    parser.add_argument("--only", default="", help="only run files whose names contain this")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the JSON file to write")
     arguments = parser.parse_args()
 

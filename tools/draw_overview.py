@@ -1,4 +1,4 @@
-"""Draw docs/figures/overview.png: one garment on its way through the committed network.
+"""Draw docs/figures/overview.png: one garment in the committed network.
 
 The curves are those of results/local_rhythms.json.
 """
@@ -20,7 +20,7 @@ SHOWN = 9
 
 
 def overview() -> Figure:
-    """Return the picture: the garment, its phases, its spikes, and accuracies."""
+    """Return the picture: the garment, its phases, its spikes, and the accuracies."""
     scores = json.loads((ROOT / "results" / "local_rhythms.json").read_text())["figures"]["long"][0]
     params = datasets.load_params(PARAMS)
     seen = pictures.look(params, params["images"][SHOWN, None])

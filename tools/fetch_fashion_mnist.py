@@ -1,9 +1,9 @@
-"""Get FashionMNIST for `make demo`: from Debian's package, without root and without installing it.
+"""Fetch FashionMNIST for `make demo` from Debian's package, without root and without installing it.
 
 usage: fetch_fashion_mnist.py [FOLDER]        (default .data; the files go to FOLDER/fashion-mnist)
 
-Does nothing where the data are there already. Where apt is missing or fails, it looks where
-nengo_phasor.datasets looks, Keras' download included.
+It does nothing if the data are already there. If apt is missing or fails, it searches where
+nengo_phasor.datasets does, including Keras' download.
 """
 
 import os
@@ -19,7 +19,7 @@ PACKAGE = datasets.DATASETS["fashion_mnist"].debian_package
 
 
 def apt_get(folder: Path, *arguments: str) -> None:
-    """Run apt-get in a folder; its last words are the message of what it raises."""
+    """Run apt-get in a folder; its last line of output is the message if it fails."""
     command = ["apt-get", "-q", *arguments]
     print("$", *command, flush=True)
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
@@ -44,7 +44,7 @@ def download(folder: Path) -> None:
 
 
 def fetch(target: Path) -> None:
-    """Put the package's files, checked, into ``target``: all of them or none."""
+    """Check the package's files and put all of them, or none, into ``target``."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as temporary:
         folder = Path(temporary).resolve()
@@ -78,7 +78,7 @@ def main(folder: str = ".data") -> int:
         print("FashionMNIST: done, all four files checked")
         return 0
     except (RuntimeError, subprocess.CalledProcessError, OSError) as error:
-        print(f"FashionMNIST: not from Debian's package ({error}); trying the other places")
+        print(f"FashionMNIST: not from Debian's package ({error}); trying other locations")
     try:
         datasets.fashion_mnist()
         print("FashionMNIST: found")

@@ -1,14 +1,14 @@
-"""Measure at which speed each model runs in Nengo GUI: simulated seconds per second of one core.
+"""Measure the speed of each model in Nengo GUI: simulated seconds per second of one core.
 
-    python tools/gui_speed.py                    every model, here and as it was before
+    python tools/gui_speed.py                    every model, now and before the change
     python tools/gui_speed.py local_rhythms      one model
-    python tools/gui_speed.py --before ""        without what was before
+    python tools/gui_speed.py --before ""        only now
 
-Each model is opened as Nengo GUI opens it, its layout's plots and displays in place, and runs with
-all that the server does but for sending it to a browser. The time is the whole process's processor
-time, threads of the linear algebra library included, which wait for each other actively: other work
-on the machine makes them wait longer. Every run has a new process, and the two revisions take
-turns. What Nengo GUI's server does for a browser counts, what the browser does not.
+Each model is opened as in Nengo GUI, with the plots and displays of its layout, and runs with
+everything that the server does, except for sending data to a browser. The time is the processor
+time of the whole process, including threads of the linear algebra library. These wait actively, so
+other work on the machine makes them wait longer. Every run has a new process, and the two
+revisions take turns. The work of Nengo GUI's server counts; that of the browser does not.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from nengo_phasor import models, results
 
 ROOT = Path(__file__).resolve().parents[1]
 BEFORE = "bdf6fee"
-"""The last commit before the models were made faster."""
+"""The last commit before the models became faster."""
 
 REAL_TIME = 0.8
 CLAIMED = (
@@ -44,14 +44,14 @@ CLAIMED = (
 )
 WARM_UP = 0.1
 SECONDS, CPU_SECONDS = 2.0, 8.0
-"""A run ends after so much simulated time, or so much processor time."""
+"""The simulated time or the processor time, in seconds, after which a run ends."""
 
 TICK = 0.01
-"""Seconds from one look of Nengo GUI's server at a component to the next."""
+"""The interval in seconds at which Nengo GUI's server polls a component."""
 
 
 class Sink:
-    """A component's connection to a browser that takes in everything at once."""
+    """A component's connection to a browser that accepts everything immediately."""
 
     def write_text(self, text):
         """Take in a text."""
@@ -63,7 +63,7 @@ def measured(path: str) -> float:
     """Return the speed of the model in a file: simulated seconds per second of processor time."""
     page = opened(path)
     control = page.components[0]
-    control.target_rate, control.paused = None, False  # as fast as it can
+    control.target_rate, control.paused = None, False  # as fast as possible
     page.rebuild = True
     start = None
     while start is None or not done(control.time - start[0], time.process_time() - start[1]):
@@ -80,7 +80,7 @@ def measured(path: str) -> float:
 
 
 def opened(path: str):
-    """Return Nengo GUI's page of a model, which runs in a thread of its own."""
+    """Return Nengo GUI's page of a model, which runs in its own thread."""
     from nengo_gui.page import Page, PageSettings
 
     context = SimpleNamespace(filename=None, model=None, locals=None, writeable=True)
@@ -96,7 +96,7 @@ def done(simulated: float, processor: float) -> bool:
 
 
 def speed(name: str, checkout: Path) -> float:
-    """Return the speed of a model of a checkout, run in a process of its own."""
+    """Return the speed of a checkout's model, measured in a separate process."""
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     command = [sys.executable, "-W", "ignore", str(Path(__file__).resolve()), "--measure", name]
     output = subprocess.run(
@@ -107,7 +107,7 @@ def speed(name: str, checkout: Path) -> float:
 
 @contextlib.contextmanager
 def checked_out(revision: str) -> Iterator[Path]:
-    """Check a revision out, for as long as it is needed."""
+    """Check out a revision temporarily."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "before"
         git = ["git", "-C", str(ROOT), "worktree"]
@@ -119,7 +119,7 @@ def checked_out(revision: str) -> Iterator[Path]:
 
 
 def claims(speeds: dict[str, dict[str, float]]) -> list[results.Claim]:
-    """Return whether the models run in real time that were to."""
+    """Return the claims about the models that should run in real time."""
     return [
         results.Claim(
             f"Nengo GUI: {name}, simulated seconds per second", speeds[name]["now"], "", bound
@@ -131,7 +131,7 @@ def claims(speeds: dict[str, dict[str, float]]) -> list[results.Claim]:
 
 
 def shown_models() -> list[str]:
-    """Return the models that Nengo GUI opens."""
+    """Return the names of the models for Nengo GUI."""
     return [name for name, model in models.MODELS.items() if model.network]
 
 

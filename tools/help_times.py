@@ -1,4 +1,4 @@
-"""Print the processor time that ``--help`` takes over ``import nengo``: of every door, and of ours.
+"""Print the processor time of ``--help`` beyond ``import nengo``, for each model and command.
 
 python tools/help_times.py --repeats 5
 """
@@ -23,7 +23,7 @@ COMMANDS = {
 
 
 def seconds(arguments: tuple[str, ...], repeats: int) -> float:
-    """Return the least processor time that Python takes with these arguments, of some tries."""
+    """Return the minimum processor time of Python with these arguments over several tries."""
     return min(_once(arguments) for _ in range(repeats))
 
 

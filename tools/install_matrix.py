@@ -1,14 +1,14 @@
 """Install the package into new environments: each Python, each extra, with pip and with uv.
 
     \b
-    python tools/install_matrix.py                       all that has not been tried yet
+    python tools/install_matrix.py                       everything that has not been tried yet
     python tools/install_matrix.py --python 3.13 --extra dl
-    python tools/install_matrix.py --minutes 30          begin no other after half an hour
+    python tools/install_matrix.py --minutes 30          start no further one after half an hour
     python tools/install_matrix.py --output results/install.json
 
-A wheel is built from a copy of the checkout and installed where nothing else is; then a small
-program uses what the extra is for. Where that ends with a message that says what to run, this is
-run, and the program again. What was tried is kept below runs/install for the same package.
+A wheel is built from a copy of the checkout and installed in an empty environment; then a small
+program uses the extra. If it ends with a message that names a command, the command is
+run, and then the program again. Results are kept below runs/install for the same package.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 TOOLS = ("pip", "uv")
 TIMEOUT = 1800
-"""Seconds that one installation may take."""
+"""The time limit of one installation, in seconds."""
 
 SIMULATION = """
 import nengo, nengo_phasor as nph
@@ -79,7 +79,7 @@ assert "local_rhythms" in shown, shown
 """,
     "spa": "import nengo_phasor as nph; nph.spa.FhrrAlgebra",
 }
-"""What uses each extra; the core is what there is without one."""
+"""Programs that use each extra; "core" stands for no extra."""
 
 PROGRAMS["all"] = "\n".join(p for extra, p in PROGRAMS.items() if extra not in ("core", "spa"))
 PROGRAMS["one command"] = PROGRAMS["dl"]
@@ -92,14 +92,14 @@ DECISIVE = re.compile(
 
 
 class Cell(NamedTuple):
-    """A Python, an extra and a tool to install with."""
+    """A cell of the matrix: a Python, an extra and an installation tool."""
 
     python: str
     extra: str
     tool: str
 
     def target(self, wheel: Path, source: Path) -> list[str]:
-        """Return what is installed: from the copy of the checkout in the one command."""
+        """Return the requirements to install, from the copy of the checkout."""
         if self.extra == "one command":
             return [f"{source}[dl]", str(source / "nengo_phasor" / "data" / "nengo-dl")]
         return [str(wheel) if self.extra == "core" else f"{wheel}[{self.extra}]"]
@@ -109,7 +109,7 @@ CELLS = [Cell(*c) for c in ((p, e, t) for p in PYTHONS for e in PROGRAMS for t i
 
 
 def interpreter(version: str) -> str | None:
-    """Return a Python of a version: pyenv's, whose shims need not run, or that on the path."""
+    """Return a Python of a version: pyenv's (its shims may not run) or the one on the path."""
     pyenv = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
     return str(pyenv[-1]) if pyenv else shutil.which(f"python{version}")
 
@@ -128,7 +128,7 @@ def build(folder: Path) -> tuple[Path, Path]:
 
 
 def fingerprint(wheel: Path) -> str:
-    """Return a name for what decides how a wheel installs and what it says of missing packages."""
+    """Return a fingerprint of what determines a wheel's installation and its error messages."""
     with zipfile.ZipFile(wheel) as content:
         texts = [content.read(name) for name in sorted(content.namelist()) if DECISIVE.search(name)]
     texts = [text.partition(b"\n\n")[0] if b"Metadata-Version" in text else text for text in texts]
@@ -136,7 +136,7 @@ def fingerprint(wheel: Path) -> str:
 
 
 def environment(folder: Path, cell: Cell, uv: Path) -> dict[str, str]:
-    """Return the variables of a new shell with the cell's environment activated."""
+    """Return the environment variables of a new shell with the cell's environment activated."""
     kept = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "UV_", "SSL_"))}
     caches = folder.parent / f"cache-{cell.python}"  # apart: pip keeps what another Python built
     return kept | {
@@ -153,7 +153,7 @@ DEFAULT_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 
 
 def attempt(cell: Cell, wheel: Path, source: Path, uv: Path, folder: Path) -> str:
-    """Return "works", what had to be run for it, or how it fails."""
+    """Return "works", the command that had to be run first, or the failure."""
     python = interpreter(cell.python)
     if python is None:
         return "no such Python here"
@@ -195,13 +195,13 @@ def attempt(cell: Cell, wheel: Path, source: Path, uv: Path, folder: Path) -> st
 
 
 def last_line(done: subprocess.CompletedProcess) -> str:
-    """Return what a command said last."""
+    """Return the last line of a command's output."""
     lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
     return lines[-1] if lines else f"status {done.returncode}"
 
 
 def table(verdicts: dict[Cell, str]) -> str:
-    """Return the verdicts as a table: a row for each Python and extra, a column for each tool."""
+    """Return the verdicts as a table with a row per Python and extra, and a column per tool."""
     rows = dict.fromkeys((cell.python, cell.extra) for cell in verdicts)
     lines = [f"{'Python':8s}{'extra':13s}" + "".join(f"{tool:36s}" for tool in TOOLS)]
     for python, extra in rows:
@@ -218,7 +218,7 @@ def table(verdicts: dict[Cell, str]) -> str:
 @click.option("--minutes", type=click.FloatRange(0), default=float("inf"))
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path))
 def main(pythons, names, tools, folder, minutes, output):
-    """Try the cells that were not tried with this package, and show them all."""
+    """Try the cells that were not yet tried with this package, and show all of them."""
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.whl"):

@@ -1,11 +1,11 @@
-"""Run Nengo's own installed tests on the adaptive neurons, and on LIF to compare.
+"""Run Nengo's own installed tests on the adaptive neurons, and on LIF for comparison.
 
-Of Nengo's tests only those run that take the neuron type as a parameter. Each test that fails with
-ours and passes with LIF needs a reason, in `EXPLAINED`; where there is one, the test is run again
-with neurons to which the reason does not apply, and must pass. All goes to a JSON file. The exit
-status is 1 if a test fails without a reason, or again.
+Only those of Nengo's tests run that take the neuron type as a parameter. Each test that fails with
+ours and passes with LIF needs a reason in `EXPLAINED`. If it has one, the test is repeated
+with neurons to which the reason does not apply, and must pass. The results go to a JSON file. The
+exit status is 1 if a test fails without a reason, or fails again.
 
-This file is also the pytest plugin of the tests' processes: it selects the tests, and has those
+This file is also the pytest plugin of the tests' processes: it selects the tests, and defines those
 other neurons.
 """
 
@@ -31,20 +31,20 @@ OUTPUT = Path(__file__).resolve().parents[1] / "results" / "nengo_tests.json"
 
 REFERENCE = "nengo.LIF"
 FIXTURES = {"AnyNeuronType", "NonDirectNeuronType", "PositiveNeuronType"}
-"""What the tests call the neuron type."""
+"""The names of the tests' parameter for the neuron type."""
 
 # ---------------------------------------------------------------------------- reasons
 
 
 class SlowSpiking(AdaptiveSpiking):
-    """A membrane whose lag makes up for the spikes' lead: tau_phi = tau_eta."""
+    """Neurons whose membrane lag compensates the spikes' lead: tau_phi = tau_eta."""
 
     def __init__(self, **settings):
         super().__init__(tau_phi=0.05, **settings)
 
 
 class UnitSpiking(AdaptiveSpiking):
-    """Spikes of amplitude 1, as LIF's."""
+    """Neurons with spikes of amplitude 1, like LIF's."""
 
     def __init__(self):
         super().__init__(amplitude=1.0)
@@ -58,7 +58,7 @@ class SlowUnitSpiking(SlowSpiking):
 
 
 class UnitRate(AdaptiveSpikingRate):
-    """Outputs of firing rates in Hz, as LIFRate's."""
+    """Neurons whose outputs are firing rates in Hz, like LIFRate's."""
 
     def __init__(self):
         super().__init__(amplitude=1.0)
@@ -66,27 +66,27 @@ class UnitRate(AdaptiveSpikingRate):
 
 REASONS = {
     "no lag": (
-        "The neurons fire at about S + tau_eta dS/dt, so that Lowpass(tau_eta) gives back S "
-        "without a lag. Through shorter filters, as in the test, changes and noise are "
-        "amplified, and the delay that the test expects is not there."
+        "The spikes encode about S + tau_eta dS/dt, so that Lowpass(tau_eta) returns S without a "
+        "lag. The shorter filter of the test amplifies changes and noise, and there is no delay as "
+        "the test expects."
     ),
     "one spike a step": (
-        "The test's input, 10 Hz, changes so fast that the neurons fire up to 6 times in 1 ms when "
-        "steps are 0.1 ms long. At steps of 1 ms they fire once at most, and can't follow."
+        "The test's input, at 10 Hz, changes so fast that the neurons fire up to 6 times in 1 ms "
+        "with steps of 0.1 ms. With steps of 1 ms they fire at most once, and cannot follow."
     ),
     "amplitude": (
-        "The outputs are in units of f(1) = 1, spikes of amplitude 0.0062, where the test takes "
-        "them for firing rates in Hz. LIF(amplitude=0.0062) fails too."
+        "The outputs are in units of f(1) = 1, with spikes of amplitude 0.0062, but the test reads "
+        "them as firing rates in Hz. LIF(amplitude=0.0062) fails as well."
     ),
     "half a spike": (
-        "By equation (11) the transfer function is h/2, not 0, at the activation theta_0/2 where "
-        "firing begins, and the test wants rates of 0 up to the intercept."
+        "By equation (11), the transfer function is h/2, not 0, at the activation theta_0/2 where "
+        "firing begins, but the test requires rates of 0 up to the intercept."
     ),
 }
 
 
 class Explanation(NamedTuple):
-    """Why some tests fail; and the neurons with which they pass, if there can be any."""
+    """The reason why some tests fail, and the neurons with which they pass, if there are any."""
 
     reasons: tuple[str, ...]
     tests: tuple[str, ...]
@@ -138,15 +138,15 @@ def pytest_collection_modifyitems(config, items):
 
 
 def run(neuron_type: str, tests: tuple[str, ...] = ()) -> dict:
-    """Run Nengo's tests on a neuron type, its dotted name; counts, failures and seconds.
+    """Run Nengo's tests on a neuron type, given by its dotted name; return counts and failures.
 
-    All tests, or those of these names; names are without the neuron type's.
+    All tests run, or only those in ``names``, which do not include the neuron type.
     """
     site = Path(importlib.util.find_spec("nengo").origin).parents[1]
     name = neuron_type.rsplit(".", 1)[1]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        # decoders that other versions of NumPy have cached can't be read
+        # decoders that other versions of NumPy have cached cannot be read
         (Path(folder) / "nengorc").write_text(f"[decoder_cache]\npath = {folder}/decoders\n")
         command = [
             *(sys.executable, "-m", "pytest", str(site / "nengo"), "--slow"),
@@ -176,14 +176,14 @@ def run(neuron_type: str, tests: tuple[str, ...] = ()) -> dict:
 
 
 def nameless(test: str, neuron_type: str) -> str:
-    """Return a test's name without that of the neuron type among its parameters."""
+    """Return a test's name without the neuron type among its parameters."""
     function, _, parameters = test.partition("[")
     rest = [p for p in parameters.rstrip("]").split("-") if p != neuron_type]
     return f"{function}[{'-'.join(rest)}]" if rest and rest != [""] else function
 
 
 def explain(failures: dict[str, str], explanations: tuple[Explanation, ...]) -> dict[str, dict]:
-    """Return each failure's message and, of those that have any, the reasons."""
+    """Return the message of each failure, and the reason if there is one."""
     of_test = {test: explanation for explanation in explanations for test in explanation.tests}
     return {
         test: {"message": why, "reasons": list(of_test[test].reasons) if test in of_test else []}
@@ -225,7 +225,7 @@ def claims(figures: dict[str, dict]) -> list[results.Claim]:
 
 
 def main() -> int:
-    """Run the tests on LIF and on our types, print and write what came out."""
+    """Run the tests on LIF and on our types; print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the JSON file to write")
     arguments = parser.parse_args()
@@ -236,7 +236,7 @@ def main() -> int:
     claimed = claims(figures)
     for claim in claimed:
         print(f"{'holds' if claim.holds else 'FAILS'}  {claim.name}: {claim.value}")
-    settings = {"tests": "those with a neuron type, slow ones too", "reasons": REASONS}
+    settings = {"tests": "those with a neuron type, including slow ones", "reasons": REASONS}
     results.write(arguments.output, results.report(settings, [], figures, claimed))
     print(f"written: {os.path.relpath(arguments.output)}")
     return int(not all(claim.holds for claim in claimed))

@@ -1,4 +1,4 @@
-"""Execute notebooks and keep what they show.
+"""Execute notebooks and store their outputs.
 
 python tools/run_notebooks.py                    all of notebooks/
 python tools/run_notebooks.py notebooks/X.ipynb  one of them
@@ -20,7 +20,7 @@ TIMEOUT = 300
 
 
 def execute(path: Path) -> nbformat.NotebookNode:
-    """Return the notebook executed in its own folder; its file stays as it is.
+    """Return the notebook, executed in its own folder; its file does not change.
 
     Raises
     ------
@@ -34,10 +34,10 @@ def execute(path: Path) -> nbformat.NotebookNode:
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
-        # What TensorFlow's C++ logs is about the machine: to the terminal, not into the notebook.
+        # TensorFlow's C++ logs describe the machine: to the terminal, not into the notebook.
         extra_arguments=["--IPKernelApp.capture_fd_output=False"],
     ).execute()
-    # The version is that of whoever ran it last: of no use to readers, and a change in each diff.
+    # The version depends on who ran the notebook last: useless to readers, and noise in diffs.
     notebook.metadata.get("language_info", {}).pop("version", None)
     return notebook
 

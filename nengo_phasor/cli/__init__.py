@@ -1,4 +1,4 @@
-"""The command line ``nengo-phasor``. For people; the library never needs it."""
+"""The command line ``nengo-phasor``. The library itself does not need it."""
 
 from nengo_phasor.cli.app import main
 

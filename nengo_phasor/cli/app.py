@@ -1,4 +1,4 @@
-"""The command line ``nengo-phasor``: its commands, one a module."""
+"""The command line ``nengo-phasor``, with one module per command."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def main():
     Begin with
       nengo-phasor info                     what works on this machine
       nengo-phasor list                     models, data sets, results
-      nengo-phasor run local_rhythms        what a model can do
-      nengo-phasor run local_rhythms demo   do it
+      nengo-phasor run local_rhythms        the commands of a model
+      nengo-phasor run local_rhythms demo   run one of them
       nengo-phasor gui local_rhythms        watch it in Nengo GUI
 
-    Each command has a --help of its own. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped
+    Each command has its own --help. Exit codes: 0 success, 1 failure, 2 wrong usage, 130 stopped
     by Ctrl-C.
     """
 

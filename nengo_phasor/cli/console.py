@@ -1,4 +1,4 @@
-"""What the commands share: where the repository and its files are, and tables."""
+"""Shared parts of the commands: the location of the repository and its files, and tables."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 """The folder above the package: the repository, if this is a clone of it."""
 
 SHARED = ("networks", "notebooks", "results")
-"""Folders of the repository that an installation has beside the package."""
+"""Folders of the repository that an installation stores beside the package."""
 
 
 def in_checkout() -> bool:
-    """Return whether this package is that of a checkout."""
+    """Return whether this package belongs to a checkout."""
     return (CHECKOUT / "setup.cfg").exists()
 
 
@@ -31,7 +31,7 @@ def shared_files(folder: str) -> list[Path]:
 
 
 def echo_table(rows: Iterable[tuple[str, ...]]) -> None:
-    """Print rows in columns, the last one as long as it likes."""
+    """Print rows in aligned columns; the last column is not limited in width."""
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
     for *cells, last in rows:

@@ -1,4 +1,4 @@
-"""``nengo-phasor convert``: turn a trained network to spikes, and measure what comes of it."""
+"""``nengo-phasor convert``: convert a trained network to spikes, and measure the result."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ SPARSIFIERS = {
 
 @click.group()
 def convert():
-    """Turn a trained network to spikes.
+    """Convert a trained network to spikes.
 
     \b
     nengo-phasor convert adaptive digits.keras --set mnist
     nengo-phasor convert phasor local_rhythms.npz --sparsifier arc
 
-    Says what becomes of it: how many neurons and synapses, how accurate, how many spikes; writes
-    it as JSON with --output. In Python, nengo_phasor.convert gives you the network itself:
+    Print the number of neurons and synapses, the accuracy, and the number of spikes, and write them
+    as JSON with --output. In Python, nengo_phasor.convert returns the network itself:
 
     \b
     converted = nengo_phasor.convert.to_adaptive(keras_model)
@@ -50,7 +50,7 @@ def shared(command):
         click.option(
             "--output",
             type=click.Path(dir_okay=False, path_type=Path),
-            help="Write what is found to this JSON file.",
+            help="Write the measurements to this JSON file.",
         ),
         click.option("--data", type=click.Path(), help="Folder with the data set."),
         click.option(
@@ -58,7 +58,7 @@ def shared(command):
             default=100,
             show_default=True,
             type=click.IntRange(1),
-            help="Run so many of its first test items.",
+            help="Number of the first test items to run.",
         ),
     ):
         command = option(command)
@@ -73,7 +73,7 @@ def set_option(default: str | None):
         default=default,
         show_default=True,
         type=click.Choice(list(datasets.DATASETS)),
-        help="Data set to measure accuracy on.",
+        help="Data set on which to measure the accuracy.",
     )
 
 
@@ -87,17 +87,17 @@ existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
     default=0.1,
     show_default=True,
     type=click.FloatRange(0, min_open=True),
-    help="Coding precision: smaller, more spikes.",
+    help="Coding precision; smaller values take more spikes.",
 )
 @click.option("--steps", default=500, show_default=True, type=click.IntRange(1), help="Of 1 ms.")
 @set_option(None)
 @shared
 def convert_adaptive(model, m_f, steps, name, images, data, output):
-    """Turn a Keras MODEL into adaptive spiking neurons.
+    """Convert a Keras MODEL to adaptive spiking neurons.
 
-    MODEL is a file that the model's save() wrote, trained with HalfSigmoid layers in Keras 2 (which
-    tf.keras is after import nengo_dl). Without --set, only the conversion is checked, on random
-    inputs. Images are given to it as values in [0, 1].
+    MODEL is a file written by save() of a model that was trained with HalfSigmoid layers in Keras
+    2 (which tf.keras is after import nengo_dl). Without --set, only the conversion is checked,
+    with random inputs. Images are passed as values in [0, 1].
 
     \b
     nengo-phasor convert adaptive digits.keras --set mnist --m-f 0.2
@@ -115,7 +115,7 @@ def convert_adaptive(model, m_f, steps, name, images, data, output):
         found["accuracy of the Keras model"] = float(metrics.accuracy(analog, y))
         found |= run_adaptive(converted, x, y, m_f, steps)
     else:
-        click.echo("Only the conversion was checked; --set has it run in spikes.")
+        click.echo("Only the conversion was checked; use --set to run it in spikes.")
     settings = {"model": model.name, "m_f": m_f, "steps": steps, "set": name, "items": len(x)}
     report(found, settings, output)
 
@@ -127,15 +127,15 @@ def load_keras(path: Path):
     nengo_phasor.dl  # noqa: B018  (registers HalfSigmoid)
     try:
         return keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises whatever its parts raise
+    except Exception as error:  # Keras raises any error of its parts
         raise click.ClickException(
-            f"{path} is no model that Keras 2 can load; save it with tf.keras as it is after "
+            f"{path} is not a model that Keras 2 can load; save it with tf.keras as it is after "
             f"import nengo_dl: {error}"
         ) from error
 
 
 def fitting_items(path: Path, trained, name: str | None, folder: str | None, n: int):
-    """Return items in the shape of the model's input and their classes; random ones for no set."""
+    """Return items in the shape of the model's input, and their classes; random without a set."""
     shape = tuple(trained.input_shape[1:])
     if name is None:
         x, y = np.random.default_rng(0).random((16, *shape)), np.zeros(16, int)
@@ -174,22 +174,27 @@ def run_adaptive(converted: Converted, x, y, m_f: float, steps: int) -> dict[str
 @convert.command("phasor")
 @click.argument("params", type=existing_file)
 @click.option("--sparsifier", type=click.Choice(list(SPARSIFIERS)), help="After each layer.")
-@click.option("--strength", type=click.FloatRange(0, 1), help="Of the sparsifier; by default 0.1.")
-@click.option("--cycles", default=8, show_default=True, type=click.IntRange(1), help="To run for.")
+@click.option(
+    "--strength", type=click.FloatRange(0, 1), help="Strength of the sparsifier; 0.1 by default."
+)
+@click.option(
+    "--cycles", default=8, show_default=True, type=click.IntRange(1), help="Number of cycles."
+)
 @set_option("fashion_mnist")
 @shared
 def convert_phasor(params, sparsifier, strength, cycles, name, images, data, output):
-    """Turn a phasor network into resonate-and-fire neurons.
+    """Convert a phasor network to resonate-and-fire neurons.
 
-    PARAMS is an npz file of a classifier's weights_0, bias_0, weights_1, ... and of the random
-    projection that makes phases of pixels, seed and spread, as models/params/local_rhythms.npz
-    of the package is. Receivers take a spike that the sparsifier left out for one at the reference.
+    PARAMS is an npz file with a classifier's weights_0, bias_0, weights_1, ... and the seed and
+    spread of the random projection from pixels to phases, like the package's file
+    models/params/local_rhythms.npz. Receivers assume that a spike dropped by the sparsifier was at
+    the reference.
 
     \b
     nengo-phasor convert phasor local_rhythms.npz --sparsifier arc --strength 0.1
     """
     if strength is not None and not sparsifier:
-        raise click.UsageError("--strength is of no use without --sparsifier")
+        raise click.UsageError("--strength needs --sparsifier")
     arrays = datasets.load_params(params, ("weights_0", "bias_0", "seed", "spread"))
     network, probes = phasor_network(params, arrays)
     check_classes(params, probes[-1].size_in // 2, name)
@@ -228,7 +233,7 @@ def in_the_phase_domain(network: nengo.Network, output: nengo.Probe, x, y) -> fl
 def in_spikes(
     twin: nengo.Network, source: nengo.Node, probes: list[nengo.Probe], x, y, cycles: int
 ) -> tuple[float, float]:
-    """Return the accuracy of a spiking network at the last cycle, and its spikes for each item."""
+    """Return the accuracy of a spiking network in the last cycle, and its spikes per item."""
     frequency = nengo_phasor.ResonateAndFire().frequency
     right: list[bool] = []
     spikes = 0.0
@@ -250,7 +255,7 @@ def phasor_network(
     Raises
     ------
     click.ClickException
-        If the arrays are not such weights.
+        If the arrays are not weights of this form.
     """
     depth = sum(name.startswith("weights_") for name in arrays)
     n_in = None
@@ -276,30 +281,30 @@ def phasor_network(
 
 
 def check_classes(path: Path, n_outputs: int, name: str) -> None:
-    """Raise a `click.ClickException` if a network doesn't have the classes of a data set."""
+    """Raise a `click.ClickException` if a network does not have the classes of a data set."""
     n_classes = len(datasets.DATASETS[name].classes)
     if n_outputs != n_classes:
         raise click.ClickException(
-            f"{path} has {n_outputs} outputs, {name} {n_classes} classes: choose the --set that it "
-            "was trained on"
+            f"{path} has {n_outputs} outputs, but {name} has {n_classes} classes: choose the --set "
+            "that it was trained on"
         )
 
 
 def first_items(name: str, folder: str | None, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first test items of a data set and their classes; bytes as values in [0, 1]."""
+    """Return the first test items of a data set, scaled to [0, 1] if bytes, and their classes."""
     data = datasets.load(name, folder)
     x, y = (data.x_test, data.y_test) if len(data.x_test) else (data.x_train, data.y_train)
     return (x[:n] / 255 if x.dtype == np.uint8 else x[:n]), y[:n]
 
 
 def chunks(n: int, size: int = 50) -> Iterator[slice]:
-    """Yield the parts of n items that run together, and show how far they are."""
+    """Yield the slices of n items that run together, and show the progress."""
     for start in tqdm(range(0, n, size), desc=f"in spikes, by {size}", unit="part"):
         yield slice(start, start + size)
 
 
 def report(found: Mapping[str, Any], settings: Mapping[str, Any], output: Path | None) -> None:
-    """Print what was found; write it with its circumstances, as result files have them."""
+    """Print the measurements; write them in the form of results files."""
     echo_table(
         (name, f"{value:.6g}" if isinstance(value, float) else str(value))
         for name, value in found.items()

@@ -1,4 +1,4 @@
-"""``nengo-phasor copy``: the files of the repository that people open, for who has no clone."""
+"""``nengo-phasor copy``: copy the repository's files that users open, without a clone."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ def copy(folder):
     nengo mine/networks/local_rhythms.py
     jupyter lab mine/notebooks
 
-    networks/ has the models as Nengo GUI opens them, with their layouts; results/ has the committed
-    figures, which notebooks show. Nothing is replaced: a FOLDER that has one of the three already
-    is refused.
+    networks/ has the models with their layouts for Nengo GUI; results/ has the committed
+    results, which the notebooks show. Nothing is replaced: a FOLDER that already has one of the
+    three is rejected.
     """
     targets = {name: folder / name for name in SHARED}
     there = [str(target) for target in targets.values() if target.exists()]
     if there:
-        raise click.ClickException(f"{there[0]} is there already: choose another FOLDER")
+        raise click.ClickException(f"{there[0]} already exists: choose another FOLDER")
     for name, target in targets.items():
         copy_files(shared_files(name), target)
         click.echo(f"{target}: {len(list(target.iterdir()))} files")
 
 
 def copy_files(files: list[Path], target: Path) -> None:
-    """Copy files into a folder, which is made.
+    """Copy files into a new folder.
 
     Raises
     ------
     click.ClickException
-        If there are no files, which an installation may have left out.
+        If there are no files, because the installation is incomplete.
     """
     if not files:
         raise click.ClickException("this installation lacks them: install nengo-phasor again")

@@ -1,4 +1,4 @@
-"""``nengo-phasor gui``: one of the papers' systems in Nengo GUI."""
+"""``nengo-phasor gui``: open one of the papers' systems in Nengo GUI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nengo_phasor.cli.systems import check_model
 click = compat.require("click")
 
 OPENED = Path("runs/gui")
-"""Where a model's file and layout are put if there is no networks/ that has them."""
+"""The folder for a model's file and layout if there is no folder networks/."""
 
 
 @click.command(options_metavar="", context_settings={"ignore_unknown_options": True})
@@ -27,9 +27,9 @@ def gui(model, arguments):
     nengo-phasor gui three_oscillators --port 8000 --no-browser
     nengo-phasor gui three_oscillators -b nengo_loihi
 
-    What follows the model's name goes to Nengo GUI as it is. Opened is networks/MODEL.py, of the
-    folder where you are or of the clone; where there is neither, a copy below runs/gui, which
-    keeps the layout as you leave it. Ctrl-C ends it.
+    Arguments after the model's name are passed on to Nengo GUI. The command opens
+    networks/MODEL.py, of the current folder or of the clone. If there is neither, it opens a copy
+    below runs/gui, which keeps your changes of the layout. Ctrl-C ends it.
     """
     check_model(model, models.with_network())
     nengo_gui = compat.require("nengo_gui.main")

@@ -1,4 +1,4 @@
-"""``nengo-phasor info``: versions, and which backends work here."""
+"""``nengo-phasor info``: show versions, and which backends work here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = (*results.PACKAGES, "numba", "matplotlib", "nengo-gui", "nengo-spa")
 
 
 class Backend(NamedTuple):
-    """Something that runs networks: the extra that installs it, None for the core's."""
+    """A backend that runs networks. ``extra`` installs it, or is None for the core."""
 
     module: str
     extra: str | None
@@ -38,16 +38,16 @@ with nengo.Network(seed=0) as net:
 with {0.module}.Simulator(net) as sim:
     sim.run_steps(10)
 """
-"""In a process of its own: TensorFlow takes long to import, and a broken one may end it."""
+"""Code for a separate process, since TensorFlow is slow to import, and a broken one may crash."""
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Try each backend with a small network (a minute).")
+@click.option("--check", is_flag=True, help="Try each backend with a small network (one minute).")
 @click.pass_context
 def info(ctx, check):
     """Show versions, and which backends work here.
 
-    Nothing is imported for it, TensorFlow least of all, unless --check asks for a trial of each
+    This does not import any backend, such as TensorFlow, unless --check asks for a trial of each
     backend; the exit code is then 1 if an installed one fails.
     """
     system = f"{platform.system()} {platform.machine()}"
@@ -74,13 +74,13 @@ def info(ctx, check):
 
 
 def missing_modules(backend: Backend) -> list[str]:
-    """Return the modules of the backend's extra that are not installed, importing none."""
+    """Return the modules of the backend's extra that are not installed, without importing any."""
     needed = [module for module, extra in extras.EXTRAS.items() if extra == backend.extra]
     return [module for module in needed if importlib.util.find_spec(module) is None]
 
 
 def trial(backend: Backend) -> str:
-    """Run a small network on a backend; return the last line of the error, "" if there is none."""
+    """Run a small network on a backend; return the last line of its error, or "" without one."""
     done = subprocess.run(
         [sys.executable, "-c", TRIAL.format(backend)], capture_output=True, text=True
     )

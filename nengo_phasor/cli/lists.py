@@ -1,4 +1,4 @@
-"""``nengo-phasor list``: models, data sets, results."""
+"""``nengo-phasor list``: list models, data sets, results."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def model_lines() -> Iterator[tuple[str, ...]]:
 
 
 def data_lines() -> Iterator[tuple[str, ...]]:
-    """Yield the data sets, and where they are."""
+    """Yield the data sets and their locations."""
     for name, source in datasets.DATASETS.items():
         folder = datasets.locate(name)
         yield name, source.title, f"in {folder}" if folder else f"missing. {source.remedy()}"
 
 
 def result_lines() -> Iterator[tuple[str, ...]]:
-    """Yield the committed results, with how many of their targets are met."""
+    """Yield the committed results, with the number of targets that are met."""
     files = [path for path in shared_files("results") if path.suffix == ".json"]
     if not files:
         yield ("none here: this installation lacks them",)

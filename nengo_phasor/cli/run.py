@@ -1,4 +1,4 @@
-"""``nengo-phasor run``: one of the papers' systems, in a process of its own."""
+"""``nengo-phasor run``: run one of the papers' systems in a separate process."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from nengo_phasor.models.shared.commands import INTERRUPTED
 click = compat.require("click")
 
 RUNNER = (sys.executable, "-m", "nengo_phasor.models")
-"""What runs a system: its name and arguments follow."""
+"""The command that runs a system; its name and arguments follow."""
 
 GRACE = 5.0
-"""Seconds in which a model that was interrupted with us should have begun to stop."""
+"""The time in seconds within which an interrupted model should begin to stop."""
 
 
 @click.command(
@@ -30,14 +30,14 @@ def run(ctx, model, arguments):
     """Run a model: one of the papers' systems.
 
     \b
-    nengo-phasor run local_rhythms                      what it can do
+    nengo-phasor run local_rhythms                      its commands
     nengo-phasor run local_rhythms demo --help          the options of one of its commands
-    nengo-phasor run local_rhythms demo --images 500    do it
+    nengo-phasor run local_rhythms demo --images 500    run it
 
-    What follows the model's name goes to the model as it is. Files are written where you are: runs
-    below runs/, and figures that are to be committed below results/. Ctrl-C stops the model, with
-    exit code 130; training keeps a checkpoint of each epoch, and commands that have a --resume go
-    on from there.
+    Arguments after the model's name are passed on to the model. Files are written to the current
+    folder: runs below runs/, and results to be committed below results/. Ctrl-C stops the model
+    with exit code 130. Training keeps a checkpoint of each epoch, and commands with --resume
+    continue from there.
     """
     if model in (None, "-h", "--help"):
         click.echo(ctx.get_help())
@@ -50,22 +50,22 @@ def run(ctx, model, arguments):
     code = run_process([*RUNNER, model, *arguments])
     if code == INTERRUPTED:
         click.echo(
-            "Stopped. Where the command has a --resume, the same with --resume goes on from here.",
+            "Stopped. If the command has --resume, repeat it with --resume to continue from here.",
             err=True,
         )
     ctx.exit(code)
 
 
 def show(name: str, system: System) -> None:
-    """Print what a system can do."""
+    """Print the commands of a system."""
     click.echo(system.text)
     click.echo(f"\nnengo-phasor run {name} {system.commands[0]} --help shows its options.")
 
 
 def run_process(command: list[str]) -> int:
-    """Run a command in a process of its own and return its exit code, 130 after Ctrl-C.
+    """Run a command in a separate process and return its exit code, 130 after Ctrl-C.
 
-    A terminal sends Ctrl-C to the process as well; where only we get it, it is passed on.
+    A terminal sends Ctrl-C to the process as well. If only this process gets it, it is passed on.
     """
     process = subprocess.Popen(command)
     try:

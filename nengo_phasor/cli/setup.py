@@ -1,4 +1,4 @@
-"""``nengo-phasor setup``: what pip cannot install by itself."""
+"""``nengo-phasor setup``: install what pip cannot install by itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nengo_phasor import compat, extras
 click = compat.require("click")
 
 INSTALLED = ("nengo_dl", "tensorflow", "tf_keras")
-"""The modules that are there after ``setup dl``."""
+"""The modules that ``setup dl`` installs."""
 
 
 @click.command()
@@ -24,16 +24,16 @@ def setup(ctx, backend):
     \b
     nengo-phasor setup dl
 
-    NengoDL's source package asks for a setuptools that these Pythons cannot run. This builds it
-    with one that they can, in a place of its own, and installs it into this environment with
+    NengoDL's source package requires a setuptools that these Pythons cannot run. This command
+    builds it with a newer one, in isolation, and installs it into this environment with
     TensorFlow and tf-keras. It is NengoDL as published; its licence is free for academic and
     personal use.
     """
     if all(map(importlib.util.find_spec, INSTALLED)):
-        click.echo("NengoDL, TensorFlow and tf-keras are installed already.")
+        click.echo("NengoDL, TensorFlow and tf-keras are already installed.")
         return
     command = [*installer(), f"nengo-phasor[{backend}]", str(extras.NENGO_DL)]
-    click.echo(f"Builds NengoDL and installs it with TensorFlow:\n  {' '.join(command)}")
+    click.echo(f"Building NengoDL and installing it with TensorFlow:\n  {' '.join(command)}")
     done = subprocess.run(command)
     if done.returncode:
         click.echo("NengoDL was not installed; the lines above say why.", err=True)
@@ -43,12 +43,12 @@ def setup(ctx, backend):
 
 
 def installer() -> list[str]:
-    """Return the command that installs into this environment: pip's, or uv's where pip is not."""
+    """Return the command that installs into this environment: pip's, or uv's without pip."""
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip", "install"]
     uv = shutil.which("uv")
     if uv is None:
         raise click.ClickException(
-            f"{sys.executable} has no pip, and uv is not on the PATH: install either one"
+            f"{sys.executable} has no pip, and uv is not on the PATH: install one of them"
         )
     return [uv, "pip", "install", "--python", sys.executable]

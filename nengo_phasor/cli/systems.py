@@ -1,4 +1,4 @@
-"""What can be run: the systems of `nengo_phasor.models`, as their docstrings tell of them."""
+"""The systems of `nengo_phasor.models` that can be run, from their docstrings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ click = compat.require("click")
 
 
 class System(NamedTuple):
-    """What a system says of itself, its commands, and whether Nengo GUI opens it."""
+    """A system: its description, its commands, and whether Nengo GUI opens it."""
 
     text: str
     commands: tuple[str, ...]
@@ -23,7 +23,7 @@ class System(NamedTuple):
 
 
 def systems() -> dict[str, System]:
-    """Return the systems by name, importing none: a paper's system takes long to import."""
+    """Return the systems by name, without importing any, since imports are slow."""
     return {name: _system(name, model) for name, model in models.MODELS.items()}
 
 
@@ -33,13 +33,13 @@ def _system(name: str, model: models.Model) -> System:
         raise ImportError(f"{name} is not in this installation: install nengo-phasor again")
     source = Path(spec.origin).read_text(encoding="utf-8")
     text = re.sub(" *\b\n", "", ast.get_docstring(ast.parse(source)) or "")  # click's mark
-    # Columns stay: what comes in place is one letter shorter, or two.
+    # Columns stay aligned: the replacement is one or two letters shorter.
     text = re.sub(rf"nengo networks/{name}\.py((?: \S+)*)", rf"nengo-phasor gui {name}\1 ", text)
     run = re.sub(rf"python networks/{name}\.py((?: \S+)*)", rf"nengo-phasor run {name}\1  ", text)
     return System(run.strip(), model.subcommands, model.network is not None)
 
 
 def check_model(name: str, known: Collection[str]) -> None:
-    """Raise a `click.BadParameter` unless it is the name of a known model."""
+    """Raise a `click.BadParameter` unless this is the name of a known model."""
     if why := models.refusal(name, known):
         raise click.BadParameter(why, param_hint="MODEL")

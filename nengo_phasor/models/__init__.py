@@ -1,7 +1,7 @@
-"""The papers' systems, a room each: data -> network -> training -> measure -> claims -> report.
+"""The papers' systems, a folder each: data -> network -> training -> measure -> claims -> report.
 
 `load` gives a system's network with its committed weights; ``nengo-phasor run NAME`` and
-``python networks/NAME.py`` are its commands. Nothing of a room is imported before it is asked for.
+``python networks/NAME.py`` run its commands. A system is only imported when it is needed.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ PARAMS = Path(__file__).parent / "params"
 
 
 class Model(NamedTuple):
-    """Where a system is found, as modules of this package.
+    """The modules of this package that make up a system.
 
-    ``commands`` has the click command ``main``, whose own commands are ``subcommands``, and the
-    docstring that says what can be done; ``network`` has the function ``gui_model`` that builds
-    what Nengo GUI opens, and is called with ``arguments``. Either may be None.
+    ``commands`` has the Click command ``main``, whose own commands are ``subcommands``, and the
+    docstring that describes them. ``network`` has the function ``gui_model`` that builds
+    the model for Nengo GUI, and is called with ``arguments``. Either may be None.
     """
 
     commands: str | None
@@ -72,7 +72,7 @@ def with_network() -> list[str]:
 
 
 def refusal(name: str, known: Collection[str]) -> str | None:
-    """Return why this is not the name of a known system, or None; a path is said to be one."""
+    """Return why this is not the name of a known system, or None. A path gets its own message."""
     if name in known:
         return None
     if isinstance(name, (str, os.PathLike)) and Path(name).stem in known:
@@ -91,7 +91,7 @@ def load(name: str) -> nengo.Network:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there is no such system, or it has no network to show.
+        If no system has this name, or it has no network to show.
     """
     if why := refusal(name, with_network()):
         raise ValidationError(why, "name")
@@ -101,7 +101,7 @@ def load(name: str) -> nengo.Network:
 
 
 def opened(name: str) -> tuple[nengo.Network, Callable]:
-    """Return what Nengo GUI executes a door for: ``model`` and ``on_start``.
+    """Return the names that Nengo GUI expects in a model's file: ``model`` and ``on_start``.
 
     Parameters
     ----------
@@ -113,12 +113,12 @@ def opened(name: str) -> tuple[nengo.Network, Callable]:
     nengo.Network
         The system's network with its committed weights.
     callable
-        Nengo GUI calls it with each new simulator of the network.
+        The function that Nengo GUI calls with each new simulator of the network.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there is no such system, or it has no network to show.
+        If no system has this name, or it has no network to show.
     """
     network = load(name)
     gui = import_module(f"{__name__}.shared.gui")
@@ -126,12 +126,12 @@ def opened(name: str) -> tuple[nengo.Network, Callable]:
 
 
 def close_editor(page) -> None:
-    """Open a page of Nengo GUI with its editor closed: what a door's layout calls with its page."""
+    """Open a page of Nengo GUI with its editor closed. The layouts in ``networks/`` call it."""
     import_module(f"{__name__}.shared.closed_editor").close_editor(page)
 
 
 def main(name: str) -> None:
-    """Run a system's commands with the arguments of this process, which are said to be its own."""
+    """Run a system's commands with the arguments and the name of this process."""
     with extras.named_at_exit():
         commands = import_module(f"{__name__}.{MODELS[name].commands}")
     commands.main(prog_name=sys.argv[0])

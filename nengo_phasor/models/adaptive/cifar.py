@@ -1,4 +1,4 @@
-"""Small photographs: the paper's networks for CIFAR-10 and CIFAR-100, and how they are trained."""
+"""Small photographs: the paper's networks for CIFAR-10 and CIFAR-100, and their training."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ STACKS = {
 """The paper's networks, at full width."""
 
 MAP_DROPOUT, DROPOUT = 0.2, 0.5
-"""Rates at full width: of convolutions without pooling, and of what the dense layer gets. The
-paper's own are lost. The narrower a network, the less it overfits: the rates go with its width."""
+"""Dropout rates at full width: of convolutions without pooling, and of the dense layer's input. The
+paper's own are lost. A narrower network overfits less, so the rates scale with its width."""
 
 VALIDATION = 0.1
 """The fraction of the training set that chooses the epoch and the precision."""
@@ -39,7 +39,7 @@ PARAMS = models.PARAMS / "adaptive_cifar10.npz"
 
 
 def layout(name: str, width: float) -> Layout:
-    """Return a data set's network at a fraction of its width, at least one map everywhere."""
+    """Return a data set's network at a fraction of its width, with at least one map per layer."""
 
     def narrowed(sizes):
         return tuple(max(1, round(width * size)) for size in sizes)
@@ -49,10 +49,10 @@ def layout(name: str, width: float) -> Layout:
 
 
 def ycbcr(images: np.ndarray) -> np.ndarray:
-    """Return images of bytes as luminance and two colour differences, in [-1, 1].
+    """Return images (bytes) as luminance and two colour differences, in [-1, 1].
 
-    Grey has no colour difference: what augmentation puts beyond the border, zeros, is mid-grey. The
-    weights are those of JPEG (ITU-R BT.601).
+    Grey has no colour difference, so the zeros that augmentation puts beyond the border are
+    mid-grey. The weights are those of JPEG (ITU-R BT.601).
     """
     red, green, blue = np.array([0.299, 0.587, 0.114], np.float32)
     r, g, b = np.moveaxis(images.astype(np.float32) / 255, -1, 0)
@@ -62,7 +62,7 @@ def ycbcr(images: np.ndarray) -> np.ndarray:
 
 
 def model_of(name: str, width: float, seed: int = 0, dropout: bool = False):
-    """Return the analog network, with dropout if it is to be trained."""
+    """Return the analog network, with dropout for training."""
     rate = width if dropout else 0.0
     layers = layout(name, width)
     classes = len(datasets.DATASETS[name].classes)
@@ -70,13 +70,13 @@ def model_of(name: str, width: float, seed: int = 0, dropout: bool = False):
 
 
 def recipe(epochs: int) -> Recipe:
-    """Return how the networks are trained."""
+    """Return the recipe with which the networks are trained."""
     moved = Augmentation(shift=4, flip=True)
     return Recipe(epochs, learning_rate=4e-3, activity=0.3, augmentation=moved)
 
 
 def load_parts(name: str, data: Path | None, seed: int) -> tuple[datasets.Dataset, Parts]:
-    """Return the data set, and its training set divided; in luminance and colour differences."""
+    """Return the data set and the parts of its training set, as `ycbcr` returns images."""
     loaded = datasets.load(name, data)
     loaded = replace(loaded, x_train=ycbcr(loaded.x_train), x_test=ycbcr(loaded.x_test))
     return loaded, Parts(*datasets.split(loaded.x_train, loaded.y_train, VALIDATION, seed))

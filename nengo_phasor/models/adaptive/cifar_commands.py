@@ -1,13 +1,13 @@
-"""Adaptive spiking neurons tell what small photographs show: the paper's networks for CIFAR.
+"""Adaptive spiking neurons classify small photographs: the paper's networks for CIFAR.
 
 An analog network of 14 layers, at a fraction of the paper's width, is trained with the neurons'
-transfer function and turned into adaptive spiking neurons (Zambrano et al. 2017).
+transfer function and converted to adaptive spiking neurons (Zambrano et al. 2017).
 
     \b
     python networks/adaptive_cifar.py train      train a network, with checkpoints
-    python networks/adaptive_cifar.py evaluate   turn a trained network to spikes and measure it
+    python networks/adaptive_cifar.py evaluate   convert a trained network to spikes and measure it
     python networks/adaptive_cifar.py results    both, and the committed figures
-    python networks/adaptive_cifar.py export     make a run's weights the committed ones
+    python networks/adaptive_cifar.py export     commit the weights of a run
     nengo networks/adaptive_cifar.py             Nengo GUI, from committed weights
 
 """
@@ -40,7 +40,7 @@ of_runs = partial(
         default=0.125,
         show_default=True,
         type=click.FloatRange(0, min_open=True),
-        help="Fraction of the paper's maps and units.",
+        help="Width as a fraction of the paper's numbers of maps and units.",
     ),
     sets=cifar.STACKS,
     runs="runs/adaptive_cifar",
@@ -59,7 +59,7 @@ def train(resume, **chosen):
 @main.command()
 @of_runs(*SHOWN)
 def evaluate(resume, images, trials, **chosen):
-    """Turn a network to spikes (train it first, if need be), measure it, draw figures."""
+    """Convert a network to spikes (train it first if necessary), measure it, draw figures."""
     found = cifar_runs.evaluated(cifar_runs.Choice(**chosen), images, trials, resume)
     options.echo_accuracies(found)
 
@@ -70,7 +70,7 @@ def evaluate(resume, images, trials, **chosen):
     click.option("--output", default="results/adaptive_cifar.json", type=Path, show_default=True),
 )
 def make_results(resume, images, trials, output, **chosen):
-    """Train and measure; write the figures that are quoted, beside their targets."""
+    """Train and measure; write the quoted figures beside their targets."""
     choice = cifar_runs.Choice(**chosen)
     found = cifar_runs.evaluated(choice, images, trials, resume)
     title = f"{choice.name} at {choice.width} of the paper's width"
@@ -94,7 +94,7 @@ def make_results(resume, images, trials, output, **chosen):
 @main.command()
 @of_runs()
 def export(resume, **chosen):
-    """Make a run's weights those that are committed, with the mean image of each class."""
+    """Commit a run's weights, with the mean image of each class."""
     choice = cifar_runs.Choice(**chosen)
     if choice.name != "cifar10":
         raise click.UsageError(f"--set {choice.name}: only a network for cifar10 is committed")

@@ -1,4 +1,4 @@
-"""Nengo GUI's model of small photographs: the narrow network in spikes."""
+"""Nengo GUI's model of small photographs: the narrow spiking network."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from nengo_phasor.models.adaptive import cifar
 from nengo_phasor.models.shared import gui
 
 SECONDS = 1.0
-"""For how long an image is shown."""
+"""The time for which an image is shown, in seconds."""
 
 FIRST = 4
-"""The class whose mean image comes first, the others in turn: one that the network names right."""
+"""The class whose mean image is shown first, one that the network classifies correctly."""
 
 
 def gui_model(m_f: float = 0.1) -> nengo.Network:
-    """Return the narrow network in spikes, from committed weights, shown a new image a second.
+    """Return the narrow spiking network with committed weights, with a new image every second.
 
-    They are the means of the training images of each class: the data set comes with no licence that
-    would let its own images be passed on.
+    The images are the means of the training images of each class, because the data set does not
+    have a licence that would allow passing on its own images.
     """
     from nengo_phasor.models.adaptive import training
 
@@ -35,14 +35,14 @@ def gui_model(m_f: float = 0.1) -> nengo.Network:
     with converted.network as network:
         network.input.output = nengo.processes.PresentInput(images, SECONDS)
         network.readout, network.dense = network.output.target, network.layers["dense1"]
-        network.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+        network.probes.clear()  # probes keep all data, and a GUI may run for hours
         network.colours = nengo.Node(
             nengo.processes.PresentInput(colours, SECONDS), label="in colours"
         )
         names, n_pixels = datasets.DATASETS["cifar10"].classes, colours.shape[1]
         network.truth = gui.classes_in_turn(labels, len(names), SECONDS)
         network.image = displays.image(
-            cifar.SHAPE, label="what is shown: a class's mean image", names=names
+            cifar.SHAPE, label="input: the mean image of a class", names=names
         )
         network.decision = displays.classes(names, 0, 5, label="class", lead=gui.LEAD)
         nengo.Connection(network.colours, network.image[:n_pixels], synapse=None)

@@ -1,4 +1,4 @@
-"""Runs of the networks for small photographs: trained, turned to spikes, measured."""
+"""Runs of the networks for small photographs: train, convert to spikes, measure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from nengo_phasor.models.adaptive import cifar, measure, runs
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(runs.Choice):
-    """Which network, by its width."""
+    """The choice of a network by its width."""
 
     variant: ClassVar = "width"
     width: float
 
 
 def trained(chosen: Choice, resume: bool) -> runs.Trained:
-    """Train, unless the folder has the result already."""
+    """Train, unless the result is in the folder."""
     loaded, parts = cifar.load_parts(chosen.name, chosen.data, chosen.seed)
     return runs.trained(
         chosen,
@@ -33,7 +33,7 @@ def trained(chosen: Choice, resume: bool) -> runs.Trained:
 def evaluated(
     chosen: Choice, images: int | None, trials: int | None, resume: bool
 ) -> dict[str, Any]:
-    """Train, turn to spikes, measure and draw; what the folder has already is not done again."""
+    """Train, convert to spikes, measure and draw; parts that are in the folder are not repeated."""
     title = f"{chosen.name} at {chosen.width} of the paper's width"
     run = trained(chosen, resume)
     return runs.evaluated(chosen, run, measure.compare, cifar.PRECISIONS, images, trials, title)

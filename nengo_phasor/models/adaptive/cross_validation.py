@@ -1,6 +1,6 @@
-"""Cross-validation: in turn each fold is held out, a network trained on the others, in spikes.
+"""Cross-validation: each fold is held out in turn, and a network is trained on the others.
 
-A part of these others chooses the epoch, all of them choose the precision.
+A part of the other folds chooses the epoch, and all of them choose the precision.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PRECISIONS = (0.05, 0.1, 0.14, 0.17, 0.2, 0.3, 0.45, 0.7, 1.0)
 def measure_fold(
     model: Any, x: np.ndarray, y: np.ndarray, held_out: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Run a network in spikes that was trained without a fold; return arrays that `pooled` needs.
+    """Run a spiking network that was trained without a fold; return the arrays for `pooled`.
 
     Precisions and arousal are chosen on the samples that are not held out.
     """
@@ -57,7 +57,7 @@ def measure_fold(
 def choose(
     runs: Mapping[float, Seen], y: np.ndarray, learned: np.ndarray, n_neurons: Mapping[str, int]
 ) -> tuple[dict[str, float], Arousal]:
-    """Return the precisions "precise", "sparse" and "low", and the arousal, by learned samples."""
+    """Choose "precise", "sparse" and "low" precisions, and the arousal, from learned samples."""
     runs, y = {m_f: _items(seen, learned) for m_f, seen in runs.items()}, y[learned]
     points = {m_f: summary(seen, y, n_neurons) for m_f, seen in runs.items()}
     precise = affordable(points)
@@ -73,9 +73,9 @@ def _items(seen: Seen, items: np.ndarray) -> Seen:
 
 
 def pooled(kept: list[Mapping[str, np.ndarray]], y: np.ndarray) -> dict[str, Any]:
-    """Return what folds show together, as `measure` does.
+    """Return the joint measurements of all folds, in the form of `measure`.
 
-    Every fold's held-out samples count; with several seeds, every sample counts for each.
+    The held-out samples of every fold count; with several seeds, every sample counts once per seed.
     """
     labels = np.concatenate([y[fold["held_out"]] for fold in kept])
     analog = np.concatenate([fold["analog"] for fold in kept])
@@ -100,12 +100,12 @@ def pooled(kept: list[Mapping[str, np.ndarray]], y: np.ndarray) -> dict[str, Any
 def cross_validate(
     table: Table, n_folds: int, seeds: Sequence[int], folder: Path, resume: bool
 ) -> dict[str, Any]:
-    """Measure the network by cross-validation; what the folder has already is not done again.
+    """Measure the network by cross-validation; results in the folder are not computed again.
 
     Returns
     -------
     dict
-        As `pooled` has it; under "seeds" the same of each seed, shortened; under "chosen" the
+        The result of `pooled`; under "seeds" a shorter form for each seed; under "chosen" the
         precisions of all folds.
     """
     data = datasets.load(table.name)
@@ -131,9 +131,9 @@ def cross_validate(
 def trained_folds(
     table: Table, data: datasets.Dataset, n_folds: int, seeds: Sequence[int], folder: Path
 ) -> dict[int, list[dict[str, np.ndarray]]]:
-    """Return of each seed all folds' arrays, as `measure_fold` has them, with weights and history.
+    """Return the arrays of `measure_fold`, with weights and history, for all seeds and folds.
 
-    Those that the folder lacks are made.
+    Those that are not in the folder are computed.
     """
     from tqdm import tqdm
 
@@ -158,7 +158,7 @@ def trained_folds(
 
 
 def draw(table: Table, found: Mapping[str, Any], folder: Path, seed: int) -> Path:
-    """Draw what was found, and a neuron of the first fold's network; return the page's path."""
+    """Draw the results, and a neuron of the first fold's network; return the path of the page."""
     from nengo_phasor.models.adaptive import report
     from nengo_phasor.models.adaptive.training import load_weights
 

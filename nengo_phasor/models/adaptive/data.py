@@ -1,4 +1,4 @@
-"""Images and features as networks get them: divided, in single precision, moved at random."""
+"""Images and features as the networks receive them: split, in single precision, augmented."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Parts(NamedTuple):
-    """A training set, divided: what is learned, and what the epoch is chosen by."""
+    """The parts of a training set: one to learn from, and one to choose the epoch."""
 
     x_train: np.ndarray
     y_train: np.ndarray
@@ -18,13 +18,13 @@ class Parts(NamedTuple):
 
 
 def subset(x: np.ndarray, y: np.ndarray, n: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return so many samples in random order, None being all: of more, the first are the same."""
+    """Return samples in random order, n of them or all if None; the order does not depend on n."""
     chosen = np.random.RandomState(seed).permutation(len(x))[:n]
     return x[chosen], y[chosen]
 
 
 def pixels(x: np.ndarray) -> np.ndarray:
-    """Return a model's input, in single precision: bytes as values in [0, 1], with channels."""
+    """Return a model's input in single precision: bytes become values in [0, 1], with channels."""
     if x.dtype != np.uint8:
         return x.astype(np.float32)
     x = x.astype(np.float32) / 255
@@ -33,7 +33,7 @@ def pixels(x: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far images are moved at random: uniform, up to these limits either way.
+    """The limits of random movements of images, which are uniform in either direction.
 
     ``shift`` is in pixels, ``angle`` in degrees, ``zoom`` a fraction; ``flip`` mirrors half of the
     images left to right.
@@ -46,7 +46,7 @@ class Augmentation:
 
 
 def augment(images: np.ndarray, how: Augmentation, rng: np.random.RandomState) -> np.ndarray:
-    """Return images, (n, height, width, channels), each moved in its own way.
+    """Return images, (n, height, width, channels), each moved independently.
 
     Values between pixels are interpolated linearly; beyond the border they are zero.
     """

@@ -1,4 +1,4 @@
-"""Digits and garments: the paper's network for MNIST, a small one, and how they are trained."""
+"""Digits and garments: the paper's network for MNIST, a small network, and their training."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ BOUNDS = {
 """The targets for each data set, and the paper's numbers on MNIST."""
 
 PRECISIONS = {"mnist": (0.1, 0.2, 0.3, 0.6, 0.8), "fashion": (0.04, 0.08, 0.125, 0.2, 0.3)}
-"""The m_f that are tried: clothes are harder to tell apart, and take finer coding."""
+"""The values of m_f to try. Garments are harder to distinguish, and need finer coding."""
 
 LAYOUTS = {
     "small": Layout(((16,), (32, 32)), (64,)),
@@ -56,11 +56,11 @@ LAYOUTS = {
 }
 IMAGES = {"small": None, "paper": 2000}
 TRIALS = {"small": 1000, "paper": 500}
-"""How many test and validation images are shown, chosen at random; None is all. The large network
-takes long."""
+"""The numbers of random test and validation images to show, or None for all. The large network
+is slow."""
 
 AROUSAL = ("wait", "duration", "threshold")
-"""What is known of an arousal besides its two precisions."""
+"""The fields of an arousal besides its two precisions."""
 
 _DIGITS = Recipe(
     epochs=20,
@@ -76,17 +76,17 @@ RECIPES = {
     ("fashion", "small"): _CLOTHES,
     ("fashion", "paper"): replace(_CLOTHES, epochs=8),
 }
-"""How each network is trained, by data set and layout."""
+"""The recipe of each network, by data set and layout."""
 
 
 def recipe(name: str, layout: str, epochs: int | None = None) -> Recipe:
-    """Return how a network is trained; for so many ``epochs`` if not as usual."""
+    """Return the recipe of a network, with another number of ``epochs`` if given."""
     usual = RECIPES[name, layout]
     return usual if epochs is None else replace(usual, epochs=epochs)
 
 
 def load_parts(name: str, data: Path | None, seed: int) -> tuple[datasets.Dataset, Parts]:
-    """Return the data set, and its training set divided."""
+    """Return the data set and the parts of its training set."""
     loaded = DATA_SETS[name](data)
     return loaded, Parts(*datasets.split(loaded.x_train, loaded.y_train, VALIDATION, seed))
 
@@ -100,7 +100,7 @@ def committed(name: str) -> tuple[Any, np.ndarray, Arousal]:
     images : (10, 28, 28) uint8 ndarray
         A test image of each class.
     how : nengo_phasor.arousal.Arousal
-        As it was fitted on validation images, for the figures in ``results``.
+        The arousal that was fitted on validation images for the figures in ``results``.
     """
     from nengo_phasor.models.adaptive import training
 
@@ -110,6 +110,6 @@ def committed(name: str) -> tuple[Any, np.ndarray, Arousal]:
 
 
 def fitted(found: Mapping[str, Any]) -> np.ndarray:
-    """Return the arousal that a network was measured with, as `committed` reads it: (5,)."""
+    """Return the arousal with which a network was measured, as `committed` reads it: (5,)."""
     precisions = found["low"]["m_f"], found["precise"]["m_f"]
     return np.array([*precisions, *(found["aroused"][key] for key in AROUSAL)])

@@ -1,13 +1,13 @@
 """Adaptive spiking neurons read digits: the paper's network for MNIST, and a small one.
 
-An analog network is trained with the neurons' transfer function, turned into adaptive spiking
-neurons, and run at several coding precisions (Zambrano et al. 2017). FashionMNIST works the same.
+An analog network is trained with the neurons' transfer function, converted to adaptive spiking
+neurons, and run at several coding precisions (Zambrano et al. 2017). FashionMNIST works likewise.
 
     \b
     python networks/adaptive_digits.py train               train a network, with checkpoints
-    python networks/adaptive_digits.py evaluate --resume   turn it to spikes, measure it, draw
+    python networks/adaptive_digits.py evaluate --resume   convert it to spikes, measure it, draw
     python networks/adaptive_digits.py results --resume    the committed figures
-    python networks/adaptive_digits.py export              make a run's weights the committed ones
+    python networks/adaptive_digits.py export              commit the weights of a run
     nengo networks/adaptive_digits.py                      Nengo GUI, from committed weights
 
 """
@@ -47,7 +47,7 @@ MODELS = LAYOUT(
     "layouts",
     multiple=True,
     default=["small"],
-    help="The paper's network or a small one; may be given twice.",
+    help="The paper's network or a small one; can be given twice.",
 )
 SHOWN = options.shown(None, None)
 
@@ -62,9 +62,9 @@ def train(resume, **chosen):
 @main.command()
 @of_runs(MODEL, *SHOWN)
 def evaluate(resume, images, trials, **chosen):
-    """Turn a network to spikes, measure it, draw figures.
+    """Convert a network to spikes, measure it, draw figures.
 
-    With --resume it is the one that was trained; without, one is trained first.
+    With --resume, use the network that was trained; otherwise train one first.
     """
     found = digits_runs.evaluated(digits_runs.Choice(**chosen), images, trials, resume)
     options.echo_accuracies(found)
@@ -77,7 +77,7 @@ def evaluate(resume, images, trials, **chosen):
     click.option("--output", type=Path, help="By default results/adaptive_SET.json."),
 )
 def make_results(layouts, resume, images, trials, output, name, **chosen):
-    """Train and measure; write the figures that are quoted, beside their targets."""
+    """Train and measure; write the quoted figures beside their targets."""
     found, claimed = {}, []
     for layout in layouts:
         choice = digits_runs.Choice(name=name, layout=layout, **chosen)
@@ -107,12 +107,12 @@ def make_results(layouts, resume, images, trials, output, name, **chosen):
     help="Of the weights.",
 )
 def export(resume, dtype, **chosen):
-    """Make a measured run's weights those that are committed, with a test image of each class."""
+    """Commit the weights of a measured run, with a test image of each class."""
     choice = digits_runs.Choice(layout="small", **chosen)
     measured = choice.folder / runs.METRICS
     if not measured.exists():
         raise click.ClickException(
-            f"{measured} is missing, which has the arousal that the network needs: "
+            f"{measured}, with the arousal that the network needs, is missing: "
             "run `evaluate` with the same options first"
         )
     how = digits.fitted(run_folder.read(measured, "low", "precise", "aroused"))

@@ -1,4 +1,4 @@
-"""Nengo GUI's model of digits or garments: the small network in spikes, with arousal."""
+"""Nengo GUI's model of digits or garments: the small spiking network, with arousal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nengo_phasor.models.shared import gui
 
 
 def gui_model(name: str = "mnist") -> nengo.Network:
-    """Return the small network in spikes, from committed weights, shown a new image twice a second.
+    """Return the small spiking network with committed weights, with two new images per second.
 
-    Between images nothing is forgotten but what the neurons forget: the read-out follows. With
-    arousal: each image begins at low precision, and goes on at high precision if it is uncertain
-    (in `nengo.Simulator`, once ``precision.start`` was called with it).
+    The network is not reset between images. With arousal, each image begins at low precision, and
+    continues at high precision if it is uncertain
+    (in a `nengo.Simulator` for which ``precision.start`` was called).
     """
     model, images, how = digits.committed(name)
     converted = convert.to_adaptive(model, AdaptiveSpiking(how.low))
@@ -25,7 +25,7 @@ def gui_model(name: str = "mnist") -> nengo.Network:
         seconds = WINDOW * DT
         network.input.output = nengo.processes.PresentInput(flat, seconds)
         network.readout, network.dense = network.output.target, network.layers["dense1"]
-        network.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+        network.probes.clear()  # probes keep all data, and a GUI may run for hours
         network.precision = gui.Precision(how.low)
         network.arousal = nengo.Node(
             gui.Aroused(how, network.precision, seconds, DT), 10, 1, label="arousal"

@@ -1,4 +1,4 @@
-"""Runs of the networks for digits and garments: trained, turned to spikes, measured."""
+"""Runs of the networks for digits and garments: train, convert to spikes, measure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from nengo_phasor.models.adaptive.stack import keras_model
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(runs.Choice):
-    """Which network, by its layout."""
+    """The choice of a network by its layout."""
 
     variant: ClassVar = "layout"
     layout: str
 
 
 def trained(chosen: Choice, resume: bool) -> runs.Trained:
-    """Train, unless the folder has the result already."""
+    """Train, unless the result is in the folder."""
     return runs.trained(
         chosen,
         *digits.load_parts(chosen.name, chosen.data, chosen.seed),
@@ -31,7 +31,7 @@ def trained(chosen: Choice, resume: bool) -> runs.Trained:
 def evaluated(
     chosen: Choice, images: int | None, trials: int | None, resume: bool
 ) -> dict[str, Any]:
-    """Train, turn to spikes, measure and draw; what the folder has already is not done again."""
+    """Train, convert to spikes, measure and draw; parts that are in the folder are not repeated."""
     return runs.evaluated(
         chosen,
         trained(chosen, resume),

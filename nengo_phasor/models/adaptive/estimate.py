@@ -1,4 +1,4 @@
-"""What an analog network would take in spikes, from its layers' shapes alone."""
+"""Estimate the cost of an analog network in spikes from the shapes of its layers alone."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ PAPER_RATES = {"precise": 66.0, "few spikes": 12.0}
 
 
 WORD = 4
-"""Bytes of a number in single precision."""
+"""The size of a number in single precision, in bytes."""
 
 
 def taps(n_in: int, n_out: int, size: int, stride: int, padding: str) -> int:
-    """Return how many elements a kernel reads along an axis, over all its places, borders aside."""
+    """Return how many elements a kernel reads along an axis in all, excluding padding."""
     missing = max((n_out - 1) * stride + size - n_in, 0) if padding == "same" else 0
     starts = np.arange(n_out) * stride - missing // 2
     return int(np.sum(np.minimum(starts + size, n_in) - np.maximum(starts, 0)))
 
 
 def links(layer: Any) -> int:
-    """Return how many of a layer's inputs its outputs add up, all together."""
+    """Return the total number of inputs that the outputs of a layer sum."""
     shape_in, shape_out = tuple(layer.input_shape), layer.output_shape[1:]
     kind = type(layer).__name__
     if kind == "Conv2D":
@@ -42,12 +42,12 @@ def links(layer: Any) -> int:
 
 
 class Counts(NamedTuple):
-    """What there is to build of a network in spikes.
+    """The size of a spiking network.
 
-    ``layers`` has the neurons of each; ``pooled`` are neurons whose spikes are filtered one by one
-    before a pooling; ``synapses`` are places of weights, those of a convolution counted at every
-    place; ``reached`` are synapses that are reached when each neuron fires once; ``widest`` is the
-    number of values in the widest signal.
+    ``layers`` has the neurons of each layer; ``pooled`` counts neurons whose spikes are filtered
+    one by one before pooling; ``synapses`` counts weights, those of a convolution at every
+    position; ``reached`` counts synapses that are reached when each neuron fires once; ``widest``
+    is the number of values in the widest signal.
     """
 
     parameters: int
@@ -64,7 +64,7 @@ class Counts(NamedTuple):
 
 
 def count(model: Any) -> Counts:
-    """Count neurons and synapses of a model in spikes, `convert.to_adaptive`'s, by its shapes."""
+    """Count neurons and synapses of the network from `convert.to_adaptive`, by a model's shapes."""
     graph = keras_graph.pools_first(keras_graph.read(model))
     steps = graph.steps.values()
     layers = {n: _size(s.layer) for n, s in graph.steps.items() if s.kind == "HalfSigmoid"}
@@ -80,7 +80,7 @@ def count(model: Any) -> Counts:
 
 
 def _reach(graph: keras_graph.Graph) -> dict[str, float]:
-    """Return how many ends, neurons or pooled places, a value at each layer's output gets to."""
+    """Return how many targets, neurons or pooled positions, an output of each layer reaches."""
     consumers = {name: [] for name in graph.steps}
     for step in graph.steps.values():
         for source in step.inputs:
@@ -99,8 +99,8 @@ def _reach(graph: keras_graph.Graph) -> dict[str, float]:
 
 
 def memory(counts: Counts, window: float) -> dict[str, int]:
-    """Return bytes at single precision: of weights, states for an image, and signals."""
-    # A neuron's own, and one of its synapses' filter; two filters wherever activations are pooled.
+    """Return the bytes of weights, states for an image, and signals, in single precision."""
+    # states of the neuron and of one synaptic filter, or of two where activations are pooled
     states = (len(AdaptiveSpiking.state) + 1) * counts.neurons + 2 * counts.pooled
     return {
         "weights": WORD * counts.parameters,
@@ -111,7 +111,7 @@ def memory(counts: Counts, window: float) -> dict[str, int]:
 
 
 def inference(counts: Counts, rate: float, window: float) -> dict[str, Any]:
-    """Return what an inference takes when all neurons fire at a rate (Hz)."""
+    """Return the cost of an inference if all neurons fire at a rate, in Hz."""
     operations = {
         "synapse": rate * window * counts.reached,
         "update": (counts.neurons + counts.pooled) * round(window / DT),
@@ -127,27 +127,27 @@ def inference(counts: Counts, rate: float, window: float) -> dict[str, Any]:
 def estimate(
     model: Any, rates: Mapping[str, float] = PAPER_RATES, window: float = WINDOW * DT
 ) -> dict[str, Any]:
-    """Return what a model would take in spikes, from its layers' shapes alone.
+    """Estimate the cost of a model in spikes from the shapes of its layers alone.
 
     Parameters
     ----------
     model : tf.keras.Model
-        As `convert.to_adaptive` takes it.
+        A model that `convert.to_adaptive` accepts.
     rates : {str: float}
-        Average firing rates in Hz, by names of one's own.
+        Average firing rates in Hz, by names of your choice.
     window : float
-        For which an image is shown, in seconds.
+        The time for which an image is shown, in seconds.
 
     Returns
     -------
     dict
-        "parameters" of the model. "neurons", and "layers", those of each. "synapses": places of
-        weights, those of a convolution counted at every place. "memory", in bytes at single
+        "parameters" of the model. "neurons", and "layers" with those of each. "synapses": the
+        weights, those of a convolution counted at every position. "memory", in bytes at single
         precision: "weights", shared as in convolutions; "states" of neurons and their filters for
         one image; "unshared", a weight for each synapse; "layerwise", the widest signal over the
         window. "at", for each name: "spikes" and "synaptic_operations" of an inference
-        (`nengo_phasor.energy.synaptic_operations`), all neurons firing at the rate, and its
-        "energy" in joules by device, without what a device has no figure for.
+        (`nengo_phasor.energy.synaptic_operations`) if all neurons fire at the rate, and its
+        "energy" in joules by device, without operations for which a device has no figure.
     """
     counts = count(model)
     return {
@@ -168,7 +168,7 @@ def estimate(
 
 
 def _size(layer: Any) -> int:
-    """Return how many values a layer gives for an image."""
+    """Return the number of values that a layer outputs for an image."""
     shape = layer.output_shape
     return int(np.prod((shape[0] if isinstance(shape, list) else shape)[1:]))
 

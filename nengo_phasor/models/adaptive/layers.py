@@ -1,4 +1,4 @@
-"""A Keras layer that training needs. Importing this module imports TensorFlow."""
+"""A Keras layer for training. Importing this module imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import tensorflow as tf
 
 
 class Dropout(tf.keras.layers.Dropout):
-    """Dropout whose choices follow from the seed and a counter among the model's variables.
+    """Dropout that depends on the seed and a counter among the model's variables only.
 
-    So a checkpoint of the variables is enough to go on with the same choices. Build the model
+    So a checkpoint of the variables is enough to continue with the same choices. Build the model
     without it for `nengo_phasor.convert.to_adaptive`.
     """
 
@@ -20,7 +20,7 @@ class Dropout(tf.keras.layers.Dropout):
         super().build(input_shape)
 
     def call(self, inputs, training=None):
-        """Leave out some inputs in training; Keras says through ``training`` whether it is."""
+        """Drop some inputs in training, for which Keras sets ``training``."""
         if not training:
             return inputs
         seed = tf.stack([tf.constant(self.seed), self.calls.assign_add(1)])

@@ -1,4 +1,4 @@
-"""A spiking network is measured beside its analog one: accuracy, firing rate, matching time."""
+"""Compare a spiking network with its analog one: accuracy, firing rate, matching time."""
 
 from __future__ import annotations
 
@@ -21,23 +21,24 @@ from nengo_phasor.models.adaptive.precision import (
 from nengo_phasor.models.adaptive.spiking import Seen, Spiking, summary
 
 MATCH = 0.0005
-"""By how much accuracy may be lower for a spiking network to match its analog one."""
+"""The largest loss of accuracy with which a spiking network still matches its analog one."""
 
 WAYS = ("precise", "sparse", "low", "aroused")
-"""In which a network is run: see `measure`."""
+"""The names of the ways in which a network is run: see `measure`."""
 
 
 def analog_accuracy(spiking: Spiking, x: np.ndarray, y: np.ndarray) -> float:
-    """Return the accuracy of a spiking network's analog one."""
+    """Return the accuracy of the analog network of a spiking one."""
     from nengo_phasor.models.adaptive.training import logits
 
     return float(metrics.accuracy(np.argmax(logits(spiking.converted.model, x), axis=1), y))
 
 
 class Tried(NamedTuple):
-    """Validation inputs: the analog network's accuracy; runs in spikes, and their `summary`.
+    """Results on validation inputs: the analog network's accuracy, spiking runs, and their
+    `summary`.
 
-    ``difference`` is the converted network's, with rates, from the analog one.
+    ``difference`` is that between the converted network with rates and the analog network.
     """
 
     analog: float
@@ -52,7 +53,7 @@ def tried(
     folder: Path,
     precisions: Sequence[float],
 ) -> Tried:
-    """Run validation inputs at several precisions, once the conversion is verified."""
+    """Verify the conversion, then run validation inputs at several precisions."""
     x, y = pixels(validation[0]), validation[1]
     difference = spiking.converted.verify(x[:16])
     runs = {m_f: spiking.run(x, m_f, folder, f"validation-{m_f}")[0] for m_f in precisions}
@@ -69,8 +70,8 @@ def compare(
 ) -> dict[str, Any]:
     """Compare a spiking network with its analog one at the `affordable` precision alone.
 
-    For networks that take long to run. Parameters and result are those of `measure`, without
-    "sparse", "low" and "aroused".
+    This is for networks that take long to run. Parameters and result are those of `measure`,
+    without "sparse", "low" and "aroused".
     """
     on_validation = tried(spiking, validation, folder, precisions)
     m_f = affordable(on_validation.points)
@@ -88,23 +89,23 @@ def measure(
     folder: Path,
     precisions: Sequence[float],
 ) -> dict[str, Any]:
-    """Measure a spiking network beside its analog one: accuracy, firing rate, matching time.
+    """Compare a spiking network with its analog one: accuracy, firing rate, matching time.
 
-    Runs at several precisions on the validation inputs choose what the test inputs are run at:
+    Runs on the validation inputs at several precisions choose the precisions for the test inputs:
     "precise" is the lowest precision that matches the analog network, "sparse" the highest that
-    fires at no more than `LOW_RATE`, or "precise" if that does; "aroused" begins at "low" and goes
-    on at "precise" where it has to.
+    fires at no more than `LOW_RATE`, or "precise" if that does; "aroused" begins at "low" and
+    continues at "precise" if an input is uncertain.
 
     Parameters
     ----------
     spiking : `Spiking`
         The network.
     validation, test : (x, y)
-        Inputs, bytes or numbers as the model was trained with, and classes.
+        Inputs, in the form with which the model was trained, and classes.
     folder : path
-        For what is kept of the runs; see `Spiking.run`.
+        The folder for the results of runs; see `Spiking.run`.
     precisions : sequence of float
-        The m_f to choose from.
+        The values of m_f to choose from.
 
     Returns
     -------
@@ -140,7 +141,7 @@ def measure(
 
 
 def _beside(spiking, on_validation, validation, test):
-    """Return what is said beside the runs of test inputs in spikes."""
+    """Return the facts that accompany the spiking runs of test inputs."""
     return {
         "analog": {
             "accuracy": analog_accuracy(spiking, *test),

@@ -1,4 +1,4 @@
-"""One adaptive spiking neuron with an input in steps, and all that it does."""
+"""One adaptive spiking neuron with a stepped input, and probes of its states."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from nengo_phasor import AdaptiveSpiking
 
 DT = 0.001
 LEVELS = (0.0, 0.6, 2.0, 0.3, 1.0)
-"""Of the stepped input, in units of f(1) = 1."""
+"""The levels of the stepped input, in units of f(1) = 1."""
 LEVEL_SECONDS = 0.2
 
 
 def stimulus(t: float) -> float:
-    """Return the input at a time: steps for a second, then a sine of 1 Hz around 1."""
+    """Return the input at time t: steps for one second, then a 1 Hz sine around 1."""
     if t > len(LEVELS) * LEVEL_SECONDS:
         return 1.0 - math.cos(2.0 * math.pi * t)
     return LEVELS[min(int(t / LEVEL_SECONDS), len(LEVELS) - 1)]
 
 
 class States(nengo.Process):
-    """The neuron's states in a node, for Nengo GUI, which plots no more of neurons than voltage.
+    """A node with the states of the neuron, since Nengo GUI only plots the voltage of neurons.
 
-    The output is S, Shat and theta/2 after each step.
+    Its output is S, Shat and theta/2 after each step.
     """
 
     def __init__(self, neuron: AdaptiveSpiking):
@@ -47,7 +47,7 @@ class States(nengo.Process):
 
 
 def network(neuron: AdaptiveSpiking) -> nengo.Network:
-    """Return a network of one neuron, with probes of all that it does.
+    """Return a network of one neuron, with probes of its states.
 
     ``stimulus``, ``neuron`` and ``output``, the post-synaptic current, can be connected;
     ``seen`` has probes of "stimulus", "spikes", the states, and "current".
@@ -70,7 +70,7 @@ def network(neuron: AdaptiveSpiking) -> nengo.Network:
 
 
 def trace(neuron: AdaptiveSpiking, seconds: float) -> dict[str, np.ndarray]:
-    """Return what the network's probes see, (n_steps,) each."""
+    """Return the data of the network's probes, (n_steps,) each."""
     net = network(neuron)
     with nengo.Simulator(net, dt=DT, progress_bar=False) as sim:
         sim.run(seconds)

@@ -1,7 +1,7 @@
-"""One adaptive spiking neuron: what it does with an input, and its transfer function.
+"""One adaptive spiking neuron: its response to an input, and its transfer function.
 
     \b
-    python networks/adaptive_neuron.py results    the transfer function against simulation
+    python networks/adaptive_neuron.py results    compare the transfer function with simulation
     python networks/adaptive_neuron.py figures    the pictures of docs/adaptive.md
     nengo networks/adaptive_neuron.py             Nengo GUI: its states, and a slider for precision
 
@@ -27,7 +27,7 @@ def main():
 @main.command("results")
 @click.option("--output", default="results/adaptive_transfer.json", type=Path, show_default=True)
 def make_results(output: Path):
-    """Compare the transfer function with simulations; write the figures that are quoted."""
+    """Compare the transfer function with simulations; write the quoted figures."""
     figures = neuron_measure.measure()
     claimed = neuron_measure.claims(figures)
     settings = {

@@ -10,13 +10,13 @@ from nengo_phasor.models.adaptive.neuron import network
 from nengo_phasor.models.shared import gui
 
 GUI_RANGE = 0.6, 0.03
-"""Lowest and highest precision, m_f, that can be set in Nengo GUI."""
+"""The range of the precision m_f that can be set in Nengo GUI."""
 
 
 def gui_model() -> nengo.Network:
     """Return the network with a slider for the neuron's precision, m_f, and a dial that shows it.
 
-    The slider acts in `nengo.Simulator`, once ``precision.start`` was called with it.
+    The slider acts in a `nengo.Simulator` for which ``precision.start`` was called.
     """
     neuron = AdaptiveSpiking()
     low, high = GUI_RANGE

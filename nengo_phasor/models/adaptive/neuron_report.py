@@ -13,7 +13,7 @@ from nengo_phasor.models.adaptive.neuron import DT, trace
 
 
 def transfer() -> Figure:
-    """Draw the transfer function at three precisions, lines, and simulations, dots."""
+    """Draw the transfer function at three precisions (lines) and simulations (dots)."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     for k, end in enumerate((3.0, 0.4)):
         curves, simulated = {}, {}

@@ -1,4 +1,4 @@
-"""Options that the commands share, and what they say at their end."""
+"""Options that the commands share, and the summaries that they print."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nengo_phasor.models.shared.commands import COUNT, SEED
 def of_runs(
     *more: Callable, sets: Iterable[str], runs: str, epochs: int | None = None
 ) -> Callable[[Callable], Callable]:
-    """Return a decorator that adds the options which commands share, and more.
+    """Return a decorator that adds the options shared by commands, and further ones.
 
     ``sets`` are the data sets to choose from, the first by default; ``runs`` is where their folders
     are, by default; ``epochs`` the usual number, None if it depends on the network.
@@ -43,7 +43,7 @@ def of_runs(
         click.option(
             "--resume",
             is_flag=True,
-            help="Go on from where an earlier run stopped, or use what it made.",
+            help="Continue from where an earlier run stopped, or use its results.",
         ),
     )
 
@@ -56,27 +56,27 @@ def of_runs(
 
 
 def shown(images: int | None, trials: int | None) -> tuple[Callable, Callable]:
-    """Return options: how many images are run in spikes, None if the network has its own number."""
+    """Return options for the numbers of images in spikes; None stands for the network's default."""
     return (
         click.option(
             "--images",
             default=images,
             type=COUNT,
             show_default=True,
-            help="Show only so many test images, at random.",
+            help="Number of random test images to show.",
         ),
         click.option(
             "--trials",
             default=trials,
             type=COUNT,
             show_default=True,
-            help="Find precision and arousal with so many validation images.",
+            help="Number of validation images for choosing precision and arousal.",
         ),
     )
 
 
 def echo_trained(run: Trained) -> None:
-    """Say how good the best epoch was."""
+    """Print the accuracy of the best epoch."""
     click.echo(f"best validation accuracy {max(run.history['validation_accuracy']):.2%}")
 
 
@@ -87,7 +87,7 @@ def echo_claims(claims: Iterable[results.Claim]) -> None:
 
 
 def echo_accuracies(found: dict[str, Any]) -> None:
-    """Say how accurate the analog network and the spiking ones are, and how fast they fire."""
+    """Print the accuracies of the analog and the spiking networks, and the firing rates."""
     for key in ("analog", *WAYS):
         if key in found:
             point = found[key]

@@ -1,4 +1,4 @@
-"""Which coding precision a network gets, and which arousal, by runs on validation inputs."""
+"""The choice of a network's coding precision and arousal, from runs on validation inputs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ LOW_RATE = 10.0
 """The paper's low firing rate, in Hz."""
 
 HIGH_RATE = 68.0
-"""The paper's highest, in Hz."""
+"""The paper's highest firing rate, in Hz."""
 
 MARGIN = 0.95
-"""The fraction of them that is aimed at: other inputs cause more or fewer spikes."""
+"""The fraction of these rates to aim at, since other inputs cause more or fewer spikes."""
 
 
 def coarsest(points: Mapping[float, Mapping[str, Any]], accuracy: float) -> float:
-    """Return the largest m_f up to which every precision has at least this accuracy.
+    """Return the largest m_f up to which every precision reaches a given accuracy.
 
-    If the finest misses it, the most accurate of all.
+    If the finest precision misses it, return the most accurate of all.
     """
     good = None
     for m_f in sorted(points):
@@ -35,7 +35,7 @@ def coarsest(points: Mapping[float, Mapping[str, Any]], accuracy: float) -> floa
 
 
 def finest(points: Mapping[float, Mapping[str, Any]], firing_rate: float) -> float:
-    """Return the smallest m_f whose firing rate is at most this (Hz); else the largest m_f."""
+    """Return the smallest m_f whose firing rate is at most ``rate``, in Hz, or the largest m_f."""
     slow = [m_f for m_f, point in points.items() if point["firing_rate"] <= firing_rate]
     return min(slow, default=max(points))
 
@@ -43,13 +43,13 @@ def finest(points: Mapping[float, Mapping[str, Any]], firing_rate: float) -> flo
 def affordable(points: Mapping[float, Mapping[str, Any]]) -> float:
     """Return the finest precision that fires no faster than the paper's networks.
 
-    For few validation inputs, on which accuracies hardly tell precisions apart.
+    This is for few validation inputs, whose accuracies hardly distinguish precisions.
     """
     return finest(points, MARGIN * HIGH_RATE)
 
 
 class Candidate(NamedTuple):
-    """A fitted arousal; the firing rate (Hz) and accuracy that complete runs foretell of it."""
+    """A fitted arousal, with its firing rate (Hz) and accuracy as predicted from complete runs."""
 
     arousal: arousal.Arousal
     firing_rate: float
@@ -59,7 +59,7 @@ class Candidate(NamedTuple):
 def foretell(
     how: arousal.Arousal, low: Seen, high: Seen, labels: np.ndarray, n_neurons: int
 ) -> Candidate:
-    """Return what a fitted arousal would give, from complete runs at its two precisions."""
+    """Predict the result of a fitted arousal from complete runs at its two precisions."""
     window = low.classes.shape[1] * DT
     chosen = how.uncertain(low.outputs, BIN * DT)
     classes = np.where(chosen, high.classes[:, -1], low.classes[:, -1])
@@ -79,15 +79,15 @@ def fit_arousal(
     durations: Sequence[float] = (0.02, 0.05, 0.1),
     fractions: Sequence[float] = (0.9, 0.95, 0.99, 1.0),
 ) -> Candidate:
-    """Return the arousal with the lowest firing rate that keeps an accuracy.
+    """Return the arousal with the lowest firing rate that reaches a given accuracy.
 
-    ``runs`` at several precisions, on inputs that are not the test set's, foretell both. If none
-    keeps the accuracy, the most accurate is returned.
+    Both are predicted from ``runs`` at several precisions, on inputs outside the test set. If no
+    arousal reaches the accuracy, the most accurate one is returned.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If no run is of a precision lower than ``high``.
+        If no run has a lower precision than ``high``.
     """
     precise = runs[high].classes[:, -1]
     found = [

@@ -1,4 +1,4 @@
-"""How the analog networks are trained, as data."""
+"""Recipes for training the analog networks."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from nengo_phasor.models.adaptive.data import Augmentation
 class Recipe:
     """How a network is trained.
 
-    The learning rate falls to zero along a cosine. ``smoothing`` is that of the labels.
-    ``activity`` weights the mean activation of all neurons in the loss: the less active, the fewer
-    spikes. ``optimizer`` is a name in `tf.keras.optimizers`, ``options`` its further arguments.
+    The learning rate falls to zero along a cosine. ``smoothing`` is the label smoothing.
+    ``activity`` weights the mean activation of all neurons in the loss: less activation means fewer
+    spikes. ``optimizer`` is a name in `tf.keras.optimizers`, and ``options`` are its other
+    arguments.
     """
 
     epochs: int

@@ -1,4 +1,4 @@
-"""What adaptive networks show: figures of a measured network, and one neuron's course."""
+"""The figures of a measured adaptive network, and the states of one of its neurons."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from nengo_phasor.models.adaptive.measure import WAYS
 from nengo_phasor.models.adaptive.spiking import BIN, DT, Spiking
 from nengo_phasor.models.shared import page
 
-STORY = """An analog network learned with the transfer function of adaptive spiking neurons, which
-then took the place of its units. The larger m_f, the coarser they code, and the fewer spikes they
-send."""
+STORY = """An analog network was trained with the transfer function of adaptive spiking neurons,
+which then replaced its units. The larger m_f is, the coarser is their code, and the fewer spikes
+they send."""
 
 NAMES = dict(zip(WAYS, ("precise", "few spikes", "low precision", "arousal"), strict=True))
 
 SERIES = {"validation": "validation", "held_out": "held out"}
-"""Under which names a measured network has points at several precisions, and of which inputs."""
+"""The names of a network's points at several precisions, with a description of the inputs."""
 
 
 def accuracy_over_time(found: Mapping[str, Any], figure: Figure) -> None:
@@ -37,7 +37,7 @@ def accuracy_over_time(found: Mapping[str, Any], figure: Figure) -> None:
 
 
 def accuracy_against_rate(found: Mapping[str, Any], figure: Figure) -> None:
-    """Plot accuracy against firing rate, a point for each precision."""
+    """Plot accuracy against firing rate, with a point for each precision."""
     ax = figure.add_subplot()
     for points, name in ((found[key], SERIES[key]) for key in SERIES if key in found):
         rates = [point["firing_rate"] for point in points.values()]
@@ -64,7 +64,7 @@ def layers(found: Mapping[str, Any], figure: Figure) -> None:
 
 
 def arousal(found: Mapping[str, Any], figure: Figure) -> None:
-    """Plot accuracy against firing rate of arousal and its two precisions."""
+    """Plot accuracy against firing rate for arousal and its two precisions."""
     ax = figure.add_subplot()
     for key in ("low", "aroused", "precise"):
         ax.plot(found[key]["firing_rate"], found[key]["accuracy"], "o", label=NAMES[key])
@@ -85,7 +85,7 @@ def _ways(found):
 
 
 class Picture(NamedTuple):
-    """A figure: how it is drawn, what it shows, and what there has to be for it."""
+    """A figure: the function that draws it, its caption, and the results that it requires."""
 
     draw: Callable[[Mapping[str, Any], Figure], None]
     caption: str
@@ -95,17 +95,17 @@ class Picture(NamedTuple):
 PICTURES = {
     "accuracy_over_time.png": Picture(
         accuracy_over_time,
-        "Accuracy on test inputs from their onset; dashed, the analog network.",
+        "Accuracy on test inputs from their onset; dashed: the analog network.",
     ),
     "accuracy_against_rate.png": Picture(
         accuracy_against_rate,
         "Accuracy against firing rate: dots at several precisions m_f, crosses at those that were "
-        "chosen; dashed, the analog network on test inputs.",
+        "chosen; dashed: the analog network on test inputs.",
     ),
     "layers.png": Picture(layers, "The firing rate in each layer."),
     "arousal.png": Picture(
         arousal,
-        "Arousal beside its two precisions: only inputs that are hard to tell apart are coded "
+        "Arousal and its two precisions: only inputs that are hard to classify are coded "
         "precisely.",
         ("low", "aroused"),
     ),
@@ -119,9 +119,9 @@ PICTURES = {
 
 
 def neuron_course(spiking: Spiking, x: np.ndarray, m_f: float, n_steps: int = 300):
-    """Return S, Shat, theta and the spikes (all (n_steps,)) of a busy neuron shown one input.
+    """Return S, Shat, theta and the spikes, (n_steps,) each, of an active neuron for one input.
 
-    It is of the last layer, whose input is itself made of spikes. The network is run in Nengo.
+    It is in the last layer, whose input consists of spikes. The network is run in Nengo.
     """
     spiking.converted.set_precision(m_f)
     layer = list(spiking.converted.layers.values())[-1]
@@ -158,13 +158,13 @@ def write(
     Parameters
     ----------
     found : dict
-        What `measure.measure` returns. Ways that are missing are not drawn.
+        The result of `measure.measure`. Missing parts are not drawn.
     spiking : `Spiking`
         The network.
     x, m_f : ndarray, float
-        An input, and the precision at which one neuron's course is shown.
+        An input, and the precision at which the states of one neuron are shown.
     folder, title : path, str
-        Of the page.
+        The folder and the title of the page.
     """
     shown = {**found, "neuron": neuron_course(spiking, x, m_f)}
     captions = {}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 MAPS = (64, 128, 256, 512)
 BLOCKS = 2
-"""Of two convolutions each, for every number of maps: with the first and the last layer, 18."""
+"""The number of blocks, of two convolutions each, for every number of maps: 18 layers in all."""
 
 LARGE = 64
-"""From this height on, the first layers quarter the image, as for ImageNet; else they keep it."""
+"""The image height from which the first layers quarter the image, as for ImageNet."""
 
 PRECISIONS = (0.05, 0.1, 0.2, 0.4)
 """The m_f to choose from."""
@@ -21,10 +21,10 @@ SETS = ("fashion_mnist", "mnist", "cifar10", "cifar100")
 def keras_model(shape: tuple[int, int, int], classes: int, width: float = 1.0):
     """Return the analog network: an image in, logits of its classes out.
 
-    In a block, normalisation and the transfer function come before each convolution, so that what
-    goes from block to block is a sum without any of its own (He et al. 2016, "Identity mappings in
-    deep residual networks"). Where the size changes, that sum starts anew from a 1 x 1 convolution.
-    Normalisation has no gain, and remembers about 10 batches: small data has few in all.
+    In a block, normalisation and the transfer function come before each convolution, so that the
+    signal between blocks is a sum without a nonlinearity (He et al. 2016, "Identity mappings in
+    deep residual networks"). Where the size changes, the sum starts again from a 1 x 1 convolution.
+    Normalisation has no gain, and averages over about 10 batches, since small data sets have few.
     """
     import tensorflow as tf
 

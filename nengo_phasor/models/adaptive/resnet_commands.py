@@ -1,12 +1,12 @@
 """Adaptive spiking neurons in an identity-mapping ResNet-18: the paper's network for ImageNet.
 
-It is built at any image size, width and number of classes, and converted end to end. Here it is
-trained on small data alone; what it would take at full size is computed without building it in
-spikes (Zambrano et al. 2017).
+It can be built for any image size, width and number of classes, and is converted as a whole. Here
+it is only trained on small data; its cost at full size is computed without building the spiking
+network (Zambrano et al. 2017).
 
     \b
     python networks/adaptive_resnet.py estimate   neurons, synapses, spikes, memory at any size
-    python networks/adaptive_resnet.py results    train on small data, measure; the estimate, too
+    python networks/adaptive_resnet.py results    train on small data, measure, and estimate
 
 """
 
@@ -25,7 +25,7 @@ from nengo_phasor.models.shared.commands import COUNT, Commands
 
 @click.group(cls=Commands, help=__doc__)
 def main():
-    """Run the network, or estimate what it takes."""
+    """Run the network, or estimate its cost."""
 
 
 @main.command("estimate")
@@ -34,9 +34,11 @@ def main():
 )
 @click.option("--channels", default=3, type=COUNT, show_default=True, help="Of the image.")
 @click.option("--classes", default=1000, type=COUNT, show_default=True)
-@click.option("--width", default=1.0, show_default=True, help="Fraction of ResNet-18's maps.")
+@click.option(
+    "--width", default=1.0, show_default=True, help="Width as a fraction of ResNet-18's maps."
+)
 def show_estimate(size, channels, classes, width):
-    """Say what the network takes in spikes, without building it."""
+    """Print the cost of the network in spikes, without building it."""
     found = estimate(resnet.keras_model((size, size, channels), classes, width))
     for key in ("parameters", "neurons", "synapses"):
         click.echo(f"{key:28s} {found[key]:16,d}")
@@ -53,7 +55,9 @@ def show_estimate(size, channels, classes, width):
 @main.command("results")
 @options.of_runs(
     *options.shown(500, 200),
-    click.option("--width", default=0.125, show_default=True, help="Fraction of ResNet-18's maps."),
+    click.option(
+        "--width", default=0.125, show_default=True, help="Width as a fraction of ResNet-18's maps."
+    ),
     click.option(
         "--training", default=10000, type=COUNT, show_default=True, help="Images, at random."
     ),
@@ -63,7 +67,7 @@ def show_estimate(size, channels, classes, width):
     epochs=5,
 )
 def make_results(resume, images, trials, output, **chosen):
-    """Train on small data and measure; estimate ImageNet's size; write the quoted figures."""
+    """Train on small data and measure; estimate the cost for ImageNet; write the quoted figures."""
     choice = resnet_runs.Choice(**chosen)
     found = resnet_runs.evaluated(choice, images, trials, resume)
     settings = {

@@ -1,4 +1,4 @@
-"""Runs of the networks for the ResNet: trained, turned to spikes, measured."""
+"""Runs of the networks for the ResNet: train, convert to spikes, measure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nengo_phasor.models.adaptive.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(runs.Choice):
-    """Which network, by its width, and with how many training images."""
+    """The choice of a network by its width and its number of training images."""
 
     variant: ClassVar = "width"
     width: float
@@ -21,7 +21,7 @@ class Choice(runs.Choice):
 
 
 def evaluated(chosen: Choice, images: int, trials: int, resume: bool) -> dict[str, Any]:
-    """Train, turn to spikes, measure and draw; what the folder has already is not done again."""
+    """Train, convert to spikes, measure and draw; parts that are in the folder are not repeated."""
     loaded = datasets.load(chosen.name, chosen.data)
     x, y = subset(loaded.x_train, loaded.y_train, chosen.training, chosen.seed)
     shape = pixels(x[:1]).shape[1:]

@@ -1,4 +1,4 @@
-"""Runs of adaptive networks that read images: trained, measured, drawn and exported."""
+"""Runs of adaptive networks that read images: train, measure, draw and export."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from nengo_phasor.models.adaptive.spiking import Spiking
 from nengo_phasor.models.shared.run_folder import open_run
 
 METRICS = "metrics.json"
-"""What was measured of a run, in its folder."""
+"""The file with the measurements, in the folder of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which run: its data set's name and folder, seed, and epochs (None: as usual).
+    """The choice of a run: its data set's name and folder, seed, and epochs (None: the recipe's).
 
-    ``folders`` has the folders of runs. A subclass says what else is chosen, and by which of it,
-    its ``variant``, the folders of runs differ.
+    ``folders`` contains the folders of runs. A subclass adds further choices, and defines with
+    ``variant`` how the folders of its runs are told apart.
     """
 
     variant: ClassVar[str]
@@ -38,7 +38,7 @@ class Choice:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What tells the run's network from others."""
+        """Return the part of the folder's name that identifies the network."""
         return {"set": self.name, self.variant: getattr(self, self.variant), "seed": self.seed}
 
     @property
@@ -48,7 +48,7 @@ class Choice:
 
 
 class Trained(NamedTuple):
-    """An analog network with the data that it learned.
+    """An analog network with its training data.
 
     ``parts`` are those of the training set; ``history`` has a value for each epoch.
     """
@@ -68,7 +68,7 @@ def trained(
     resume: bool,
     **about: Any,
 ) -> Trained:
-    """Train, unless the folder has the result already.
+    """Train, unless the result is in the folder.
 
     Parameters
     ----------
@@ -77,18 +77,18 @@ def trained(
     data, parts
         See `Trained`.
     model_function : callable
-        Takes whether the model is to be trained, with dropout, and returns it.
+        A function that returns the model, with dropout if its argument is True.
     recipe : `Recipe`
         How.
     resume : bool
         Whether to go on from what is in the run's folder.
     **about
-        What else tells this run from others.
+        Further settings that identify this run.
 
     Raises
     ------
     click.ClickException
-        If the folder is of another run: see `run_folder.open_run`.
+        If the folder belongs to another run: see `run_folder.open_run`.
     """
     from nengo_phasor.models.adaptive import training
 
@@ -112,9 +112,9 @@ def evaluated(
     trials: int | None,
     title: str,
 ) -> dict[str, Any]:
-    """Turn a trained network to spikes, measure and draw it; what the folder has is not run again.
+    """Convert a trained network to spikes, measure and draw it; finished parts are not repeated.
 
-    So a run that shows more images goes on from one that showed fewer.
+    So a run with more images continues from one with fewer.
 
     Parameters
     ----------
@@ -125,17 +125,18 @@ def evaluated(
     measure : callable
         `measure.measure` or `measure.compare`.
     precisions : sequence of float
-        The m_f to choose from.
+        The values of m_f to choose from.
     images, trials : int
-        How many test and validation images are shown, in an order that the seed chooses; None is
-        all.
+        The numbers of test and validation images to show, in an order that depends on the seed;
+        None means all.
     title : str
-        What the page with the figures says the network is.
+        The name of the network on the page with the figures.
 
     Returns
     -------
     dict
-        What ``measure`` returns, with the analog network's history and accuracy on all test images.
+        The result of ``measure``, with the analog network's history and accuracy on all test
+        images.
     """
     from nengo_phasor.models.adaptive import report
 
@@ -152,12 +153,12 @@ def evaluated(
     image = pixels(shown[0][:1])
     title = f"Adaptive spiking neurons: {title}"
     page = report.write(found, spiking, image, found["precise"]["m_f"], chosen.folder, title)
-    click.echo(f"Look at {page}")
+    click.echo(f"See {page}")
     return found
 
 
 def export(run: Trained, path: Path, dtype: str, **others: Any) -> None:
-    """Write a network's weights to a file, with other arrays; say how good they are at that."""
+    """Write the weights of a network and other arrays to a file; print the accuracy."""
     from nengo_phasor.models.adaptive import training
 
     training.save_weights(path, run.model, dtype, **others)

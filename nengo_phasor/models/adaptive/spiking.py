@@ -1,4 +1,4 @@
-"""Converted networks run in spikes, in layerwise: at one precision, or with arousal."""
+"""Run converted networks in spikes, in layerwise: at one precision, or with arousal."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from nengo_phasor import arousal, datasets, metrics
 
 DT = 0.001
 WINDOW = 500
-"""Steps for which an input is shown; the paper's matching times go up to 372 ms."""
+"""The number of steps for which an input is shown; the paper's matching times go up to 372 ms."""
 
 BIN = 10
-"""Steps over which kept outputs are averaged."""
+"""The number of steps over which stored outputs are averaged."""
 
 CHUNK = 250
-"""Inputs that are run, and kept, at a time."""
+"""The number of inputs that are run and stored at a time."""
 
 
 class Seen(NamedTuple):
-    """What is kept of spiking runs.
+    """The stored results of spiking runs.
 
-    ``classes`` (n_items, n_steps) have the highest output; ``outputs`` (n_items, n_bins, n_classes)
-    are averaged over `BIN` steps each; ``spikes`` (n_items, n_layers) are numbers of spikes.
-    ``highlighted`` (n_items,) tells which items arousal ran on at high precision.
+    ``classes`` (n_items, n_steps) are those of the highest output; ``outputs`` (n_items, n_bins,
+    n_classes) are averaged over `BIN` steps each; ``spikes`` (n_items, n_layers) are numbers of
+    spikes. ``highlighted`` (n_items,) marks items that arousal continued at high precision.
     """
 
     classes: np.ndarray
@@ -37,12 +37,12 @@ class Seen(NamedTuple):
 
 
 class Spiking:
-    """A converted network with its spikes counted, layer by layer, and run in layerwise.
+    """A converted network that runs in layerwise, with its spikes counted by layer.
 
     Parameters
     ----------
     converted : nengo_phasor.convert.adaptive.Converted
-        Nodes that count are added to its network.
+        The converted network, to which nodes that count spikes are added.
     """
 
     def __init__(self, converted):
@@ -57,11 +57,11 @@ class Spiking:
 
     @property
     def n_neurons(self) -> dict[str, int]:
-        """How many neurons each layer has."""
+        """Return the number of neurons in each layer."""
         return {name: layer.n_neurons for name, layer in self.converted.layers.items()}
 
     def advance(self, x: np.ndarray, n_steps: int, m_f: float, state=None):
-        """Run inputs at a precision; return outputs, spikes by layer, and where it stands then."""
+        """Run inputs at a precision; return outputs, spikes by layer, and the final state."""
         from nengo_phasor import layerwise
 
         self.converted.set_precision(m_f)
@@ -80,7 +80,7 @@ class Spiking:
         return (_kept(outputs, sent, np.zeros(len(x), bool)),)
 
     def aroused(self, x: np.ndarray, how: arousal.Arousal, n_steps: int) -> tuple[Seen, Seen]:
-        """Run inputs at low precision, and with arousal, which begins in the same way."""
+        """Run inputs at low precision, and with arousal, which begins the same way."""
         _, first = how.steps(DT)
         start, sent, state = self.advance(x, first, how.low)
         rest, sent_later, _ = self.advance(x, n_steps - first, how.low, state)
@@ -107,26 +107,26 @@ class Spiking:
         name: str,
         n_steps: int = WINDOW,
     ) -> tuple[Seen, ...]:
-        """Run inputs, in chunks that the folder keeps: an interrupted run goes on from there.
+        """Run inputs in chunks that are stored in the folder, so an interrupted run can continue.
 
         Parameters
         ----------
         x : (n_items, ...) ndarray
-            The model's input, in single precision.
+            The input of the model, in single precision.
         how : float or nengo_phasor.arousal.Arousal
-            The precision m_f, or when to change it.
+            The precision m_f, or the arousal that changes it.
         folder : path
-            Of the kept chunks. They are taken for those of the same network and inputs: see
+            The folder of the chunks, which must belong to the same network and inputs: see
             `run_folder.open_run`.
         name : str
-            Of this run, within the folder.
+            The name of this run within the folder.
         n_steps : int
-            The window.
+            The number of steps for which an item is shown.
 
         Returns
         -------
         tuple of `Seen`
-            At that precision; or at the arousal's low precision, and with arousal.
+            The results at that precision, or at the arousal's low precision and with arousal.
         """
         from tqdm import tqdm
 
@@ -154,7 +154,7 @@ class Spiking:
 
 
 def _kept(outputs, spikes, highlighted):
-    """Return what is kept of a run."""
+    """Return the results of a run that are stored."""
     n_items, n_steps, n_classes = outputs.shape
     bins = outputs[:, : n_steps // BIN * BIN].reshape(n_items, -1, BIN, n_classes)
     classes = np.argmax(outputs, axis=-1).astype(np.uint16)
@@ -162,7 +162,7 @@ def _kept(outputs, spikes, highlighted):
 
 
 def summary(seen: Seen, labels: np.ndarray, n_neurons: Mapping[str, int]) -> dict[str, Any]:
-    """Return accuracy at the window's end, its course, and firing rates, as results show them."""
+    """Return the final accuracy, the accuracy over time, and firing rates, as in results files."""
     course = metrics.accuracy(seen.classes, labels)
     window = len(course) * DT
     sent = seen.spikes.sum(axis=1)

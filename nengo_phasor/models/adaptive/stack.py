@@ -24,9 +24,10 @@ def keras_model(
     """Return the analog network: an image in, logits of its classes out.
 
     Batch normalisation and the transfer function follow every layer and the pixels themselves.
-    Normalisation has no gain, so that no activation shrinks to a size for which spikes are too
-    coarse. Pooling comes before the activation, with which it commutes: that takes fewer neurons.
-    ``dropout`` is of what dense layers get, ``map_dropout`` of convolutions without pooling.
+    Normalisation has no gain, so that activations cannot shrink to a size for which spikes are too
+    coarse. Pooling comes before the activation, with which it commutes, to save neurons.
+    ``dropout`` applies to the input of dense layers, ``map_dropout`` to convolutions without
+    pooling.
     """
     import tensorflow as tf
 

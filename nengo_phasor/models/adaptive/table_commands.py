@@ -23,7 +23,7 @@ BOUNDS = {
 def make_results(
     table: Table, runs: Path, folds: int, seeds: list[int], resume: bool, output: Path
 ) -> None:
-    """Cross-validate; write the figures that are quoted, beside their targets."""
+    """Cross-validate; write the quoted figures beside their targets."""
     found = cross_validation.cross_validate(table, folds, seeds, runs, resume)
     claimed = claims(found, f"{table.name}, {folds}-fold cross-validation", BOUNDS)
     settings = {
@@ -40,7 +40,7 @@ def make_results(
 
 
 def export(table: Table, runs: Path) -> None:
-    """Make the weights with the lowest validation loss of a run those that are committed."""
+    """Commit those weights of a run that have the lowest validation loss."""
     files = {path.stem: path for path in sorted(runs.glob("seed*-fold*.npz"))}
     if not files:
         raise click.ClickException(f"{runs} has no trained networks: run `results` first")
@@ -53,7 +53,7 @@ def export(table: Table, runs: Path) -> None:
 
 
 def command_line(name: str, about: str) -> click.Group:
-    """Return a network's commands."""
+    """Return the commands of a network."""
     table = TABLES[name]
     folder = click.option("--runs", default=f"runs/adaptive_{name}", type=Path, show_default=True)
 
@@ -76,7 +76,7 @@ def command_line(name: str, about: str) -> click.Group:
     @click.option(
         "--epochs", default=table.epochs, type=COUNT, show_default=True, help="Train for so many."
     )
-    @click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped.")
+    @click.option("--resume", is_flag=True, help="Continue from where an earlier run stopped.")
     @click.option("--output", default=f"results/adaptive_{name}.json", type=Path, show_default=True)
     def _(epochs, **chosen):
         make_results(replace(table, epochs=epochs), **chosen)

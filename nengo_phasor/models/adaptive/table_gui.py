@@ -1,4 +1,4 @@
-"""Nengo GUI's model of rows of features: the network in spikes."""
+"""Nengo GUI's model of rows of features: the spiking network."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from nengo_phasor.models.shared import gui
 
 
 def gui_model(name: str, m_f: float = 0.1) -> nengo.Network:
-    """Return the network in spikes, from committed weights, shown a new sample twice a second.
+    """Return the spiking network with committed weights, with two new samples per second.
 
-    The samples are those that were held out when it was trained, the classes in turn, and of each
-    class first those of which the analog network is surest, rightly or wrongly.
+    The samples were held out in training. The classes take turns, and within each
+    class the samples come first of which the analog network is surest, right or wrong.
     """
     from nengo_phasor.models.adaptive.training import load_weights, logits
 
@@ -31,7 +31,7 @@ def gui_model(name: str, m_f: float = 0.1) -> nengo.Network:
     with converted.network as network:
         network.input.output = nengo.processes.PresentInput(data.x_train[in_turn], WINDOW * DT)
         network.readout, network.dense = network.output.target, network.layers["dense1"]
-        network.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+        network.probes.clear()  # probes keep all data, and a GUI may run for hours
         gui.keep_on_host(network, network.layers["features"])
         network.truth = gui.classes_in_turn(data.y_train[in_turn], table.classes, WINDOW * DT)
         network.right = displays.classes(data.classes, label="the true class")
@@ -45,5 +45,5 @@ def gui_model(name: str, m_f: float = 0.1) -> nengo.Network:
 
 
 def _places_in_class(labels):
-    """Return of each sample how many of its class come before it."""
+    """Return, for each sample, how many samples of its class come before it."""
     return [np.sum(labels[:k] == label) for k, label in enumerate(labels)]

@@ -14,7 +14,7 @@ from nengo_phasor.models.adaptive.tables import VALIDATION, Table, keras_model
 
 
 class Trainer:
-    """Trains a table's network as often as asked, all samples in one batch, with one graph."""
+    """Trains the network of a table repeatedly, with all samples in one batch and one graph."""
 
     def __init__(self, table: Table, features: int):
         self.table, self.features = table, features
@@ -29,7 +29,7 @@ class Trainer:
         self.epoch = tf.function(self._epoch, input_signature=(*part, *part))
 
     def _epoch(self, x, y, x_validation, y_validation):
-        """Learn once from all samples; return the loss on them and, after it, on the others."""
+        """Train one step on all samples; return the loss on them, then on validation samples."""
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             loss = self.loss(y, self.model(x, training=True))
@@ -37,9 +37,9 @@ class Trainer:
         return loss, self.loss(y_validation, self.model(x_validation, training=False))
 
     def train(self, x: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
-        """Train; the model keeps the weights of the epoch whose validation loss was the lowest.
+        """Train; the model keeps the weights of the epoch with the lowest validation loss.
 
-        The loss tells epochs apart that are equally accurate on the few validation samples.
+        The loss distinguishes epochs that are equally accurate on the few validation samples.
 
         Returns
         -------

@@ -16,7 +16,7 @@ VALIDATION = 0.2
 
 @dataclass(frozen=True)
 class Table:
-    """A data set of features, its network's hidden layers, and how that is trained."""
+    """A data set of features, the hidden layers of its network, and its training."""
 
     name: str
     hidden: tuple[int, ...]
@@ -31,7 +31,7 @@ class Table:
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """Return the number of classes."""
         return len(datasets.DATASETS[self.name].classes)
 
 
@@ -67,7 +67,7 @@ def keras_model(table: Table, features: int):
 
 
 def folds(y: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
-    """Return each fold's samples, as indices: of every class as many in each, up to one.
+    """Return the indices of stratified folds, whose sizes in each class differ by at most one.
 
     Raises
     ------

@@ -20,11 +20,11 @@ from nengo_phasor.models.shared.checkpoint import Checkpoint
 
 VALIDATION_BATCH = 500
 HISTORY = ("loss", "accuracy", "validation_accuracy")
-"""What is kept of each epoch."""
+"""The values that are recorded for each epoch."""
 
 
 class Batches(tf.keras.utils.Sequence):
-    """An epoch's batches: the same for the same seed and epoch, whatever ran before."""
+    """The batches of an epoch, which only depend on the seed and the epoch."""
 
     def __init__(self, x: np.ndarray, y: np.ndarray, recipe: Recipe, seed: int, epoch: int):
         self.x, self.y, self.recipe = x, y, recipe
@@ -46,7 +46,7 @@ class Batches(tf.keras.utils.Sequence):
 def compiled(
     model_function: Callable[[int], tf.keras.Model], recipe: Recipe, seed: int, n_samples: int
 ) -> tf.keras.Model:
-    """Return the model that training starts from: its output is logits, its targets one-hot."""
+    """Return the compiled model before training. Its outputs are logits, its targets one-hot."""
     tf.keras.utils.set_random_seed(seed)
     model = model_function(seed)
     if recipe.activity:
@@ -73,31 +73,31 @@ def train(
     folder: Path,
     resume: bool = False,
 ) -> tuple[tf.keras.Model, dict[str, list[float]]]:
-    """Train; return the model as it was after the epoch that was best on the validation data.
+    """Train; return the model after the epoch that was best on the validation data.
 
-    After every epoch a checkpoint goes into the folder, from which ``resume`` goes on to the same
-    result.
+    After every epoch, a checkpoint is written to the folder. ``resume`` continues from it to the
+    same result.
 
     Parameters
     ----------
     model_function : callable
-        Takes the seed, for dropout, and returns a model whose output is logits.
+        A function of the seed for dropout, which returns a model whose outputs are logits.
     recipe : `Recipe`
         How.
     seed : int
-        Of the initial weights, the batches, the augmentation and the dropout.
+        The seed of the initial weights, the batches, the augmentation and the dropout.
     data : `Parts`
-        uint8 images or features of any number type; class indices.
+        The training data: uint8 images or features of any number type, and class indices.
     folder : path
-        For ``checkpoint.npz``.
+        The folder of ``checkpoint.npz``.
     resume : bool
-        Whether to go on from a checkpoint, if there is one.
+        Whether to continue from a checkpoint, if there is one.
 
     Returns
     -------
     model : tf.keras.Model
     history : {str: list of float}
-        A value for each epoch, by the names in `HISTORY`.
+        A list with a value for each epoch, by the names in `HISTORY`.
     """
     model = compiled(model_function, recipe, seed, len(data.x_train))
     targets = np.eye(model.output_shape[-1], dtype=np.float32)[data.y_train]
@@ -145,16 +145,16 @@ def logits(model: tf.keras.Model, x: np.ndarray) -> np.ndarray:
 def save_weights(path: Path, model: tf.keras.Model, dtype: str = "float32", **others) -> None:
     """Write a model's weights by their names, and other arrays, to an npz file.
 
-    Give all layers names: those that Keras makes up depend on what was made before.
+    Give names to all layers: those that Keras generates depend on earlier layers.
     """
     weights = {name: value.astype(dtype) for name, value in _values(model).items()}
     datasets.save_params(path, **weights, **others)
 
 
 def load_weights(path: Path, model: tf.keras.Model) -> dict[str, np.ndarray]:
-    """Set a model's weights from such a file; return the arrays that are no weights.
+    """Set a model's weights from such a file; return the arrays that are not weights.
 
-    The model may lack layers of that which was saved, such as dropout.
+    The model may lack layers of the saved model, such as dropout.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Trained networks on the nengo-loihi emulator, in fixed point, beside the same in floats.
+"""Trained networks on the nengo-loihi emulator, in fixed point, compared with floating point.
 
-Pairs of a network and what goes in and out of it -> measure -> runs -> claims -> report.
+Pairs of a network with its input and output -> measure -> runs -> claims -> report.
 """

@@ -1,7 +1,7 @@
-"""Trained networks on the nengo-loihi emulator, in fixed point, beside the same in floats.
+"""Trained networks on the nengo-loihi emulator, in fixed point, compared with floating point.
 
-The local-rhythms classifier runs dense and with more and more of its hidden spikes left out; a
-small adaptive classifier reads digits. Each image is shown to the emulator and to the network in
+The local-rhythms classifier runs with all its spikes, and with more and more hidden spikes dropped;
+a small adaptive classifier reads digits. Each image is shown to the emulator and to the network in
 double precision.
 
     \b
@@ -32,10 +32,10 @@ def main():
 @click.option("--folder", default="runs/on_chip_adaptive", type=Path, show_default=True)
 @click.option("--epochs", default=20, type=COUNT, show_default=True)
 @click.option("--seed", default=0, type=SEED, show_default=True)
-@click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped.")
+@click.option("--resume", is_flag=True, help="Continue from where an earlier run stopped.")
 @data_option
 def train(folder, epochs, seed, resume, data):
-    """Train the adaptive classifier; make its weights those that are committed."""
+    """Train the adaptive classifier and commit its weights."""
     from nengo_phasor.models.adaptive import digits, runs
     from nengo_phasor.models.adaptive.stack import keras_model
 
@@ -53,17 +53,21 @@ def train(folder, epochs, seed, resume, data):
 
 @main.command("results")
 @click.option(
-    "--images", default=1000, type=COUNT, show_default=True, help="Test images of each network."
+    "--images",
+    default=1000,
+    type=COUNT,
+    show_default=True,
+    help="Number of test images for each network.",
 )
 @click.option("--runs", "folder", default="runs/on_chip", type=Path, show_default=True)
 @click.option("--output", default="results/on_chip.json", type=Path, show_default=True)
 @click.option(
     "--only", "sets", multiple=True, default=SETS, type=click.Choice(SETS), show_default=True
 )
-@click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped.")
+@click.option("--resume", is_flag=True, help="Continue from where an earlier run stopped.")
 @data_option
 def make_results(images, folder, output, sets, resume, data):
-    """Run both networks, draw; write the figures that are quoted, beside their targets."""
+    """Run both networks, draw; write the quoted figures beside their targets."""
     from nengo_phasor.models.chip import claims, measure, report, runs
 
     found = runs.evaluate(images, data, folder, resume, sets)

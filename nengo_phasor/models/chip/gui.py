@@ -1,4 +1,4 @@
-"""What Nengo GUI opens: the local-rhythms network, sparsified, for either backend."""
+"""Nengo GUI's model: the sparsified local-rhythms network, for either backend."""
 
 from nengo_phasor.models.rhythms.gui import gui_model
 

@@ -1,4 +1,4 @@
-"""How a network does on the emulator: its spikes, classes and operations beside those in floats."""
+"""Compare a network on the emulator with floating point: spikes, classes, operations."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from nengo_phasor.models.shared.run_folder import kept
 CHUNK = 50
 DEVICE = "loihi"
 COUNTS = ("expected", "exact", "near", "lost", "extra")
-"""Of `nengo_phasor.loihi.readout.Agreement`."""
+"""Fields of `nengo_phasor.loihi.readout.Agreement`."""
 
 
 def arcs(
     params: Mapping[str, np.ndarray], x: np.ndarray, removed: Iterable[float]
 ) -> dict[float, float]:
-    """Return the arc that leaves out a fraction of the hidden spikes, for each fraction."""
+    """Return, for each fraction, the arc that drops this fraction of the hidden spikes."""
     pair = rhythm_pair(params)
     with layerwise.Simulator(pair.network, dt=DT, progress_bar=False) as sim:
         spikes = sim.predict({pair.source: x[:, None]}, pair.n_steps)[pair.hidden]
@@ -36,7 +36,7 @@ def arcs(
 def run(pair: Pair, x: np.ndarray, y: np.ndarray, folder: Path, name: str) -> dict[str, Any]:
     """Show images on both substrates; return accuracies, agreement, operations and energy.
 
-    The folder keeps what is done, so many images at a time.
+    Finished parts, of `CHUNK` images each, are kept in the folder.
     """
     parts = [
         kept(
@@ -49,7 +49,7 @@ def run(pair: Pair, x: np.ndarray, y: np.ndarray, folder: Path, name: str) -> di
 
 
 def _agreement(parts: list[dict], y: np.ndarray) -> dict[str, Any]:
-    """Return how classes and hidden spikes agree, of what `show` returned of all images."""
+    """Return the agreement of classes and hidden spikes, from the results of `show`."""
     chip, floats, apart = (
         np.concatenate([part[key] for part in parts]) for key in ("chip", "floats", "apart")
     )
@@ -69,7 +69,7 @@ def _agreement(parts: list[dict], y: np.ndarray) -> dict[str, Any]:
 
 
 def _costs(parts: list[dict], n_images: int) -> dict[str, Any]:
-    """Return what an image takes, of what `show` returned of all images."""
+    """Return the cost of an image, from the results of `show`."""
     operations = {
         kind: float(sum(part["operations"][kind] for part in parts) / n_images)
         for kind in parts[0]["operations"]
@@ -84,7 +84,7 @@ def _costs(parts: list[dict], n_images: int) -> dict[str, Any]:
 
 
 def show(pair: Pair, x: np.ndarray) -> dict[str, Any]:
-    """Show a few images on both substrates; return what `run` keeps of them."""
+    """Show a few images on both substrates; return the results that `run` keeps."""
     with layerwise.Simulator(pair.network, dt=DT, progress_bar=False) as sim:
         expected = sim.predict({pair.source: x[:, None]}, pair.n_steps)
     hidden, output, costs = emulated(pair, x)
@@ -108,9 +108,9 @@ def emulated(pair: Pair, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[st
     Returns
     -------
     hidden, output : (n_items, n_steps, n) ndarray
-        What the probes saw, in time with the network in floats.
+        The data of the probes, in time with the network in floating point.
     costs : dict
-        How often states clipped, by how many steps probes were late, operations, and resources.
+        The number of clipped states, the delays of the probes in steps, operations and resources.
     """
     original, shown = pair.source.output, [x[0]]
     pair.source.output = lambda t: shown[0]
@@ -139,14 +139,14 @@ def emulated(pair: Pair, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[st
 
 
 def counted(sim: emulator.Simulator) -> dict[str, int]:
-    """Return what was done on the chip for an image, and what of it on the way to the output."""
+    """Return the operations on the chip for an image, with those of the output's synapses."""
     counts = resources.operations(sim)._asdict()
     *_, last = counts.pop("synapse_by_block").values()
     return {**counts, "synapse_of_output": last}
 
 
 def left_out(spikes: np.ndarray, pair: Pair) -> int:
-    """Return how many spikes, (n_items, n_steps, n), the sparsifier leaves out."""
+    """Return how many of the spikes, (n_items, n_steps, n), the sparsifier drops."""
     if not pair.arc:
         return 0
     steps = np.arange(1, spikes.shape[-2] + 1)
@@ -156,6 +156,6 @@ def left_out(spikes: np.ndarray, pair: Pair) -> int:
 
 
 def spent(operations: Mapping[str, float]) -> dict[str, float]:
-    """Return the energy of an image on Loihi by kind, in joules."""
+    """Return the energy of an image on Loihi in joules, by kind of operation."""
     counts = {kind: operations[kind] for kind in ("synapse", "update")}
     return {kind: float(value) for kind, value in energy.energy(counts, DEVICE).parts.items()}

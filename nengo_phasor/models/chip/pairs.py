@@ -1,4 +1,4 @@
-"""The networks that run on both substrates, with what goes in, what comes out, and what it says."""
+"""The networks that run on both substrates, with their inputs, outputs and decoding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nengo_phasor.models.adaptive.stack import Layout, keras_model
 from nengo_phasor.models.rhythms import network as rhythms
 
 SETS = ("rhythms", "adaptive")
-"""The phasor classifier of garments, and the adaptive classifier of digits."""
+"""The names of the phasor classifier of garments and the adaptive classifier of digits."""
 
 DT = 0.001
 LAYOUT = Layout((), (128,))
@@ -35,17 +35,17 @@ class Pair:
     network : nengo.Network
         The network.
     source : nengo.Node
-        Where the images' data go in.
+        The node that takes the data of the images.
     hidden, output : nengo.Probe
-        Of the hidden neurons' spikes, and of what is decoded.
+        The probes of the hidden neurons' spikes and of the output that is decoded.
     n_steps : int
-        The window.
+        The number of steps for which an item is shown.
     classes : callable
-        From outputs, (n_items, n_steps, n), to classes.
+        A function from outputs, (n_items, n_steps, n), to classes.
     frequency : float or None
-        Of the rhythm, in Hz.
+        The frequency of the rhythm in Hz, or None without a rhythm.
     arc : float
-        Strength of the sparsifier behind the hidden neurons; 0 is none.
+        The strength of the sparsifier behind the hidden neurons; 0 means no sparsifier.
     """
 
     network: nengo.Network
@@ -59,7 +59,7 @@ class Pair:
 
 
 def rhythm_pair(params: Mapping[str, np.ndarray], arc: float = 0.0) -> Pair:
-    """Return the spiking local-rhythms network, sparsified by arc; it takes phases."""
+    """Return the spiking local-rhythms network, sparsified by arc; its input is phases."""
     old = rhythms.phase_network(params)
     sparsifier = ArcSparsifier(arc, rhythms.FREQUENCY) if arc else None
     twin, new = convert.to_spiking(old, ResonateAndFire(rhythms.FREQUENCY), sparsifier, bool(arc))
@@ -80,13 +80,13 @@ def rhythm_pair(params: Mapping[str, np.ndarray], arc: float = 0.0) -> Pair:
 
 
 def phase_classes(output: np.ndarray) -> np.ndarray:
-    """Return the classes that output spikes say in the cycle that is decoded."""
+    """Return the classes of output spikes in the decoded cycle."""
     decoded = phases.from_raster(output, rhythms.FREQUENCY, DT, rhythms.CYCLES, missing=0.0)
     return metrics.phase_class(decoded[..., rhythms.CYCLE, :])
 
 
 def adaptive_pair(params: Path = PARAMS) -> Pair:
-    """Return the adaptive classifier; it takes pixels. What encodes these stays on the host."""
+    """Return the adaptive classifier; its input is pixels, which are encoded on the host."""
     import nengo_loihi
 
     from nengo_phasor.models.adaptive import training

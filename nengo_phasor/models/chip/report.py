@@ -1,4 +1,4 @@
-"""The figures: rasters in floats and in fixed point, accuracy and energy."""
+"""The figures: rasters in floating point and in fixed point, accuracy and energy."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from nengo_phasor.models.shared import page
 
 TITLE = "Trained networks on the nengo-loihi emulator"
 
-STORY = """Resonate-and-fire neurons and adaptive neurons run in whole numbers, as a chip would hold
-them: states of 24 bits, factors of 12, weights of 8. Their spikes are those of the network in
-double precision, up to a step."""
+STORY = """Resonate-and-fire neurons and adaptive neurons run in integer arithmetic, as on a chip:
+states have 24 bits, factors 12, and weights 8. Their spikes are those of the network in
+double precision, to within one step."""
 
 CAPTIONS = {
     "rasters.png": "One garment in the hidden layer: in double precision, and in fixed point.",
-    "removed.png": "Accuracy, and synaptic operations behind the hidden layer, against the hidden "
-    "spikes left out.",
-    "energy.png": "Energy of an image on Loihi, by kind of operation.",
+    "removed.png": "Accuracy, and synaptic operations behind the hidden layer, against dropped "
+    "hidden spikes.",
+    "energy.png": "Energy per image on Loihi, by kind of operation.",
 }
 
 
@@ -51,7 +51,7 @@ def rasters(figure: Figure, n_cycles: int = 3, n_neurons: int = 40) -> None:
 
 
 def removed(found: Mapping[str, Any], figure: Figure) -> None:
-    """Draw accuracy and operations against the fraction of hidden spikes left out."""
+    """Draw accuracy and operations against the fraction of dropped hidden spikes."""
     curve = found["local rhythms"]
     x = [point["hidden_removed"] for point in curve.values()]
     left, right = figure.subplots(1, 2)
@@ -60,19 +60,19 @@ def removed(found: Mapping[str, Any], figure: Figure) -> None:
         ("accuracy", "fixed point", "s--"),
     ):
         left.plot(x, [point[key] for point in curve.values()], style, label=label)
-    left.set(xlabel="hidden spikes left out", ylabel="accuracy")
+    left.set(xlabel="hidden spikes dropped", ylabel="accuracy")
     left.legend()
     counts = [point["operations"]["synapse_of_output"] for point in curve.values()]
     right.plot(x, counts, "s--", color="C1")
-    right.set(xlabel="hidden spikes left out", ylabel="synaptic operations of the output", ylim=0)
+    right.set(xlabel="hidden spikes dropped", ylabel="synaptic operations of the output", ylim=0)
 
 
 def energies(found: Mapping[str, Any], figure: Figure) -> None:
-    """Draw the energy of an image, of each network."""
+    """Draw the energy per image of each network."""
     rows = {}
     if "local rhythms" in found:
         rows |= {
-            f"local rhythms, {point['hidden_removed']:.0%} left out": point["energy"]
+            f"local rhythms, {point['hidden_removed']:.0%} dropped": point["energy"]
             for point in found["local rhythms"].values()
         }
     if "adaptive" in found:
@@ -81,7 +81,7 @@ def energies(found: Mapping[str, Any], figure: Figure) -> None:
 
 
 def write(found: Mapping[str, Any], folder: Path) -> Path:
-    """Draw all into the folder; write and return its page."""
+    """Draw all figures into the folder, write its page, and return the path of the page."""
     folder.mkdir(parents=True, exist_ok=True)
     sizes = {"rasters.png": (7, 6), "removed.png": (8, 3.6), "energy.png": (7, 3.6)}
     figures = {name: Figure(figsize=size, layout="constrained") for name, size in sizes.items()}
@@ -93,7 +93,7 @@ def write(found: Mapping[str, Any], folder: Path) -> Path:
         figure.savefig(folder / name, dpi=120)
     numbers = {}
     for point in found.get("local rhythms", {}).values():
-        name = f"local rhythms, {point['hidden_removed']:.0%} of the hidden spikes left out"
+        name = f"local rhythms, {point['hidden_removed']:.0%} of the hidden spikes dropped"
         numbers[f"{name}: accuracy in double precision"] = point["accuracy_in_floats"]
         numbers[f"{name}: accuracy in fixed point"] = point["accuracy"]
         numbers[f"{name}: fraction of hidden spikes matched within one step"] = point[

@@ -1,4 +1,4 @@
-"""A run of both networks, kept in a folder from which another can go on."""
+"""Run both networks, and keep the results in a folder from which a later run can continue."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from nengo_phasor.models.rhythms.network import PARAMS, encode
 from nengo_phasor.models.shared.run_folder import open_run
 
 REMOVED = {0.4: 4, 0.6: 1, 0.8: 4, 0.9: 4}
-"""The fractions of the hidden spikes that are left out, by arc; only one of so many images is shown
-where there is no target."""
+"""The fractions of the hidden spikes that are dropped by arc. Only one in n images is shown, where
+n is the number behind the fraction, if there is no target."""
 
 HELD = 500
-"""Training images on which the arcs are chosen."""
+"""The number of training images on which the arcs are chosen."""
 
 
 def evaluate(
     images: int, data: Path | None, folder: Path, resume: bool, sets: Sequence[str] = SETS
 ) -> dict[str, Any]:
-    """Run the networks on so many images; return the figures."""
+    """Run the networks on a number of images; return the figures."""
     open_run(folder, {"images": images, "m_f": M_F, "removed": list(REMOVED.items())}, resume)
     found = {}
     if "rhythms" in sets:
@@ -35,7 +35,7 @@ def evaluate(
 
 
 def rhythms_evaluated(images: int, data: Path | None, folder: Path) -> dict[str, Any]:
-    """Return the figures of the phasor classifier, by the fraction of spikes to leave out."""
+    """Return the figures of the phasor classifier, by the fraction of spikes to drop."""
     params = datasets.load_params(PARAMS)
     loaded = datasets.fashion_mnist(data)
     seed, spread = int(params["seed"]), float(params["spread"])

@@ -1,4 +1,4 @@
-"""What Nengo GUI opens: both networks, side by side."""
+"""Nengo GUI's model: both networks, side by side."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import nengo
 from nengo_phasor.models.factorized.network import CLAIMED, TAU, VARIANTS, deepened, network
 
 GUI_WEIGHT = 0.25
-"""What the weights to the output neuron are multiplied with in Nengo GUI."""
+"""The factor by which the weights to the output neuron are multiplied in Nengo GUI."""
 
 
 def gui_model(seed: int = 0) -> nengo.Network:
     """Return both networks side by side, with their outputs in one node.
 
-    The weights to Y are smaller than the paper's: it would spike more often than once in 1 ms,
+    The weights to Y are smaller than the paper's, because Y would spike more than once in 1 ms,
     which is Nengo GUI's step.
     """
     variant = VARIANTS["subtract"]
@@ -26,7 +26,7 @@ def gui_model(seed: int = 0) -> nengo.Network:
         model.add(deep)
         model.outputs = nengo.Node(size_in=2, label="outputs: rates of Y (Hz)")
         for k, net in enumerate((single, deep)):
-            net.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+            net.probes.clear()  # probes keep all data, and a GUI may run for hours
             y = net.ensembles[-1]
             nengo.Connection(y.neurons, model.outputs[k], synapse=nengo.Alpha(TAU))
     model.single, model.deep = single, deep

@@ -1,4 +1,4 @@
-"""How the deep networks' output differs from the single-layer one's, and what they cost."""
+"""Compare the outputs of deep networks with the single-layer one's, and their sizes."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ PERCENTILES = (1, 10, 50, 90, 99)
 
 
 def last_period(psp: np.ndarray, earlier: int = 0) -> np.ndarray:
-    """Return the last whole period of the input, or what is some steps earlier.
+    """Return the output over the last whole period of the input, or some steps earlier.
 
-    Without the filters' transients, and with no mean of what a mere delay makes.
+    It excludes the filters' transients, and the difference that a mere delay causes has no mean.
     """
     n = round(PERIOD / DT)
     return psp[len(psp) - n - earlier : len(psp) - earlier]
 
 
 def lag(single: np.ndarray, deep: np.ndarray, longest: float = 0.1) -> int:
-    """Return by how many steps the deep pathway is later: least squares, by the millisecond."""
+    """Return the delay of the deep pathway in steps: least squares, to the millisecond."""
     shifts = range(0, round(longest / DT), max(1, round(0.001 / DT)))
     late = last_period(deep)
     return min(shifts, key=lambda k: np.sum((late - last_period(single, k)) ** 2))
 
 
 def ideal(net: nengo.Network) -> np.ndarray:
-    """Return the output of neurons whose rates are proportional to their currents, (n_steps,)."""
+    """Return the output, (n_steps,), for rates that are proportional to the currents."""
     times = DT * np.arange(1, round(SECONDS / DT) + 1)
     rates = np.array([signal(t) for t in times]) @ net.whole.T
     return nengo.Alpha(TAU).filt(rates, dt=DT, y0=0)[:, 0]
 
 
 class Pathways(NamedTuple):
-    """What is seen of one seed's networks: post-synaptic potentials behind Y, (n_steps,) each."""
+    """The outputs of one seed's networks: post-synaptic potentials behind Y, (n_steps,) each."""
 
     single: np.ndarray
     ideal: np.ndarray
@@ -69,17 +69,17 @@ def simulate(seed: int, variant: Variant) -> Pathways:
 
 
 def errors(single: np.ndarray, deep: np.ndarray, earlier: int = 0) -> np.ndarray:
-    """Return the difference over the last period, in percent of the single-layer output's mean."""
+    """Return the difference over the last period, in percent of the mean single-layer output."""
     reference = last_period(single, earlier)
     return 100 * (last_period(deep) - reference) / reference.mean()
 
 
 def compare(seeds: list[int], variant: Variant) -> dict[str, Any]:
-    """Return how the deep pathways differ from the single-layer ones, over all seeds.
+    """Compare the deep pathways with the single-layer ones, over all seeds.
 
-    Errors are in percent of the single-layer output's mean, "..._of_peak" of its peak; lags in
-    milliseconds. "off_ideal" is by how many percent a pathway's mean is off what it would be if
-    rates were proportional to currents, "ripple" the single-layer network's own error so seen.
+    Errors are in percent of the mean of the single-layer output, "..._of_peak" in percent of its
+    peak; lags are in milliseconds. "off_ideal" is the deviation of a pathway's mean, in percent,
+    from that of rates proportional to currents; "ripple" is that error of the single layer itself.
     """
     tqdm = compat.require("tqdm").tqdm
     seen = [simulate(seed, variant) for seed in tqdm(seeds, desc=variant.title, unit="seed")]
@@ -111,7 +111,7 @@ def compare(seeds: list[int], variant: Variant) -> dict[str, Any]:
 
 
 def off_ideal(psp: np.ndarray, ideal: np.ndarray) -> float:
-    """Return by how many percent an output's mean is off that of proportional rates."""
+    """Return the deviation of an output's mean from that of proportional rates, in percent."""
     return float(100 * (last_period(psp).mean() / last_period(ideal).mean() - 1))
 
 
@@ -120,7 +120,7 @@ def _percentiles(errors_by_seed):
 
 
 def sizes(seed: int = 0) -> dict[str, dict[str, int]]:
-    """Return neurons, synapses, parameters and rank, of the single-layer and the deep networks."""
+    """Return neurons, synapses, parameters and rank of the single-layer and deep networks."""
     variant = VARIANTS["subtract"]
     net = network(seed, variant)
     found = {}

@@ -1,4 +1,4 @@
-"""The paper's single-layer network, and the deep ones that are made of it."""
+"""The paper's single-layer network, and the deep networks made from it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ K = 100.0
 
 DT, SECONDS = 0.0001, 2.0
 TAU = 0.02
-"""Of the alpha filter through which the output is seen, in seconds."""
+"""The time constant of the alpha filter at the output, in seconds."""
 
 PERIOD = np.pi / 2
 """Of the input, in seconds."""
 
 
 class Variant(NamedTuple):
-    """What neurons do at a spike, and the synapses between them."""
+    """A variant of the network: how neurons are reset, and the synapses between them."""
 
     reset: str
     synapse: nengo.synapses.Synapse | None
@@ -31,7 +31,7 @@ class Variant(NamedTuple):
 
     @property
     def neurons(self) -> SurrogateLIF:
-        """Integrate-and-fire neurons."""
+        """Return integrate-and-fire neurons with this reset."""
         return SurrogateLIF(tau_rc=None, reset=self.reset)
 
 
@@ -48,22 +48,22 @@ PATHWAYS = {
     "svd, biases": {"method": "svd", "negatives": "biases"},
     "nmf": {"method": "nmf"},
 }
-"""Options of `convert.deepen`; the first is the one that is claimed of."""
+"""Options of `convert.deepen`, by name. The claims are about `CLAIMED`."""
 
 CLAIMED = "plu, biases"
 
 
 def signal(t: float) -> np.ndarray:
-    """Return the input at a time, equation (13)."""
+    """Return the input at time t, equation (13)."""
     return (1 + np.sin(4 * t - np.arange(N_IN))) / 2
 
 
 def network(seed: int, variant: Variant) -> nengo.Network:
     """Return the single-layer network.
 
-    ``signal`` is the input, ``weights`` the connection that is to be factorised; ``inputs`` and
-    ``output`` are probes of what X and Y send behind an alpha filter, ``spikes`` of X. ``whole`` is
-    the product of all weights.
+    ``signal`` is the input, and ``weights`` is the connection to factorise. ``inputs`` and
+    ``output`` are probes of X and Y behind an alpha filter; ``spikes`` probes X itself. ``whole``
+    is the product of all weights.
     """
     rng = np.random.RandomState(seed)
     w_a, w_b = rng.uniform(size=(N, N_IN)), rng.uniform(size=(1, N))
@@ -89,7 +89,7 @@ def network(seed: int, variant: Variant) -> nengo.Network:
 
 
 def deepened(net: nengo.Network, variant: Variant, pathway: str):
-    """Return what `convert.deepen` makes of the network."""
+    """Deepen the network; return the result of `convert.deepen`."""
     return convert.deepen(
         net,
         net.weights,
@@ -101,7 +101,7 @@ def deepened(net: nengo.Network, variant: Variant, pathway: str):
 
 
 def run(net: nengo.Network, *probes: nengo.Probe) -> list[np.ndarray]:
-    """Return what probes see, (n_steps, n) each."""
+    """Run the network; return the data of the probes, (n_steps, n) each."""
     with nengo_phasor.layerwise.Simulator(
         net, dt=DT, minibatch_size=None, progress_bar=False
     ) as sim:

@@ -1,4 +1,4 @@
-"""What the network shows: the paper's figures 2, 4 and 5, its tables 5 and 6."""
+"""The figures of the network: the paper's figures 2, 4 and 5, and its tables 5 and 6."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from nengo_phasor.models.shared import page
 
 TITLE = "A single-layer spiking network made deep"
 
-STORY = """Four sines drive integrate-and-fire neurons, and these a layer of {n} through random
-weights. Written as a product, the weights become two layers. The output is the same, but for a
+STORY = """Four sines drive integrate-and-fire neurons, which drive a layer of {n} through random
+weights. Written as a product, the weights become two layers. The output is the same except for a
 ripple: {title}, {claimed}."""
 
 CAPTIONS = {
-    "factorized_signals.png": "The input, what the four input neurons send behind an alpha filter "
-    "of 20 ms, and their spikes (the paper's figure 2).",
-    "factorized_pathways.png": "The output of the single-layer and of the deep network behind the "
-    "same filter, and that of neurons whose rates are proportional to currents (figure 4).",
+    "factorized_signals.png": "The input, the outputs of the four input neurons behind an alpha "
+    "filter of 20 ms, and their spikes (the paper's figure 2).",
+    "factorized_pathways.png": "The outputs of the single-layer and the deep network behind the "
+    "same filter, and that of neurons whose rates are proportional to their currents (figure 4).",
     "factorized_error.png": "The difference between the two outputs over the last whole period of "
     "the input (figure 5).",
-    "factorized_resets.png": "The same for each way to reset: what is lost at resets to zero "
-    "shifts the output, and spikes that are spread lose less but come late.",
+    "factorized_resets.png": "The outputs for each kind of reset: losses at resets to zero "
+    "shift the output, and spikes that are spread lose less but arrive late.",
 }
 
 
@@ -95,7 +95,7 @@ def distribution(error: np.ndarray) -> Figure:
 
 
 def resets(by_variant: dict[str, Pathways]) -> Figure:
-    """Draw the outputs for each way to reset."""
+    """Draw the outputs for each kind of reset."""
     figure = Figure(figsize=(7, 7), layout="constrained")
     axes = figure.subplots(len(by_variant), 1, sharex=True)
     for ax, (name, seen) in zip(axes, by_variant.items(), strict=True):
@@ -138,7 +138,7 @@ def simulate(seed: int) -> dict[str, Pathways]:
 
 
 def write(folder: Path, seed: int) -> Path:
-    """Draw the figures and write the page that shows them and the tables; return its path."""
+    """Draw the figures, write the page with figures and tables, and return its path."""
     seen = simulate(seed)
     draw(folder, seed, seen)
     subtract = seen["subtract"]

@@ -1,8 +1,9 @@
-"""Training after deepening, against the network that was not made deep: handwritten digits.
+"""Training after deepening, compared with the network that was not deepened: handwritten digits.
 
-Pixels drive integrate-and-fire neurons X, these a layer A, and A a read-out, as in `.network`.
-The single-layer network is trained; its weights from X to A are factorised; then both networks are
-trained further, for as many epochs. All training is through time, with surrogate derivatives.
+Pixels drive integrate-and-fire neurons X, which drive a layer A, and A drives a readout, as in
+`.network`. The single-layer network is trained and its weights from X to A are factorised; then
+both networks are trained further, for the same number of epochs. Training is through time, with
+surrogate gradients.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ from nengo_phasor.models.shared.run_folder import kept, open_run
 PIXELS, CLASSES = 64, 10
 DT = 0.001
 TEST = 500
-"""How many of the 1,797 digits are held out; the same for all seeds."""
+"""The number of held-out digits, of 1,797 in all. They are the same for all seeds."""
 
 
 SCALE = 0.01
-"""From spikes per second to logits."""
+"""The factor from spikes per second to logits."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """The network and its training.
 
-    X fires at up to ``k`` Hz; between the factors neurons would fire at ``max_rate`` if all of X
-    did that. The single-layer network is trained for ``first`` epochs, then all networks for
-    ``further`` ones. Every method of ``methods`` makes a deep network, of opponent pairs.
+    X fires at up to ``k`` Hz. The neurons between the factors would fire at ``max_rate``, in Hz, if
+    all of X did. The single-layer network is trained for ``first`` epochs, then all networks for
+    ``further`` epochs. Each of ``methods`` makes one deep network, with opponent pairs of neurons.
     """
 
     hidden: int = 32
@@ -53,12 +54,12 @@ RECIPE = Recipe()
 
 
 def settings() -> dict[str, Any]:
-    """Return what the figures depend on."""
+    """Return the settings on which the figures depend."""
     return {**asdict(RECIPE), "dt_s": DT, "test_images": TEST}
 
 
 def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return pixels from 0 to 1 and classes: x_train, y_train, x_test, y_test."""
+    """Return pixels in [0, 1] and classes: x_train, y_train, x_test, y_test."""
     loaded = compat.require("sklearn.datasets").load_digits()
     order = np.random.RandomState(0).permutation(len(loaded.target))
     x, y = (loaded.data / 16).astype(np.float32)[order], loaded.target[order]
@@ -92,7 +93,7 @@ def _random(n_out, n_in):
 
 
 def deepened(net: nengo.Network, recipe: Recipe, method: str):
-    """Return the deep network, with the same attributes but ``weights``, and the report of it."""
+    """Return the deep network, with the same attributes except ``weights``, and its report."""
     deep, _, report = convert.deepen(
         net,
         net.weights,
@@ -106,7 +107,7 @@ def deepened(net: nengo.Network, recipe: Recipe, method: str):
 
 
 def train(net: nengo.Network, recipe: Recipe, epochs: int, seed: int) -> None:
-    """Train all but X, in NengoDL, through time; the network gets the weights.
+    """Train everything except X through time, with NengoDL; the network gets the weights.
 
     The loss is the cross-entropy of the classes' mean over the window.
     """
@@ -137,7 +138,7 @@ def train(net: nengo.Network, recipe: Recipe, epochs: int, seed: int) -> None:
 
 
 def accuracy(net: nengo.Network, recipe: Recipe) -> dict[str, float]:
-    """Return the accuracy on the digits that were held out, and on those that were learned."""
+    """Return the accuracy on the held-out digits and on the training digits."""
     x, y, x_test, y_test = digits()
     with nengo_phasor.layerwise.Simulator(net, dt=DT, dtype="float32", progress_bar=False) as sim:
         found = {}
@@ -166,13 +167,13 @@ def measure_seed(recipe: Recipe, seed: int) -> dict[str, Any]:
 
 
 def measure(seeds: list[int], folder: Path, resume: bool) -> dict[str, Any]:
-    """Train all seeds' networks; what the folder has already is not done again.
+    """Train the networks of all seeds; those whose results are in the folder are skipped.
 
     Returns
     -------
     dict
-        "accuracies" by stage and set of images, a list over the seeds; "sizes" of the networks of
-        the first one.
+        "accuracies" by stage and set of images, as lists over the seeds; "sizes" of the networks of
+        the first seed.
     """
     open_run(folder, settings(), resume)
     tqdm, found = compat.require("tqdm").tqdm, []

@@ -1,1 +1,1 @@
-"""Training that pays for spikes: the paper's LeNet, its five schedules and its two tables."""
+"""Training with a cost of spikes: the paper's LeNet, its five schedules and its two tables."""

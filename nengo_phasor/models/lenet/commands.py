@@ -1,7 +1,7 @@
-"""Training that pays for spikes: the paper's LeNet, its five schedules and its two tables.
+"""Training with a cost of spikes: the paper's LeNet, its five schedules and its two tables.
 
 A spiking LeNet learns CIFAR-10 or FashionMNIST through time, with the number of its spikes in the
-loss. How much a spike costs is searched for on validation images, for each schedule (Allred et al.
+loss. For each schedule, the cost of a spike is searched for on validation images (Allred et al.
 2020).
 
     \b
@@ -9,8 +9,8 @@ loss. How much a spike costs is searched for on validation images, for each sche
     python networks/sparse_lenet.py results --resume    the search and the committed figures
     nengo networks/sparse_lenet.py                      Nengo GUI, from committed weights
 
-The search runs on this machine, or on any dask cluster by its address: its workers must see the
-same folders, and have nengo_phasor.
+The search runs on this machine or on any Dask cluster, given by its address. The workers must see
+the same folders and have nengo_phasor installed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def options(command):
         ),
         click.option("--epochs", default=24, type=COUNT, show_default=True, help="Of a run."),
         click.option("--runs", default="runs/sparse_lenet", type=Path, show_default=True),
-        click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
+        click.option("--resume", is_flag=True, help="Continue from where an earlier run stopped."),
     ):
         command = option(command)
     return command
@@ -74,7 +74,7 @@ def train_one(name, schedule, sigma_0, seed, data, runs, resume, **size):
 
 
 class Factors(click.ParamType):
-    """Positive numbers with commas between them, such as 0.5,1,2."""
+    """Positive numbers separated by commas, such as 0.5,1,2."""
 
     name = "factors"
 
@@ -87,7 +87,7 @@ class Factors(click.ParamType):
         except ValueError:
             factors = [math.nan]
         if not all(0 < factor < math.inf for factor in factors):
-            self.fail(f"{value!r} is no list of positive numbers such as 0.5,1,2", param, ctx)
+            self.fail(f"{value!r} is not a list of positive numbers such as 0.5,1,2", param, ctx)
         return factors
 
 
@@ -100,7 +100,7 @@ class Factors(click.ParamType):
     default="0,1,2",
     type=Seeds(),
     show_default=True,
-    help="The first one is searched with all schedules.",
+    help="Seeds; the first one is searched with all schedules.",
 )
 @click.option(
     "--schedule",
@@ -116,24 +116,28 @@ class Factors(click.ParamType):
     default=REPEATED,
     type=click.Choice(SCHEDULES),
     show_default=True,
-    help="Schedules to search with the other seeds, too.",
+    help="Schedules to search with the other seeds as well.",
 )
 @click.option(
     "--factors",
     default="1",
     type=Factors(),
     show_default=True,
-    help="Multiply each sigma_0 by these.",
+    help="Factors by which each sigma_0 is multiplied.",
 )
-@click.option("--test-images", type=COUNT, help="Show only so many test images.")
-@click.option("--cluster", help="Address of a dask scheduler; by default on this machine.")
+@click.option("--test-images", type=COUNT, help="Number of test images to show; all by default.")
+@click.option("--cluster", help="Address of a Dask scheduler; by default, one on this machine.")
 @click.option(
-    "--workers", default=2, type=COUNT, show_default=True, help="Processes on this machine."
+    "--workers",
+    default=2,
+    type=COUNT,
+    show_default=True,
+    help="Number of processes on this machine.",
 )
 @click.option("--output", default="results/sparse_lenet.json", type=Path, show_default=True)
 @options
 def make_results(names, output, **settings):
-    """Search, make the tables, draw; write the figures that are quoted, beside their targets."""
+    """Search, make the tables, draw; write the quoted figures beside their targets."""
     from nengo_phasor.models.lenet import report
     from nengo_phasor.models.lenet.claims import claims
     from nengo_phasor.models.lenet.tables import experiment
@@ -143,14 +147,14 @@ def make_results(names, output, **settings):
         found[name] = experiment(study, name)
         made += claims(found[name], name)
         page = report.write(found[name], name, study.runs / f"{name}-report")
-        click.echo(f"Look at {page}")
+        click.echo(f"See {page}")
     results.write(output, results.report(described(study, names), study.seeds, found, made))
     for claim in made:
         click.echo(claim.verdict)
 
 
 def described(study: Study, names: Sequence[str]) -> dict[str, Any]:
-    """Return what the figures depend on, as the results file has it."""
+    """Return the settings on which the figures depend, as in the results file."""
     run = study.baseline(names[0])
     tried = {name: study.tried(name)[run.seed][1:] for name in names}
     return {
@@ -173,7 +177,7 @@ def described(study: Study, names: Sequence[str]) -> dict[str, Any]:
 @click.option("--epoch", required=True, type=COUNT)
 @click.option("--data", type=click.Path(), help="Folder with the data set.")
 def export_weights(folder, epoch, data):
-    """Make a run's weights those that Nengo GUI opens with, with a test image of each class."""
+    """Commit a run's weights as those that Nengo GUI opens, with a test image of each class."""
     from nengo_phasor.models.lenet.export import export
 
     click.echo(f"wrote {export(folder, epoch, data)}")

@@ -1,4 +1,4 @@
-"""Images as currents: a part of a data set, what validates, and a channel for biases."""
+"""Images as currents: a part of a data set, its validation images, and a channel for biases."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from nengo_phasor import datasets
 BIAS_CHANNEL = 0.2
 """The value of the images' last channel, for biases.
 
-25 weights from it change a bias, under gradient descent, as fast as one weight from an input of 1;
-under Adam, five times as fast. From ones, 25 times as fast, they learn to silence whole maps.
+Under gradient descent, its 25 weights change a bias as fast as one weight from an input of 1 would;
+under Adam, five times as fast. With a channel of ones, 25 times as fast, they silence whole maps.
 """
 
 
@@ -31,9 +31,9 @@ class Parts(NamedTuple):
 def load(name: str, folder: str | os.PathLike | None, images: int) -> Parts:
     """Return a data set: a random part of the training images, a fifth of it for validation.
 
-    Images that this leaves out validate as well, up to as many as there are to train with: a point
-    of accuracy should be more than a few images. Which images these are depends on no run's seed.
-    Channels are scaled to mean 0 and standard deviation 1; one more is `with_bias_channel`'s.
+    Remaining images validate as well, up to as many as there are to train with, so that 1 % of
+    accuracy corresponds to more than a few images. The choice does not depend on a run's seed.
+    Channels are scaled to mean 0 and standard deviation 1; `with_bias_channel` adds one more.
     """
     loaded = datasets.load(name, folder)
     order = np.random.RandomState(0).permutation(len(loaded.x_train))
@@ -54,9 +54,9 @@ def load(name: str, folder: str | os.PathLike | None, images: int) -> Parts:
 
 
 def with_bias_channel(images: np.ndarray) -> np.ndarray:
-    """Return images with one more channel, which is `BIAS_CHANNEL`.
+    """Return images with one more channel of value `BIAS_CHANNEL`.
 
-    The weights from it are what other frameworks call the biases of a convolution's maps: training
-    finds out what it takes to spike.
+    Its weights correspond to the biases of a convolution's maps in other frameworks, so training
+    learns the biases.
     """
     return np.concatenate([images, np.full_like(images[..., :1], BIAS_CHANNEL)], axis=-1)

@@ -1,4 +1,4 @@
-"""From a run to the committed weights that Nengo GUI opens with."""
+"""Export the weights of a run as the committed ones, which Nengo GUI opens."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from nengo_phasor.models.shared import run_folder
 
 
 def export(folder: Path, epoch: int, data: str | None) -> Path:
-    """Make a run's weights those of `.gui.gui_model`, with a test image of each class.
+    """Commit a run's weights as those of `.gui.gui_model`, with a test image of each class.
 
     Returns
     -------
     Path
-        Of the file that was written.
+        The file that was written.
     """
     settings = run_folder.read(folder / run_folder.NOTE, "data", "images")
     parts = load(settings["data"], data, settings["images"])

@@ -1,4 +1,4 @@
-"""What Nengo GUI opens: the LeNet that spends few spikes, shown images in turn."""
+"""Nengo GUI's model: the LeNet that uses few spikes, shown images in turn."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from nengo_phasor.models.shared.gui import classes_in_turn, spikes
 
 WEIGHTS = PARAMS / "sparse_lenet.npz"
 SECONDS = 0.2
-"""For how long an image is shown."""
+"""The time for which an image is shown, in seconds."""
 
 LEAD = 1.0
-"""By how much the highest logit must exceed the others for its class to be named."""
+"""The margin by which the highest logit must exceed the others for its class to be displayed."""
 
 
 def gui_model() -> nengo.Network:
-    """Return the network with committed weights, shown a new image five times a second.
+    """Return the network with committed weights, with a new image five times per second.
 
-    Unlike in training, an image follows on the last one, and is shown for longer: the class is that
-    of filtered logits.
+    Unlike in training, the network does not start from rest at each image, and images are shown for
+    longer. The class is that of filtered logits.
     """
     params = datasets.load_params(WEIGHTS)
     images, names = params.pop("images"), params.pop("classes")
@@ -31,7 +31,7 @@ def gui_model() -> nengo.Network:
     net.image.output = nengo.processes.PresentInput(images.reshape(len(images), -1), SECONDS)
     net.layers = {name: probe.target for name, probe in net.spikes.items()}
     net.last, net.sums = net.layers["dense2"].ensemble, net.logits.target
-    net.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+    net.probes.clear()  # probes keep all data, and a GUI may run for hours
     with net:
         pixels = images[..., :-1]  # the last channel is for biases
         shape = images.shape[1:3] + (() if pixels.shape[-1] == 1 else pixels.shape[-1:])

@@ -1,4 +1,4 @@
-"""LeNet-5 of spiking neurons: its weights, the network, and what it does with images."""
+"""LeNet-5 of spiking neurons: its weights, the network, and its response to images."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ DT = 0.001
 TAU = 0.005
 MAPS, UNITS, CLASSES = (6, 16), (120, 84), 10
 BIAS = 1.0
-"""Every neuron's current besides its inputs: what takes it just to the threshold."""
+"""The current of every neuron besides its inputs, which brings it just to the threshold."""
 
 
 def initial_weights(shape: tuple[int, int, int], seed: int) -> dict[str, np.ndarray]:
     """Return LeNet's random weights for images of a shape, (height, width, channels).
 
-    A neuron's have a standard deviation of one over the root of their number; `.start.rate_matched`
-    scales them.
+    The n weights of a neuron have a standard deviation of one over the root of n;
+    `.start.rate_matched` scales them.
     """
     rng = np.random.RandomState(seed)
     height, width = (((size - 4) // 2 - 4) // 2 for size in shape[:2])
@@ -47,13 +47,13 @@ def lenet(shape: tuple[int, int, int], weights: dict[str, np.ndarray]) -> nengo.
     shape : (int, int, int)
         Height, width and channels of the image.
     weights : {str: ndarray}
-        As `initial_weights` are: by layer, inputs before outputs.
+        The weights by layer, inputs before outputs, as those of `initial_weights`.
 
     Returns
     -------
     nengo.Network
-        With ``image``; ``links``, the weighted connections by layer; ``spikes``, probes by layer;
-        and ``logits``, a probe whose mean over time are the classes' logits.
+        The network, with ``image``; ``links``, the weighted connections by layer; ``spikes``,
+        probes by layer; and ``logits``, a probe whose mean over time are the logits of the classes.
     """
     with nengo.Network(label="LeNet") as net:
         net.image = nengo.Node(np.zeros(int(np.prod(shape))), label="image")
@@ -96,9 +96,9 @@ def neurons(label: str, n: int) -> nengo.ensemble.Neurons:
 def measure(
     shape: tuple[int, int, int], weights: dict[str, np.ndarray], x: np.ndarray, y, steps: int
 ) -> dict:
-    """Return the accuracy of a trained network and its layers' spikes in an image.
+    """Return the accuracy of a trained network, and the spikes of each layer per image.
 
-    Where logits are no numbers, as of weights that diverged, no class is right.
+    An item whose logits are NaN, as after training has diverged, counts as wrong.
     """
     net = lenet(shape, weights)
     right, spikes, chunk = 0, dict.fromkeys(net.spikes, 0), 500

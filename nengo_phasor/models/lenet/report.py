@@ -12,16 +12,16 @@ from matplotlib.figure import Figure
 from nengo_phasor import plots
 from nengo_phasor.models.shared import page
 
-TITLE = "Training that pays for spikes: {name}"
+TITLE = "Training with a cost of spikes: {name}"
 
 STORY = """A spiking LeNet was trained for accuracy alone, and with the number of its spikes in the
-loss, which five schedules weight in their ways. Most spikes turn out not to be needed. Numbers are
-of the test set, means over the seeds that a loss was tried with; epoch and weight were chosen on
+loss, weighted by one of five schedules. Most spikes turn out not to be needed. The numbers are
+means on the test set over the seeds that a loss was tried with; epoch and weight were chosen on
 validation images."""
 
 CAPTIONS = {
-    "pareto.png": "Accuracy on validation against spikes: every epoch of every run, but for those "
-    "that are all but silent. Rings: chosen.",
+    "pareto.png": "Validation accuracy against spikes: every epoch of every run, except for those "
+    "that are almost silent. Rings mark the chosen epochs.",
     "layers.png": "Spikes per layer over the epochs, without and with the cost of spikes.",
     "loss.png": "The two parts of the loss over the epochs, of the best schedule.",
 }
@@ -32,7 +32,7 @@ LOOKS = (
     {"color": "0.5", "marker": "v"},
     {"color": "#e69f00", "marker": "P"},
 )
-"""Of the losses in turn: told apart by their markers, without colour, too."""
+"""The styles of the losses in turn. Their markers differ, so they do not rely on colour."""
 
 
 def by_loss(histories: Mapping[str, Any]) -> dict[str, list[dict]]:
@@ -90,7 +90,7 @@ def loss(found: Mapping[str, Any], figure: Figure) -> None:
 
 
 def _shown(found):
-    """Return the histories of the first seed's baseline and best run, by what they are."""
+    """Return the histories of the first seed's baseline and best run, by a description."""
     best = found["best"]["table 2"][0]
     row = found["tables"]["table 2"][0][best]
     runs = by_loss(found["histories"])
@@ -104,7 +104,7 @@ DRAW = {"pareto.png": pareto, "layers.png": layers, "loss.png": loss}
 
 
 def write(found: Mapping[str, Any], name: str, folder: Path) -> Path:
-    """Draw all into the folder; write and return its page."""
+    """Draw all figures into the folder, write its page, and return the path of the page."""
     folder.mkdir(parents=True, exist_ok=True)
     for file, draw in DRAW.items():
         figure = Figure(figsize=(7, 4), layout="constrained")

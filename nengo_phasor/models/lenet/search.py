@@ -1,4 +1,4 @@
-"""The search for what a spike should cost: many runs, in many processes."""
+"""The search for the cost of a spike: many runs in many processes."""
 
 from __future__ import annotations
 
@@ -32,25 +32,26 @@ SIGMAS = {
         "alternating linear": (1e-3,),
     },
 }
-"""Of each data set and schedule, the sigma_0 that are tried."""
+"""The values of sigma_0 to try, by data set and schedule."""
 
 REPEATED = ("constant", "linear")
-"""The schedules that are searched with every seed; the others, with the first one only."""
+"""The schedules that are searched with every seed; the others only use the first seed."""
 
 
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-"""For processes that share a machine: two of one thread do more than one of two."""
+"""Environment of processes that share a machine: two with one thread beat one with two."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """What is searched, where, and by whom: the options of the command ``results``.
+    """The settings of a search: the options of the command ``results``.
 
-    ``images`` of the training sets are used, and ``test_images`` of the test sets, all if it is
-    None. Each of the ``schedules`` is tried with each sigma_0 of `SIGMAS` times each of the
-    ``factors``, with the first seed; with the others, the baseline and the schedules of ``repeat``
-    are. ``data`` is the data sets' folder, ``runs`` the runs'. Runs are shared out among so many
-    ``workers`` of this machine, or those of the dask scheduler whose address is ``cluster``.
+    The search uses ``images`` of the training sets, and ``test_images`` of the test sets, or all if
+    it is None. Each of ``schedules`` is tried with each sigma_0 in `SIGMAS` times each of
+    ``factors``, with the first seed; with the others, the baseline and the schedules in ``repeat``
+    are tried. ``data`` is the folder of the data sets, ``runs`` that of the runs. The runs are
+    distributed to ``workers`` processes on this machine, or to those of the Dask scheduler at the
+    address ``cluster``.
     """
 
     images: int
@@ -68,7 +69,7 @@ class Study:
     workers: int = 2
 
     def baseline(self, name: str) -> Run:
-        """Return the run of a data set, with the first seed, in which spikes cost nothing."""
+        """Return the run of a data set, with the first seed, in which spikes have no cost."""
         return Run(name, self.images, self.steps, self.epochs, seed=self.seeds[0])
 
     def tried(self, name: str) -> dict[int, list[Run]]:
@@ -79,13 +80,13 @@ class Study:
         return {self.seeds[0]: first, **others}
 
     def parts(self, name: str) -> Parts:
-        """Return a data set's images, of the test set those that are shown."""
+        """Return the images of a data set, with those of the test set that are shown."""
         parts, n = load(name, self.data, self.images), self.test_images
         return parts._replace(x_test=parts.x_test[:n], y_test=parts.y_test[:n])
 
 
 def grid(base: Run, schedules: Sequence[str], factors: Sequence[float]) -> list[Run]:
-    """Return the baseline and the runs that are tried of each schedule, of one seed."""
+    """Return the baseline and the runs to try for each schedule, for one seed."""
     return [base] + [
         replace(base, schedule=schedule, sigma_0=float(f"{sigma_0 * factor:.3g}"))
         for schedule in schedules
@@ -95,10 +96,10 @@ def grid(base: Run, schedules: Sequence[str], factors: Sequence[float]) -> list[
 
 
 def search(study: Study, name: str) -> dict[int, dict[Run, list[dict]]]:
-    """Do all runs of a data set in dask's processes; return their histories, by seed.
+    """Do all runs of a data set in Dask processes; return their histories, by seed.
 
-    Runs that the folder has finished are not done again, and others go on from their last epoch:
-    kill the search at any time.
+    Finished runs in the folder are not repeated, and others continue from their last epoch, so the
+    search can be killed at any time.
     """
     tried = study.tried(name)
     runs = [run for same_seed in tried.values() for run in same_seed]
@@ -114,7 +115,7 @@ def search(study: Study, name: str) -> dict[int, dict[Run, list[dict]]]:
 
 
 def distribute(study: Study, runs: Sequence[Run]) -> None:
-    """Do the runs in dask's processes, as many at a time as there are; show how many are done."""
+    """Do the runs in parallel Dask processes; show how many are done."""
     dask = compat.require("dask.distributed")
     tqdm = compat.require("tqdm").tqdm
     folder = str(study.runs.resolve())
@@ -125,7 +126,7 @@ def distribute(study: Study, runs: Sequence[Run]) -> None:
 
 
 def cluster(study: Study, dask: ModuleType) -> AbstractContextManager:
-    """Return the scheduler that the study names, or one of this machine that ends with its use."""
+    """Return the study's scheduler, or a temporary one on this machine."""
     if study.cluster:
         return nullcontext(study.cluster)
     return dask.LocalCluster(
@@ -139,7 +140,7 @@ def cluster(study: Study, dask: ModuleType) -> AbstractContextManager:
 
 
 def points(histories: Mapping[Run, list[dict]]) -> list[dict[str, Any]]:
-    """Return every epoch of every run: what the search chooses from."""
+    """Return every epoch of every run, from which the search chooses."""
     return [
         {"run": run, "epoch": k + 1, **epoch}
         for run, history in histories.items()

@@ -1,4 +1,4 @@
-"""Weights that training starts from: all maps and layers in use, and alike."""
+"""Weights from which training starts, with all maps and layers equally active."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ MATCHED = 200
 def rate_matched(
     weights: dict[str, np.ndarray], images: np.ndarray, steps: int, rate: float
 ) -> dict[str, np.ndarray]:
-    """Return the weights, changed layer by layer until neurons fire at a rate.
+    """Return the weights, changed layer by layer until neurons fire at a given rate.
 
-    Each map of the first convolution has a bias for that, and the rest of its weights is scaled
-    until its current has the standard deviation `CONTRAST`. So all maps start alike and in use: of
-    random biases, some leave a map silent, and a cost of spikes from the first epoch on would keep
-    it so. Weights of later layers are scaled.
+    Each map of the first convolution gets a bias for this rate, and its other weights are scaled
+    until its current has the standard deviation `CONTRAST`. So all maps start equally active. Some
+    random biases would leave a map silent, and a cost of spikes from the first epoch on would keep
+    it silent. The weights of later layers are scaled.
 
     Parameters
     ----------
     weights : {str: ndarray}
-        As `.network.initial_weights` are.
+        The weights, as those of `.network.initial_weights`.
     images : (n, height, width, channels) array
-        What the neurons see.
+        The images to show.
     steps : int
-        For how many steps they see each.
+        The number of steps for which each image is shown.
     rate : float
-        The mean number of spikes in a step of a neuron of a map, or of a later layer.
+        The mean number of spikes per neuron and step, in each map and in each later layer.
 
     Returns
     -------
     {str: ndarray}
-        The logits' weights are scaled like those before them.
+        The weights. Those of the logits are scaled like the weights before them.
     """
     weights = dict(weights)
     first, *later, logits = weights
@@ -65,11 +65,11 @@ def rate_matched(
 
 
 def bisected(rising: Callable, low: ArrayLike, high: ArrayLike, wanted: float) -> np.ndarray:
-    """Return where a rising function of an array has a value, element by element.
+    """Return the array at which an increasing function has a value, element by element.
 
-    All elements go in at once, since the maps' rates come from one run of the network. SciPy's
-    root finding takes a function of one number, or of any part of the array
-    (`scipy.optimize.elementwise`), and stops where the sign does not change: it would be longer.
+    All elements are evaluated at once, since one run of the network gives the rates of all maps.
+    SciPy's root finding needs a function of one number, or of any part of the array
+    (`scipy.optimize.elementwise`), and stops if the sign does not change; using it would be longer.
     """
     for _ in range(14):
         middle = (np.asarray(low) + high) / 2
@@ -79,7 +79,7 @@ def bisected(rising: Callable, low: ArrayLike, high: ArrayLike, wanted: float) -
 
 
 def with_contrast(kernel: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """Return a convolution's weights, scaled map by map for currents that vary by `CONTRAST`.
+    """Return a convolution's weights, with each map scaled so its current varies by `CONTRAST`.
 
     Those of the last channel, `.data.with_bias_channel`, become 0.
     """
@@ -90,7 +90,7 @@ def with_contrast(kernel: np.ndarray, images: np.ndarray) -> np.ndarray:
 
 
 def with_bias(kernel: np.ndarray, bias: ArrayLike) -> np.ndarray:
-    """Return a convolution's weights, those of the last channel such that they make a bias."""
+    """Return a convolution's weights, with those of the last channel set to make a bias."""
     others = kernel[:, :, :-1]
     each = np.divide(bias, BIAS_CHANNEL * np.prod(kernel.shape[:2]))
     return np.concatenate([others, np.full_like(kernel[:, :, -1:], each)], axis=2)
@@ -99,7 +99,7 @@ def with_bias(kernel: np.ndarray, bias: ArrayLike) -> np.ndarray:
 def map_rates(
     weights: dict[str, np.ndarray], images: np.ndarray, steps: int, name: str
 ) -> np.ndarray:
-    """Return the spikes in a step of a layer's neurons, the mean of each map or dense unit."""
+    """Return the mean spikes per neuron and step, for each map or dense unit of a layer."""
     net, maps = lenet(images.shape[1:], weights), weights[name].shape[-1]
     with nengo_phasor.layerwise.Simulator(net, dt=DT, dtype="float32", progress_bar=False) as sim:
         currents = images.reshape(len(images), 1, -1)

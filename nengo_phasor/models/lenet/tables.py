@@ -1,4 +1,4 @@
-"""The paper's tables: which epoch of which run is taken, and how it does on the test set."""
+"""The paper's tables: the chosen epochs and runs, and their results on the test set."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from nengo_phasor.models.lenet.training import BASELINE, name_of
 from nengo_phasor.models.shared import run_folder
 
 TABLES = {"table 1": 0.0, "table 2": 0.0099}
-"""By how much the validation accuracy may be lower than the baseline's, in the paper's tables.
+"""How far the validation accuracy may be below the baseline's, in the paper's tables.
 
 The second is less than a point whatever the number of images, with room for rounding.
 """
 
 
 def fewest_spikes(found: Iterable[dict[str, Any]], accuracy: float) -> dict[str, Any]:
-    """Return the point with the fewest spikes of those that are this accurate on validation.
+    """Return the point with the fewest spikes among those that are accurate enough on validation.
 
-    If none is, the most accurate.
+    If there is none, return the most accurate point.
     """
     found = list(found)
     good = [point for point in found if point["accuracy"] >= accuracy]
@@ -33,7 +33,7 @@ def fewest_spikes(found: Iterable[dict[str, Any]], accuracy: float) -> dict[str,
 
 
 def chosen(found: list[dict[str, Any]], allowance: float) -> dict[str, dict[str, Any]]:
-    """Return the point of each loss with the fewest spikes, for what accuracy may be lost.
+    """Return the point of each loss with the fewest spikes, given the accuracy that may be lost.
 
     ``found`` are the `.search.points` of one seed.
     """
@@ -45,9 +45,9 @@ def chosen(found: list[dict[str, Any]], allowance: float) -> dict[str, dict[str,
 
 
 def best_loss(found: list[dict[str, Any]], allowance: float) -> str:
-    """Return the loss, but for the baseline, with the fewest spikes of those accurate enough.
+    """Return the loss with the fewest spikes among those accurate enough, except the baseline.
 
-    If none is, the one with the fewest spikes.
+    If there is none, return the loss with the fewest spikes.
     """
     picked, least = chosen(found, allowance), least_accuracy(found, allowance)
     del picked[BASELINE]
@@ -56,7 +56,7 @@ def best_loss(found: list[dict[str, Any]], allowance: float) -> str:
 
 
 def least_accuracy(found: list[dict[str, Any]], allowance: float) -> float:
-    """Return the validation accuracy that is enough: the baseline's best, less what may be lost."""
+    """Return the required validation accuracy: the baseline's best minus the allowed loss."""
     accuracies = [point["accuracy"] for point in found if name_of(point["run"]) == BASELINE]
     return max(accuracies) - allowance
 
@@ -96,7 +96,7 @@ def table(
 def experiment(study: Study, name: str) -> dict[str, Any]:
     """Search on a data set; return the figures.
 
-    Schedule, sigma_0 and epoch are chosen on validation images by what that seed has found.
+    Schedule, sigma_0 and epoch are chosen on validation images, for each seed by its own runs.
     """
     tqdm = compat.require("tqdm").tqdm
     parts = study.parts(name)

@@ -1,6 +1,6 @@
-"""One training run of the spiking LeNet: cross-entropy plus what spikes cost, through time.
+"""One training run of the spiking LeNet through time: cross-entropy plus the cost of spikes.
 
-A run is told by its `Run`, keeps all it makes in a folder, and goes on from there after a kill.
+A run is identified by its `Run`. It keeps its files in a folder, and can be resumed after a kill.
 Importing this module does not import TensorFlow.
 """
 
@@ -34,13 +34,13 @@ HISTORY = "history.json"
 
 @dataclass(frozen=True)
 class Run:
-    """What a run depends on: data, training and sparsity.
+    """The settings of a run: data, training and sparsity.
 
-    ``images`` of the training set are used, a fifth of them for validation. An image is shown for
-    ``steps`` time steps. ``schedule`` is a name in `SCHEDULES`, ``sigma_0`` its scale, for a spike
-    of an image. ``rate`` is the mean number of spikes of a neuron in a step that training starts
-    with, in every layer. Weights are a running average of those that Adam passes through, which
-    keeps ``averaging`` of itself in a step.
+    The run uses ``images`` of the training set, a fifth of them for validation. Each is shown for
+    ``steps`` time steps. ``schedule`` is a name in `SCHEDULES`, ``sigma_0`` its scale, per spike
+    and image. ``rate`` is the mean number of spikes per neuron and step, in every layer, with which
+    training starts. The weights are a running average over Adam's updates, which
+    keeps the fraction ``averaging`` of itself in each step.
     """
 
     data: str
@@ -67,9 +67,9 @@ def name_of(run: Run) -> str:
 
 
 def compiled(run: Run, net: nengo.Network) -> tuple[layerwise.Simulator, dict]:
-    """Return the simulator of a LeNet, compiled for training, and its costs of spikes.
+    """Return the simulator of a LeNet, compiled for training, and its losses of spikes.
 
-    The targets of the logits are one-hot, (n, 1, 10); those of spikes don't matter.
+    The targets of the logits are one-hot, (n, 1, 10); those of spikes have no effect.
     """
     tf = compat.require("tensorflow")
 
@@ -100,15 +100,15 @@ def compiled(run: Run, net: nengo.Network) -> tuple[layerwise.Simulator, dict]:
 
 
 def train(run: Run, parts: Parts, folder: Path) -> Iterator[dict]:
-    """Train; yield, after each epoch, the loss's parts and the validation's `.network.measure`.
+    """Train; yield the parts of the loss and the validation's `.network.measure` of each epoch.
 
-    Its weights and a checkpoint are written to the folder. What is there already is not done again,
-    but yielded first.
+    Weights and a checkpoint are written to the folder after each epoch. Epochs in the folder are
+    not repeated, but yielded first.
 
     Raises
     ------
     click.ClickException, nengo_phasor.datasets.DatasetError
-        If what is there is damaged.
+        If files in the folder are damaged.
     """
     if (done := finished(folder)) is not None:
         yield from done
@@ -138,7 +138,7 @@ def train(run: Run, parts: Parts, folder: Path) -> Iterator[dict]:
 
 
 def starting_weights(run: Run, parts: Parts, folder: Path) -> dict[str, np.ndarray]:
-    """Return a run's first weights; where a checkpoint has later ones, they need not match."""
+    """Return the first weights of a run. If a checkpoint has later ones, any will do."""
     weights = initial_weights(parts.x_train.shape[1:], run.seed)
     if (folder / checkpoint.FILE).exists():
         return weights
@@ -148,7 +148,7 @@ def starting_weights(run: Run, parts: Parts, folder: Path) -> dict[str, np.ndarr
 def fitted(
     run: Run, parts: Parts, epoch: int, sim, net: nengo.Network, costs: Mapping
 ) -> dict[str, float]:
-    """Train for an epoch, the first being 0; return the loss and its parts.
+    """Train for an epoch, counted from 0; return the loss and its parts.
 
     ``sim`` and ``costs`` are what `compiled` makes of ``net``.
     """
@@ -172,13 +172,13 @@ def fitted(
 
 
 def finished(folder: Path) -> list[dict] | None:
-    """Return the history of a run if it has come to its end."""
+    """Return the history of a run if it is finished, or None."""
     note = folder / HISTORY
     return run_folder.read(note, "epochs")["epochs"] if note.exists() else None
 
 
 def work(run: Run, folder: str, data: str | None) -> None:
-    """Do a run, in whatever process, unless it is finished."""
+    """Do a run, in any process, unless it is finished."""
     place = Path(folder) / run.name
     if finished(place) is None:
         for _ in train(run, load(run.data, data, run.images), place):

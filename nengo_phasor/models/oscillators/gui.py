@@ -1,4 +1,4 @@
-"""What Nengo GUI opens: the three neurons, with sliders and a phase clock."""
+"""Nengo GUI's model: the three neurons, with sliders and a phase clock."""
 
 from __future__ import annotations
 

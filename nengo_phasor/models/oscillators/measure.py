@@ -1,4 +1,4 @@
-"""When the three neurons spike."""
+"""Measure when the three neurons spike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nodes do around the neurons: a drive, and a sparsifier, that change while they run."""
+"""The functions of nodes around the neurons: a drive and a sparsifier that change at run time."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ PHASES = (-0.4, 0.05, 0.5)
 THRESHOLD, STRENGTH = 2.0, 0.1
 
 SIZES = 2.0 ** np.arange(1, -7, -1)
-"""Of the drive's spikes, which add up to any size: those to a chip must all be alike by themselves,
-so each of these has a line of its own, with a weight."""
+"""The sizes of the drive's spikes, which can be summed to any size. All spikes to a chip must have
+the same size, so each of these sizes has a connection of its own, with a weight."""
 
 
 def in_binary(size: float) -> np.ndarray:
-    """Return which of `SIZES` add up to a size, (n_sizes,), to the nearest or the largest sum."""
+    """Return which of `SIZES`, (n_sizes,), sum to a size, or to the nearest possible sum."""
     number = min(round(size / SIZES[-1]), 2 ** len(SIZES) - 1)
     return (number >> np.arange(len(SIZES))[::-1]) & 1
 
 
 class Drive:
-    """A node's function: a spike a cycle for each neuron, as spikes of sizes that add up to it.
+    """A node's function that drives each neuron with one spike per cycle, as a sum of sizes.
 
-    It takes phases (units of pi), frequencies (Hz), and the threshold that spikes are divided by.
+    Its input is phases (in units of pi), frequencies (in Hz), and the threshold as a divisor.
     """
 
     size_in = 2 * N + 1
@@ -50,9 +50,9 @@ class Drive:
 
 
 class Sparsifier:
-    """A node's function: an `ArcSparsifier` whose strength can be changed while it runs.
+    """A node's function: an `ArcSparsifier` whose strength can be changed at run time.
 
-    It takes spikes, and the strength.
+    Its input is spikes, followed by the strength.
     """
 
     size_in = N + 1

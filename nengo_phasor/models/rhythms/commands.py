@@ -1,7 +1,7 @@
 """Sparsifying spiking networks through local rhythms: the paper's system.
 
-A phasor network is trained on FashionMNIST, turned into resonate-and-fire neurons, and sparsified
-in three ways: by arc, by the layer's own field, at random (Olin-Ammentorp 2023).
+A phasor network is trained on FashionMNIST, converted to resonate-and-fire neurons, and sparsified
+in three ways: by arc, by the layer's own field, and at random (Olin-Ammentorp 2023).
 
     \b
     python networks/local_rhythms.py demo       the whole story in a few minutes
@@ -36,7 +36,7 @@ def main():
 @click.option("--seed", default=0, type=SEED, show_default=True)
 @options
 def demo(output, recipe, seed, data, images, batches, resume):
-    """Train, turn to spikes, sparsify; write metrics.json, figures and index.html."""
+    """Train, convert to spikes, sparsify; write metrics.json, figures and index.html."""
     from nengo_phasor.models.rhythms import claims, report, runs, sweep
 
     loaded, used = data_of.garments(data, images), shortened(RECIPES[recipe], batches)
@@ -59,7 +59,7 @@ def demo(output, recipe, seed, data, images, batches, resume):
 @click.option("--run", default="runs/local_rhythms/long-0", type=Path, show_default=True)
 @data_option
 def export(run, data):
-    """Make a run's weights the ones that Nengo GUI opens with, with a test image of each class."""
+    """Commit a run's weights as those that Nengo GUI opens, with a test image of each class."""
     trained = datasets.load_params(run / "params.npz")
     images = data_of.one_of_each(data_of.garments(data))
     datasets.save_params(PARAMS, **trained, images=images)
@@ -72,7 +72,7 @@ def export(run, data):
 @click.option("--seeds", default="0,1,2", type=Seeds(), show_default=True)
 @options
 def make_results(output, folder, seeds, data, images, batches, resume):
-    """Train and score both recipes with several seeds; write the figures that are quoted."""
+    """Train and score both recipes with several seeds; write the quoted figures."""
     from nengo_phasor.models.rhythms import claims, runs, sweep
 
     loaded = data_of.garments(data, images)

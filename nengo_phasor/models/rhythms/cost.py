@@ -1,4 +1,4 @@
-"""What an answer of the classifier costs: synaptic operations, and their energy on a chip."""
+"""The cost of an answer of the classifier: synaptic operations, and their energy on a chip."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ REMOVED = 0.6
 
 
 class Cost(NamedTuple):
-    """What one image costs.
+    """The cost of one image.
 
     Attributes
     ----------
     output : float
-        Synaptic operations that the hidden layer's spikes cause.
+        The number of synaptic operations that the hidden layer's spikes cause.
     rest : float
-        All other synaptic operations: of the input, which is not sparsified.
+        The number of all other synaptic operations, caused by the input, which is not sparsified.
     updates : float
-        Neuron updates.
+        The number of neuron updates.
     """
 
     output: float
@@ -34,32 +34,32 @@ class Cost(NamedTuple):
 
     @property
     def output_joules(self) -> float:
-        """Energy of the operations that the hidden layer's spikes cause."""
+        """Return the energy of the operations that the hidden layer's spikes cause, in joules."""
         return float(energy.energy({"synapse": self.output}, DEVICE).total)
 
     @property
     def joules(self) -> float:
-        """Energy of the whole image."""
+        """Return the energy of the whole image, in joules."""
         operations = {"synapse": self.output + self.rest, "update": self.updates}
         return float(energy.energy(operations, DEVICE).total)
 
 
 def nearest(curve: list[Mapping], removed: float = REMOVED) -> Mapping:
-    """Return the point of a curve that removes most nearly a given fraction of the spikes."""
+    """Return the point of a curve whose fraction of removed spikes is closest to ``removed``."""
     return min(curve, key=lambda point: abs(point["removed"] - removed))
 
 
 def cost(point: Mapping, assumed: bool) -> Cost:
-    """Return what an image costs at a point of a curve.
+    """Return the cost of an image at a point of a curve.
 
     Parameters
     ----------
     point : dict
-        As `.sweep.sweep` returns it.
+        The point, as returned by `.sweep.sweep`.
     assumed : bool
-        Whether the receiver assumes missing spikes at the reference. It then adds one spike
-        through the sums of all weights in each cycle, and takes it back for each spike that does
-        arrive: two operations a weight in place of one.
+        Whether the receiver assumes missing spikes at the reference. In each cycle it then adds one
+        spike through the sums of all weights, and cancels it for each spike that does arrive: two
+        operations per weight instead of one.
     """
     net = phase_network()
     twin, new = convert.to_spiking(net)

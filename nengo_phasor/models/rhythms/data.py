@@ -1,4 +1,4 @@
-"""FashionMNIST, cut down as a command asks for."""
+"""FashionMNIST, reduced to the images that a command asks for."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from nengo_phasor import datasets
 
 HELD_OUT = 10_000
-"""Number of training images that recipes are chosen on."""
+"""The number of training images on which recipes are chosen."""
 
 
 def garments(folder=None, images: int | None = None, validate: bool = False) -> datasets.Dataset:
-    """Return FashionMNIST, with only so many images to score.
+    """Return FashionMNIST with a given number of images to score.
 
     Parameters
     ----------
     folder : path, optional
-        Where its files are; see `nengo_phasor.datasets.fashion_mnist`.
+        The folder with its files; see `nengo_phasor.datasets.fashion_mnist`.
     images : int, optional
         The number of test images; all by default.
     validate : bool
-        Hold out the last `HELD_OUT` training images, which take the test images' place.
+        Whether to replace the test images by the last `HELD_OUT` training images, held out.
     """
     loaded = datasets.fashion_mnist(folder)
     if validate:
@@ -37,6 +37,6 @@ def garments(folder=None, images: int | None = None, validate: bool = False) -> 
 
 
 def one_of_each(data: datasets.Dataset) -> np.ndarray:
-    """Return the first test image of each class, (n_classes, 28, 28) of bytes."""
+    """Return the first test image of each class as bytes, of shape (n_classes, 28, 28)."""
     firsts = [np.flatnonzero(data.y_test == label)[0] for label in range(len(data.classes))]
     return data.x_test[firsts]

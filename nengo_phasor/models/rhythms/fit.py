@@ -1,4 +1,4 @@
-"""Training of phasor classifiers in NengoDL, epoch by epoch, that resumes where it was stopped."""
+"""Training of phasor classifiers in NengoDL, epoch by epoch, which can be resumed."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ def fit(
     Parameters
     ----------
     net : nengo.Network
-        With a node ``input`` and probes ``output``, two rows of a unit for each class, and
-        ``hidden``.
+        The network, with a node ``input`` and two probes: ``output``, with two rows of one unit
+        per class, and ``hidden``.
     recipe
-        Has ``optimizer``, ``learning_rate``, ``decay``, ``batches`` and ``batch_size``: see
+        Has ``optimizer``, ``learning_rate``, ``decay``, ``batches``, ``batch_size``: see
         `.training.Recipe`.
     seed : int
-        Of the order of the batches, and of weights that have none.
+        The seed of the order of the batches, and of weights without a seed of their own.
     inputs : callable
-        Takes items and an epoch, the first being 0; returns these items' inputs.
+        A function of items' indices and an epoch, counted from 0, that returns the items' inputs.
     y : (n_items,) ndarray of int
-        Labels. The right class's target is phase 1/2, the others' is 0; the hidden layer has none.
+        Labels. The target is phase 1/2 for the right class and 0 for the others.
     objective : mapping
-        Keras' ``loss``, ``loss_weights`` and ``metrics``, each by probe.
+        Keras' ``loss``, ``loss_weights`` and ``metrics``, each of them by probe.
     folder : path
-        Where the checkpoint is.
+        The folder of the checkpoint.
     callbacks : sequence of Keras' callbacks
-        Called with the number of the epoch in the whole training.
+        Callbacks, which receive the number of the epoch in the whole training.
     """
     import nengo_dl
 
@@ -83,7 +83,7 @@ def fit(
 
 
 def _epoch(sim, net, x, targets, epoch, callbacks) -> dict[str, float]:
-    """Train with the items in this order; return the losses."""
+    """Train on the items in this order; return the losses."""
     hidden = np.zeros((len(x), 1, net.hidden.size_in), np.float32)
     fitted = sim.fit(
         {net.input: x.astype(np.float32)[:, None]},
@@ -107,7 +107,7 @@ def _optimizer(recipe):
 
 
 def _order(n_items: int, seed: int, epoch: int, recipe, done: int) -> np.ndarray:
-    """Return the items of an epoch's batches: whole ones, as many as there are, or as are due."""
+    """Return the items of an epoch's batches: all complete batches, or those that remain."""
     order = np.random.RandomState((seed, epoch)).permutation(n_items)
     n_batches = min(n_items // recipe.batch_size, recipe.batches - done)
     return order[: n_batches * recipe.batch_size]

@@ -1,4 +1,4 @@
-"""What Nengo GUI opens: the spiking classifier behind its projection, with displays."""
+"""Nengo GUI's model: the spiking classifier behind its projection, with displays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nengo_phasor.models.rhythms.network import (
 from nengo_phasor.models.shared.gui import classes_in_turn, spikes
 
 SECONDS = 1.0
-"""For how long a garment is shown."""
+"""The time for which a garment is shown, in seconds."""
 
 
 def gui_model() -> nengo.Network:
@@ -29,10 +29,10 @@ def gui_model() -> nengo.Network:
 
 
 def shown(params: Mapping[str, np.ndarray], arc: float = 0.1) -> nengo.Network:
-    """Return the spiking network behind its random projection, shown a garment a second.
+    """Return the spiking network behind its random projection, with a new garment every second.
 
-    Displays show the garment, the phases of both layers, with faded hands for spikes that the
-    sparsifier leaves out, and the class, below the garment the true one.
+    Displays show the garment with its true class below it, the phases of both layers, with faded
+    hands for spikes that the sparsifier drops, and the network's class.
     """
     model, sent = _spiking(params, arc)
     with model:
@@ -56,7 +56,7 @@ def shown(params: Mapping[str, np.ndarray], arc: float = 0.1) -> nengo.Network:
 
 
 def _spiking(params: Mapping[str, np.ndarray], arc: float) -> tuple[nengo.Network, list]:
-    """Return the network without displays, and what each layer sends: its sparsified spikes."""
+    """Return the network without displays, and the relay of each layer's sparsified spikes."""
     pixels = params["images"].reshape(-1, PIXELS) / 255
     with nengo.Network(label="local rhythms") as net:
         garment = nengo.Node(nengo.processes.PresentInput(pixels, SECONDS), label="garment")
@@ -75,5 +75,5 @@ def _spiking(params: Mapping[str, np.ndarray], arc: float) -> tuple[nengo.Networ
     model.hidden, model.output = (new[layer.units] for layer in layers.layers)
     model.hidden.label, model.output.label = "hidden neurons", "outputs"
     sent = [new[probe].target for probe in probes]
-    model.probes.clear()  # a GUI runs for as long as one likes, and they keep everything
+    model.probes.clear()  # probes keep all data, and a GUI may run for hours
     return model, sent

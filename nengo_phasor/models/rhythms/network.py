@@ -1,4 +1,4 @@
-"""The classifier: a random projection to phases, a hidden and an output layer of phasors."""
+"""The classifier: a random projection to phases, and a hidden and an output layer of phasors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FREQUENCY = 10.0
 DT = 0.001
 CYCLES = 10
 CYCLE = 9
-"""The cycle that is decoded, the first being 0: the last one. Chosen on training images."""
+"""The cycle that is decoded, counted from 0: the last. It was chosen on training images."""
 
 PARAMS = COMMITTED / "local_rhythms.npz"
 

@@ -16,16 +16,26 @@ def options(command):
     """Add the options of a command that trains and scores."""
     for option in (
         data_option,
-        click.option("--images", default=None, type=COUNT, help="Score only so many test images."),
-        click.option("--batches", default=None, type=COUNT, help="Train for so many batches."),
-        click.option("--resume", is_flag=True, help="Go on from where an earlier run stopped."),
+        click.option(
+            "--images",
+            default=None,
+            type=COUNT,
+            help="Number of test images to score; all by default.",
+        ),
+        click.option(
+            "--batches",
+            default=None,
+            type=COUNT,
+            help="Number of batches to train for; the recipe's by default.",
+        ),
+        click.option("--resume", is_flag=True, help="Continue from where an earlier run stopped."),
     ):
         command = option(command)
     return command
 
 
 def echo(numbers: Mapping[str, float], page: Path) -> None:
-    """Say what was measured, and where it is drawn."""
+    """Print the measurements, and the location of the page with the figures."""
     for name, value in numbers.items():
         click.echo(f"{name:58s} {value:.2%}")
-    click.echo(f"Look at {page}")
+    click.echo(f"See {page}")

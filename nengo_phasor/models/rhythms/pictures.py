@@ -1,4 +1,4 @@
-"""What one garment becomes in the classifier, drawn: an image, phases, and spikes."""
+"""Pictures of one garment in the classifier: its image, phases, and spikes."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from nengo_phasor.models.rhythms.sweep import SPARSIFIERS
 
 SHOWN_CYCLES = 3
 MANY = 500
-"""More phases than this are drawn as a cloud."""
+"""The number of phases above which they are drawn as a cloud."""
 
 DROPPED = "#e0a899"
 """The colour of spikes that a sparsifier drops."""
 
 
 class Seen(NamedTuple):
-    """What spiking neurons make of images.
+    """The response of the spiking network to images.
 
     Attributes
     ----------
     images : (n, 28, 28) ndarray
-        The images, of bytes.
+        The images as bytes.
     inputs, hidden, outputs : (n, units) ndarray
-        Phases of the input, and of the spikes of both layers at the cycle that is decoded.
+        The phases of the input, and of the spikes of both layers in the decoded cycle.
     spikes : (n, steps, units) ndarray
-        All spikes of the hidden layer.
+        The hidden layer's output, with all its spikes.
     answers : (n,) ndarray of int
         The classes.
     """
@@ -53,7 +53,7 @@ class Seen(NamedTuple):
 
 
 def look(params: Mapping[str, np.ndarray], images: np.ndarray) -> Seen:
-    """Return what the spiking network makes of images, (n, 28, 28) of bytes."""
+    """Return the response of the spiking network to images, bytes of shape (n, 28, 28)."""
     inputs = encode(images, int(params["seed"]), float(params["spread"]))
     net = phase_network(params)
     twin, new = convert.to_spiking(net, ResonateAndFire(FREQUENCY))
@@ -66,7 +66,7 @@ def look(params: Mapping[str, np.ndarray], images: np.ndarray) -> Seen:
 
 
 def draw_garments(figure: Figure, seen: Seen, labels: np.ndarray, classes) -> None:
-    """Draw images with the network's answers; wrong ones are red, with the right class."""
+    """Draw images with the network's answers; wrong answers are red, with the true class."""
     axes = figure.subplots(2, -(-len(labels) // 2)).ravel()
     for ax in axes:
         ax.axis("off")
@@ -93,12 +93,12 @@ def draw_circle(figure: Figure, phase: np.ndarray) -> None:
 
 
 def draw_raster(ax: Axes, spikes: np.ndarray, sparsifier: str = "", strength: float = 0.0) -> float:
-    """Draw the spikes of the last cycles, those that a sparsifier drops in another colour.
+    """Draw the spikes of the last cycles, with dropped spikes in another colour.
 
     Parameters
     ----------
     ax : Axes
-        Where to draw.
+        The axes to draw on.
     spikes : (steps, units) ndarray
         All spikes of a layer.
     sparsifier : str

@@ -20,12 +20,12 @@ from nengo_phasor.models.shared.page import Section, write
 TITLE = "Which spikes can go? A network that computes in rhythm"
 
 LEAD = """A small network recognises garments by the timing of spikes within a shared rhythm. Spikes
-close to the rhythm's reference say little, so a sparsifier can drop them. This page follows
-garments through the network and shows what dropping spikes costs."""
+close to the rhythm's reference carry little information, so a sparsifier can drop them. This page
+follows garments through the network and shows what dropping spikes costs."""
 
 SECTIONS = {
     "garments": (
-        "1. Garments go in",
+        "1. Garments are the input",
         "One test image of each class, with the network's answer above it. The network was trained "
         "without spikes, on phases, and then turned into resonate-and-fire neurons with the same "
         "weights.",
@@ -45,24 +45,24 @@ SECTIONS = {
         "at random.",
     ),
     "accuracy": (
-        "4. What that costs in accuracy",
-        "Accuracy on all test images scored, against the fraction of the spikes of both layers "
-        "that is dropped. A receiver can take a missing spike for silence, or it can assume that "
+        "4. The cost in accuracy",
+        "Accuracy on all scored test images against the fraction of the spikes of both layers "
+        "that is dropped. A receiver can treat a missing spike as silence, or it can assume that "
         "the neuron spiked at the reference, which is where the dropped spikes were.",
     ),
     "energy": (
-        "5. What that saves",
+        "5. The saving in energy",
         "Synaptic operations for one image, priced with published figures for the Loihi chip (see "
-        "docs/energy.md). Only the hidden layer's spikes are dropped on their way, and a receiver "
-        "that assumes the reference takes two operations for each spike that it does receive. In a "
+        "docs/energy.md). Only the hidden layer's spikes are dropped in transit, and a receiver "
+        "that assumes the reference needs two operations for each spike that it receives. In a "
         "network this small most energy goes into the input's 1,024 neurons, which spike in every "
         "cycle: a whole image takes {dense:.2f} µJ with all spikes and {sparse:.2f} µJ with the "
-        "arc. What is saved grows with the layers that come behind a sparsifier.",
+        "arc. The saving grows with the number of layers behind a sparsifier.",
     ),
     "details": (
         "6. A closer look",
-        "How the answer settles over the cycles; and the hidden layer's phases and spikes without "
-        "and with its bias. Phases that gather around the reference are spikes in bunches.",
+        "The accuracy over the cycles, and the hidden layer's phases and spikes without "
+        "and with its bias. Phases that gather around the reference are spikes that come together.",
     ),
 }
 
@@ -93,15 +93,15 @@ def page(
     Parameters
     ----------
     folder : path
-        Where to write.
+        The folder to write to.
     scores : dict
-        The scores of the network, as `.runs.scored` returns them.
+        The scores of the network, as returned by `.runs.scored`.
     params : dict
         The parameters of the network.
     data : Dataset
         The test images, and the names of the classes.
     facts : dict
-        What was run, such as the recipe and the seed.
+        The facts about the run, such as its recipe and seed.
     """
     drawn = draw(scores, params, data)
     for name, (figure, _) in (item for figures in drawn.values() for item in figures.items()):
@@ -121,7 +121,7 @@ def page(
 
 
 def headline(scores: Mapping) -> dict[str, str]:
-    """Return the accuracies that are looked at first."""
+    """Return the most important accuracies."""
     curves = scores["curves"]["reference"]
     accuracies = {"accuracy, all spikes": scores["spiking_accuracy"]}
     for name in ("arc", "random"):
@@ -151,7 +151,7 @@ def draw(
 
 
 def _phases(seen: pictures.Seen, shown: int, classes: Sequence[str]) -> Drawn:
-    """Draw one garment on its way: pixels, and the phases of input, hidden and output layer."""
+    """Draw one garment in the network: its pixels, and the phases of each layer."""
     image = Figure(figsize=(3.6, 3.2), layout="constrained")
     pictures.draw_image(image, seen.images[shown])
     drawn: Drawn = {"image.png": (image, f"The image: {classes[shown]}.")}
@@ -189,8 +189,8 @@ def _rasters(scores: Mapping, spikes: np.ndarray) -> Drawn:
 def _curves(scores: Mapping) -> Drawn:
     """Draw accuracy against spikes removed, for each kind of receiver."""
     captions = {
-        "reference": "The receiver assumes missing spikes at the reference.",
-        "silence": "A missing spike is silence.",
+        "reference": "The receiver assumes that missing spikes were at the reference.",
+        "silence": "The receiver treats a missing spike as silence.",
     }
     drawn: Drawn = {}
     for receiver, caption in captions.items():
@@ -216,7 +216,7 @@ COLUMNS = (
 
 
 def _cases(scores: Mapping) -> dict[str, tuple[Mapping, bool]]:
-    """Return the points of the curves that are priced, and whether their receivers assume."""
+    """Return the points whose energy is computed, and whether their receivers assume spikes."""
     curves = scores["curves"]["reference"]
     cases = {"all spikes": (next(iter(curves.values()))[0], False)}
     return cases | {NAMES[name]: (nearest(curve), True) for name, curve in curves.items()}
@@ -242,7 +242,7 @@ def _costs(scores: Mapping) -> tuple[list[tuple[str, ...]], dict[str, float]]:
 
 
 def _energy(scores: Mapping) -> Drawn:
-    """Draw the energy of what the hidden layer's spikes cause."""
+    """Draw the energy of the operations that the hidden layer's spikes cause."""
     parts = {
         name: {"synapses behind the hidden layer": cost(*case).output_joules}
         for name, case in _cases(scores).items()
@@ -256,7 +256,7 @@ def _energy(scores: Mapping) -> Drawn:
 
 
 def _details(scores: Mapping, params: Mapping[str, np.ndarray], images: np.ndarray) -> Drawn:
-    """Draw the accuracy over the cycles, and what the bias does to phases and spikes."""
+    """Draw the accuracy over the cycles, and the effect of the bias on phases and spikes."""
     cycles = Figure(figsize=(5, 3.6), layout="constrained")
     plots.accuracy_over_cycles({"all spikes": scores["accuracy_per_cycle"]}, cycles.add_subplot())
     inputs = encode(images, int(params["seed"]), float(params["spread"]))
@@ -289,7 +289,7 @@ def bunching(
 
 
 def bunched(params: Mapping[str, np.ndarray], phase: np.ndarray) -> tuple[Figure, Figure]:
-    """Return what `bunching` finds, as histograms of phases and as rasters of spikes."""
+    """Draw the result of `bunching` as histograms of phases and as rasters of spikes."""
     histograms = Figure(figsize=(6, 4), layout="constrained")
     rasters = Figure(figsize=(7, 6), layout="constrained")
     axes = histograms.add_subplot()

@@ -1,4 +1,4 @@
-"""A run: a network that is trained, scored, and kept in a folder from which another can go on."""
+"""Train and score a network, and keep it in a folder from which a later run can continue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nengo_phasor.models.rhythms.training import Recipe, train
 from nengo_phasor.models.shared.run_folder import kept, open_run
 
 Strengths = Mapping[str, Sequence[float]]
-"""Of each sparsifier."""
+"""The strengths of each sparsifier."""
 
 
 def evaluate(
@@ -28,7 +28,7 @@ def evaluate(
     strengths: Strengths,
     resume: bool,
 ) -> dict:
-    """Train and score; if asked to, go on from what an earlier run left in the folder."""
+    """Train and score a network; with ``resume``, continue from the files in the folder."""
     settings = {**asdict(recipe), "seed": seed, "images": len(data.x_test), "strengths": strengths}
     open_run(folder, settings, resume)
     return kept(
@@ -42,7 +42,7 @@ def of_all(
 ) -> dict[str, list[dict]]:
     """Return the scores of each recipe with each seed.
 
-    ``run`` takes the recipe, the seed, and the run's place in the folder.
+    ``run`` takes the recipe, the seed, and the folder of the run.
     """
     found: dict[str, list[dict]] = {name: [] for name in recipes}
     for name, recipe in recipes.items():
@@ -53,7 +53,7 @@ def of_all(
 
 
 def settings_of(recipes: Mapping[str, Any], data: datasets.Dataset) -> dict:
-    """Return what the results of runs depend on, beside their seeds."""
+    """Return the settings on which the results of runs depend, besides the seeds."""
     return {
         "recipes": {name: asdict(recipe) for name, recipe in recipes.items()},
         "test_images": len(data.x_test),

@@ -1,9 +1,9 @@
-"""A classifier that learns which of its spikes to leave out: its network, and its training.
+"""A classifier that learns which of its spikes to drop: its network, and its training.
 
-There is a cost of each hidden spike outside an arc around the reference (Allred et al. 2020 make a
-network pay for its spikes; here it pays for those that a sparsifier would not leave out). In
-training each layer hears what it will hear in spikes: the reference in place of a spike within the
-arc, and inputs as loud as they are in some cycle after they began.
+The loss includes a cost of each hidden spike outside an arc around the reference. (Allred et al.
+2020 include a cost of every spike; here only spikes that a sparsifier would not drop have a cost.)
+In training, each layer receives the input that it has in the spiking network: the reference instead
+of a spike within the arc, and inputs weighted as in some cycle after their onset.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from nengo_phasor.models.rhythms import fit, training
 from nengo_phasor.models.rhythms.network import CYCLES, FREQUENCY, SIZES, classifier, layer_params
 
 TAU = ResonateAndFire(FREQUENCY).tau * FREQUENCY
-"""Of the spiking neurons, in cycles."""
+"""The time constant of the spiking neurons, in cycles."""
 
 PARAMS = COMMITTED / "phase_sparsity.npz"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(training.Recipe):
-    """How a network is trained: beside `.training.Recipe`, what spikes cost.
+    """How a network is trained: `.training.Recipe`, and the cost of spikes.
 
-    ``sigma_0`` is the final weight of the share of spikes outside ``arc`` in the loss, to which it
-    grows linearly over the epochs; ``width`` is that of the arc's border
-    (see `nengo_phasor.dl.losses.SpikesOutsideArc`).
+    The weight of the fraction of spikes outside ``arc`` in the loss grows linearly over the epochs,
+    up to ``sigma_0``. ``width`` is the width of the arc's border (see
+    `nengo_phasor.dl.losses.SpikesOutsideArc`).
     """
 
     sigma_0: float
@@ -53,27 +53,28 @@ SPARSE = Recipe(
 RECIPES = {"sparse": SPARSE, "sparser": replace(SPARSE, sigma_0=1.5)}
 
 
-def loudness(xp, phase, cycle, tau: float):
-    r"""Return how loud a resonating neuron hears spikes at its reference, in a cycle.
+def input_weight(xp, phase, cycle, tau: float):
+    r"""Return the weight of input spikes in a resonating neuron at the reference of a cycle.
 
-    Their part of its state, beside that of as many spikes at the reference itself:
+    This is the amplitude that the spikes contribute to its state, relative to that of spikes at the
+    reference in every cycle so far:
 
     .. math:: e^{-a/\tau} \frac{1 - e^{-n/\tau}}{1 - e^{-(m + 1)/\tau}}
 
-    for the n spikes that have come by then, the last of them :math:`a = (-p/2) \bmod 1` cycles
-    ago, if spikes of phase p come from the first cycle on: m + 1 of those before the reference, m
-    of those after it.
+    Spikes of phase p come from the first cycle on. By the reference of cycle m, n of them have
+    arrived, the last one :math:`a = (-p/2) \bmod 1` cycles ago: n = m + 1 if they come before the
+    reference, and n = m if they come after it.
 
     Parameters
     ----------
     xp
         The array library: ``numpy`` or ``tensorflow``.
     phase : array
-        In units of pi, in [-1, 1).
+        The phases p of the spikes, in [-1, 1), in units of pi.
     cycle : array
-        Number of the cycle m, the first being 0.
+        The number m of the cycle, counted from 0.
     tau : float
-        Of the neuron, in cycles.
+        The time constant of the neuron, in cycles.
     """
     one_less = (1.0 - xp.exp(-cycle / tau)) / (1.0 - xp.exp(-(cycle + 1.0) / tau))
     later = one_less * np.exp(-1.0 / tau)
@@ -81,37 +82,37 @@ def loudness(xp, phase, cycle, tau: float):
 
 
 def received(rows, arc: float):
-    """Return what a receiver takes a layer's phasors for: the reference, for those in the arc.
+    """Return a layer's phasors as its receiver assumes them: those in the arc are the reference.
 
-    The gradient passes as if nothing were left out.
+    The gradient passes as if no spike were dropped.
     """
     import tensorflow as tf
 
     real, imag = tf.split(rows, 2, axis=-1)
     inside = real > np.cos(np.pi * arc)
-    heard = tf.concat(
+    assumed = tf.concat(
         [tf.where(inside, tf.ones_like(real), real), tf.where(inside, tf.zeros_like(imag), imag)],
         axis=-1,
     )
-    return rows + tf.stop_gradient(heard - rows)
+    return rows + tf.stop_gradient(assumed - rows)
 
 
-def heard_inputs(values):
-    """Return the phasors of inputs, as rows, as loud as they are at the reference of a cycle.
+def weighted_inputs(values):
+    """Return the phasors of inputs as rows, weighted as they are at the reference of a cycle.
 
-    ``values`` are phases and, in the last column, the number of the cycle.
+    The last column of ``values`` is the number of the cycle, and the others are phases.
     """
     import tensorflow as tf
 
     phase, cycle = values[:, :-1], values[:, -1:]
-    loud = loudness(tf, phase, cycle, TAU)
-    return tf.concat([loud * tf.cos(np.pi * phase), loud * tf.sin(np.pi * phase)], axis=-1)
+    weight = input_weight(tf, phase, cycle, TAU)
+    return tf.concat([weight * tf.cos(np.pi * phase), weight * tf.sin(np.pi * phase)], axis=-1)
 
 
 def training_network(recipe: Recipe, seed: int) -> nengo.Network:
-    """Return the network in the phase domain, its layers hearing what they will hear in spikes.
+    """Return the phase-domain network whose layers receive the same input as in spikes.
 
-    ``input`` takes phases and a cycle; see `heard_inputs`.
+    ``input`` takes phases and a cycle; see `weighted_inputs`.
     """
     import nengo_dl
 
@@ -121,13 +122,13 @@ def training_network(recipe: Recipe, seed: int) -> nengo.Network:
         hidden, output = net.classifier.layers
         (wire,) = (c for c in net.classifier.connections if c.post is output.input)
         net.classifier.connections.remove(wire)
-        for pre, heard, post in (
-            (net.input, heard_inputs, hidden.input),
+        for pre, function, post in (
+            (net.input, weighted_inputs, hidden.input),
             (hidden.output, partial(received, arc=recipe.arc), output.input),
         ):
-            listener = nengo_dl.TensorNode(heard, shape_in=(pre.size_out,), pass_time=False)
-            nengo.Connection(pre, listener, synapse=None)
-            nengo.Connection(listener, post, synapse=None)
+            receiver = nengo_dl.TensorNode(function, shape_in=(pre.size_out,), pass_time=False)
+            nengo.Connection(pre, receiver, synapse=None)
+            nengo.Connection(receiver, post, synapse=None)
         net.hidden = nengo.Probe(hidden.output, label="hidden")
         net.output = nengo.Probe(output.output, label="output")
     return net
@@ -136,7 +137,7 @@ def training_network(recipe: Recipe, seed: int) -> nengo.Network:
 def train(
     recipe: Recipe, seed: int, x: np.ndarray, y: np.ndarray, folder: Path
 ) -> tuple[dict, dict[str, np.ndarray]]:
-    """Train in NengoDL; return the parameters, and losses by epoch. ``x`` are phases."""
+    """Train with NengoDL on phases x and labels y; return the parameters and losses by epoch."""
     from nengo_phasor.dl import callbacks, losses
 
     def inputs(items, epoch):

@@ -1,9 +1,10 @@
-"""Phase sparsity, trained: a network that learns which of its spikes to leave out.
+"""Phase sparsity, trained: a network that learns which of its spikes to drop.
 
-The network of `local_rhythms`, with a cost of each hidden spike outside an arc around the reference
-(Allred et al. 2020 make a network pay for its spikes; here it pays for those that a sparsifier
-would not leave out). In training each layer hears what it will hear in spikes: the reference in
-place of a spike within the arc, and inputs as loud as they are in some cycle after they began.
+This is the network of `local_rhythms`, with a cost of each hidden spike outside an arc around the
+reference. (Allred et al. 2020 include a cost of every spike; here only spikes that a sparsifier
+would not drop have a cost.) In training, each layer receives the input that it has in the spiking
+network: the reference instead of a spike within the arc, and inputs weighted as in some cycle after
+their onset.
 
     \b
     python networks/phase_sparsity.py demo       one network in a few minutes
@@ -33,7 +34,7 @@ against_option = click.option(
     default="results/local_rhythms.json",
     type=Path,
     show_default=True,
-    help="Results of local_rhythms, whose dense networks are compared with.",
+    help="Results of local_rhythms, whose dense networks serve for comparison.",
 )
 
 
@@ -46,11 +47,11 @@ def main():
 @click.option("--output", default="runs/phase_sparsity/demo", type=Path, show_default=True)
 @click.option("--recipe", default="sparse", type=click.Choice(list(RECIPES)), show_default=True)
 @click.option("--seed", default=0, type=SEED, show_default=True)
-@click.option("--validate", is_flag=True, help="Hold out training images, and score on these.")
+@click.option("--validate", is_flag=True, help="Hold out training images and score on them.")
 @against_option
 @options
 def demo(output, recipe, seed, validate, against, data, images, batches, resume):
-    """Train, turn to spikes, sparsify; write metrics.json, figures and index.html."""
+    """Train, convert to spikes, sparsify; write metrics.json, figures and index.html."""
     from nengo_phasor.models.rhythms import sparsity_claims as claims
     from nengo_phasor.models.rhythms import sparsity_report as report
     from nengo_phasor.models.rhythms import sparsity_runs as runs
@@ -73,7 +74,7 @@ def demo(output, recipe, seed, validate, against, data, images, batches, resume)
 @click.option("--run", default="runs/phase_sparsity/sparse-0", type=Path, show_default=True)
 @data_option
 def export(run, data):
-    """Make a run's weights, in half precision, the ones that Nengo GUI opens with."""
+    """Commit a run's weights, in half precision, as those that Nengo GUI opens."""
     trained = datasets.load_params(run / "params.npz", ("seed", "spread"))
     layers = {k: v.astype(np.float16) for k, v in trained.items() if v.ndim == 2}
     about = {name: trained[name] for name in ("seed", "spread")}
@@ -90,7 +91,7 @@ def export(run, data):
 @against_option
 @options
 def make_results(output, folder, drawn, seeds, against, data, images, batches, resume):
-    """Train and score both recipes with several seeds; write the figures that are quoted."""
+    """Train and score both recipes with several seeds; write the quoted figures."""
     from nengo_phasor.models.rhythms import runs, sparsity_runs
     from nengo_phasor.models.rhythms import sparsity_claims as claims
     from nengo_phasor.models.rhythms import sparsity_report as report

@@ -1,4 +1,4 @@
-"""The figures of `phase_sparsity`: accuracy, hidden phases, and how they came about."""
+"""The figures of `phase_sparsity`: accuracy, hidden phases, and the losses in training."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from matplotlib.figure import Figure
 from nengo_phasor import datasets, layerwise, phases, plots
 from nengo_phasor.models.rhythms.network import PARAMS, encode, phase_network
 
-TITLE = "A phasor network that learns to be silent"
+TITLE = "A phasor network that learns to use few spikes"
 
-STORY = """In training, each hidden unit whose phase is outside an arc around the reference cost
-something, and the output layer heard the reference in place of those within it. So the network
-learned to answer with the few spikes that it has to send: the others are left out by the arc, or by
-the layer's own field, and assumed by the receiver."""
+STORY = """In training, each hidden spike whose phase is outside an arc around the reference has a
+cost, and the output layer receives the reference instead of the spikes within the arc. So the
+network learns to answer with few spikes. The others are dropped, by the arc or by the layer's own
+field, and the receiver assumes them."""
 
 CAPTIONS = {
-    "phase_sparsity_removed.png": "Accuracy against hidden spikes left out; filled: by arc, open: "
+    "phase_sparsity_removed.png": "Accuracy against dropped hidden spikes; filled: by arc, open: "
     "by field. Dotted: the best dense network of this size.",
-    "phase_sparsity_phases.png": "Phases of the hidden layer, beside those of a network that does "
-    "not pay for spikes.",
-    "phase_sparsity_losses.png": "Parts of the loss over the epochs: what errors cost, and which "
-    "share of the hidden spikes is outside the arc.",
+    "phase_sparsity_phases.png": "Phases of the hidden layer, compared with a network trained "
+    "without a cost of spikes.",
+    "phase_sparsity_losses.png": "Parts of the loss over the epochs: the cost of errors, and the "
+    "fraction of hidden spikes outside the arc.",
 }
 
 
 class Trained(NamedTuple):
-    """A network with its scores, as `.sparsity_runs.evaluate` returns them."""
+    """A network with its scores, as returned by `.sparsity_runs.evaluate`."""
 
     scores: Mapping
     params: Mapping[str, np.ndarray]
@@ -49,9 +49,9 @@ def hidden_phases(params: Mapping[str, np.ndarray], images: np.ndarray) -> np.nd
 def draw(
     networks: Mapping[str, Trained], images: np.ndarray, folder: Path, dense: float | None = None
 ) -> list[str]:
-    """Draw the figures of some networks into the folder; return their files' names.
+    """Draw the figures of networks into the folder; return the names of the files.
 
-    ``dense`` is the accuracy of dense networks of this size, if it is known.
+    ``dense`` is the accuracy of dense networks of this size, or None if unknown.
     """
     figures = {name: Figure(figsize=(6.4, 4.0), layout="constrained") for name in CAPTIONS}
     removed, histogram, parts = figures.values()
@@ -80,7 +80,7 @@ def _draw_curves(axes: Axes, networks: Mapping[str, Trained], dense: float | Non
 
 
 def _draw_phases(axes: Axes, networks: Mapping[str, Trained], images: np.ndarray) -> None:
-    shown = {"not paying": datasets.load_params(PARAMS)}
+    shown = {"no cost of spikes": datasets.load_params(PARAMS)}
     for name, params in {**shown, **{name: net.params for name, net in networks.items()}}.items():
         plots.phase_histogram(hidden_phases(params, images), ax=axes, label=name, bins=80)
     axes.set_yscale("log")

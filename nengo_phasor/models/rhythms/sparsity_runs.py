@@ -1,4 +1,4 @@
-"""A run of `phase_sparsity`: a network that is trained, scored, and kept in a folder."""
+"""Train and score one network of `phase_sparsity`, and keep it in a folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nengo_phasor.models.shared.run_folder import kept, open_run
 STRENGTHS = (0.02, 0.05, 0.08, 0.1, 0.15, 0.2)
 SPARSIFIERS = ("arc", "field")
 HISTORY = "history_"
-"""What names begin with of the losses by epoch, beside the parameters."""
+"""The prefix of the names of losses by epoch, which are stored beside the parameters."""
 
 
 def evaluate(
@@ -28,9 +28,9 @@ def evaluate(
     strengths: Sequence[float],
     resume: bool,
 ) -> dict:
-    """Train and score; if asked to, go on from what an earlier run left in the folder.
+    """Train and score a network; with ``resume``, continue from the files in the folder.
 
-    Receivers assume a missing spike at the reference.
+    Receivers assume that a missing spike was at the reference.
     """
     images = [len(data.x_train), len(data.x_test)]
     settings = {**asdict(recipe), "seed": seed, "images": images, "strengths": strengths}
@@ -42,7 +42,7 @@ def evaluate(
 
 
 def trained(recipe: Recipe, seed: int, folder: Path, data: datasets.Dataset) -> dict:
-    """Return the folder's network: its parameters, how it was encoded, losses by epoch."""
+    """Return the network of the folder: its parameters, its encoding, and the losses by epoch."""
     file = folder / "params.npz"
     if not file.exists():
         x = encode(data.x_train, seed, recipe.spread)

@@ -1,4 +1,4 @@
-"""Accuracy against spikes: the classifier in spikes, with more and more of them left out."""
+"""Accuracy against spikes: the spiking classifier with more and more spikes dropped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPARSIFIERS = {
     "random": lambda strength: nengo_phasor.RandomSparsifier(strength),
 }
 RECEIVERS = {"silence": None, "reference": nengo_phasor.AssumeReference(FREQUENCY)}
-"""What a receiver takes a missing spike for: nothing, or one at the reference phase."""
+"""How a receiver treats a missing spike: as silence, or as a spike at the reference."""
 
 STRENGTHS = {
     "arc": (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.19, 0.25, 0.32, 0.4, 0.6),
@@ -35,14 +35,14 @@ STRENGTHS = {
 
 
 Point = tuple[str, str, float]
-"""What is left out, and how it is heard: receiver, sparsifier, strength."""
+"""A point of a curve: receiver, sparsifier, strength."""
 
 DENSE = ("silence", "arc", 0.0)
-"""Nothing is left out."""
+"""The point at which no spike is dropped."""
 
 
 def phase_accuracy(params: Mapping[str, np.ndarray], x: np.ndarray, y: np.ndarray) -> float:
-    """Return the accuracy in the phase domain, of phases (n, 1024) and labels."""
+    """Return the accuracy in the phase domain for phases x, (n, 1024), and labels y, (n,)."""
     net = phase_network(params)
     with layerwise.Simulator(net, dtype="float32", progress_bar=False) as sim:
         rows = phases.to_rows(x).astype(np.float32)[:, None]
@@ -53,9 +53,9 @@ def phase_accuracy(params: Mapping[str, np.ndarray], x: np.ndarray, y: np.ndarra
 def sweep_network(params: Mapping[str, np.ndarray], points: Sequence[Point]) -> nengo.Network:
     """Return the spiking network with one output layer for each point.
 
-    They share the hidden layer, whose spikes do not depend on what is left out after it. ``input``
-    takes phases, ``outputs`` and ``counts`` are lists of probes: of the spikes that are sent by
-    each output layer, and of the numbers sent by hidden and output layer.
+    The output layers share the hidden layer, whose spikes do not depend on the sparsifier behind
+    it. ``input`` takes phases. ``outputs`` and ``counts`` are lists of probes: of the spikes sent
+    by each output layer, and of the numbers of spikes sent by hidden and output layer.
     """
     old = phase_network(params)
     twin, new = convert.to_spiking(old, nengo_phasor.ResonateAndFire(FREQUENCY))
@@ -71,7 +71,7 @@ def sweep_network(params: Mapping[str, np.ndarray], points: Sequence[Point]) -> 
 
 
 def _branch(twin, hidden, weights, bias, point: Point) -> tuple[nengo.Probe, nengo.Probe]:
-    """Add an output layer for a point; return the probes of what it sends, and of the numbers."""
+    """Add an output layer for a point; return the probes of its spikes and of their numbers."""
     receiver, name, strength = point
     sparsifier = SPARSIFIERS[name](strength)
     with twin:
@@ -96,9 +96,9 @@ def sweep(
     points: Sequence[Point],
     chunk: int = 250,
 ) -> list[dict]:
-    """Return accuracy and spikes an image for each point, of phases (n, 1024) and labels.
+    """Return accuracy and spikes per image at each point, for phases x, (n, 1024), and labels y.
 
-    Spikes of both layers count; those of the hidden layer are counted by themselves, too.
+    Spikes of both layers are counted; those of the hidden layer are counted separately as well.
     """
     net = sweep_network(params, points)
     n_steps = round(CYCLES / (FREQUENCY * DT))
@@ -145,6 +145,6 @@ def curves(
 
 
 def accuracy_at(curve: Sequence[Mapping], removed: float) -> float:
-    """Return a curve's accuracy where a fraction of spikes is removed, between its points."""
+    """Return the accuracy on a curve when a fraction of spikes is removed, interpolated."""
     points = sorted((point["removed"], point["accuracy"]) for point in curve)
     return float(np.interp(removed, *zip(*points, strict=True)))

@@ -1,4 +1,4 @@
-"""How the classifier is trained, in the phase domain."""
+"""Training of the classifier in the phase domain."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from nengo_phasor.models.rhythms.network import layer_params, phase_network
 class Recipe:
     """How a network is trained.
 
-    ``spread`` is the standard deviation of the input phases, ``gain`` that of the initial weights
-    times the square root of their number, beside biases of 1. ``pull`` weights the hidden phases'
-    distance from the reference in the loss. ``batches`` are of ``batch_size``.
+    ``spread`` is the standard deviation of the input phases. ``gain`` is that of the initial
+    weights times the square root of the number of inputs; biases start at 1. ``pull`` weights the
+    hidden phases' distance from the reference in the loss. Training takes ``batches`` batches of
+    ``batch_size`` items.
     """
 
     optimizer: str
@@ -38,12 +39,12 @@ RECIPES = {
 
 
 def shortened(recipe: Recipe, batches: int | None) -> Recipe:
-    """Return the recipe with so many batches, if any are given."""
+    """Return the recipe with another number of batches, unless ``batches`` is None."""
     return recipe if batches is None else replace(recipe, batches=batches)
 
 
 def train(recipe: Recipe, seed: int, x: np.ndarray, y: np.ndarray, folder: Path) -> dict:
-    """Train in NengoDL; return the parameters. ``x`` are phases, ``y`` labels."""
+    """Train with NengoDL on phases ``x`` and labels ``y``; return the parameters."""
     from nengo_phasor.dl import losses
 
     net = phase_network(gain=recipe.gain, seed=seed)

@@ -1,12 +1,12 @@
-"""What training goes on from after it was killed, at whatever moment: one file, whole or not there.
+"""Checkpoints of training that survive a kill at any moment: one file, complete or absent.
 
-The state of the network and of the optimiser is in the same file as what training has come to (the
-epoch, the history), so that the two are always of the same moment, and a resumed training gives
-bit for bit what one that was never stopped gives, if its batches follow from the seed and the
+The state of the network and the optimiser is in the same file as the progress of training (the
+epoch and the history), so that both are always from the same moment. A resumed training then gives
+the same result as an uninterrupted one, bit for bit, if its batches depend on the seed and the
 epoch alone. Keras' ``BackupAndRestore`` keeps the state but not the history, and only within one
-call of ``fit``, where our trainings call it once an epoch for inputs that change; a
-`tf.train.Checkpoint` is several files, and the history yet another, which need an order of writing
-to be of the same moment. Neither makes this shorter.
+call of ``fit``, while our training calls it once per epoch because the inputs change. A
+`tf.train.Checkpoint` has several files, and the history would be another, so the order of writing
+would matter. Neither would make this module shorter.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from nengo_phasor import datasets
 
 FILE = "checkpoint.npz"
 PROGRESS, ARRAY = "progress", "array "
-"""In the file: the name of what training has come to, and what arrays' names begin with."""
+"""Names in the file: that of the progress, and the prefix of arrays' names."""
 
 
 class Checkpoint:
-    """The file that keeps a training's state.
+    """The file that stores the state of a training.
 
     Parameters
     ----------
     folder : path
-        The run's. The file is ``checkpoint.npz``.
+        The folder of the run, in which the file is ``checkpoint.npz``.
     variables : sequence of tf.Variable
-        All that training changes, in an order that is the same whenever the training is set up:
-        the network's and the optimiser's, which has to be built.
+        All variables that training changes, in an order that is always the same: those
+        of the network and of the optimiser, which must be built.
 
     Examples
     --------
@@ -51,19 +51,19 @@ class Checkpoint:
 
     @property
     def exists(self) -> bool:
-        """Whether there is one to go on from."""
+        """Whether there is a checkpoint to continue from."""
         return self.file.exists()
 
     def save(self, arrays: Mapping[str, np.ndarray] | None = None, **progress: Any) -> None:
-        """Write the variables' values and what training has come to.
+        """Write the values of the variables and the progress of training.
 
         Parameters
         ----------
         arrays : {str: ndarray}
-            Such as the best weights so far.
+            Further arrays, such as the best weights so far.
         **progress
-            What JSON knows: numbers, text, lists and dictionaries of them. They come back as they
-            were, to the last bit.
+            Values that JSON supports: numbers, text, and lists and dictionaries of these. They are
+            restored exactly.
         """
         datasets.save_params(
             self.file,
@@ -73,14 +73,14 @@ class Checkpoint:
         )
 
     def restored(self, **start: Any) -> dict[str, Any]:
-        """Set the variables to what was saved; return the progress, and the arrays as "arrays".
+        """Set the variables to the saved values; return the progress, with the arrays as "arrays".
 
-        Without a checkpoint, nothing is set, and ``start`` is returned, with no arrays.
+        Without a checkpoint, set nothing, and return ``start`` without arrays.
 
         Raises
         ------
         nengo_phasor.datasets.DatasetError
-            If the file is damaged, or is of another training, with what can be done.
+            If the file is damaged or belongs to another training. The error names a remedy.
         """
         if not self.exists:
             return {**start, "arrays": {}}
@@ -88,7 +88,7 @@ class Checkpoint:
             progress, values, arrays = self._checked(start)
         except (NengoException, ValueError, TypeError, AttributeError) as error:
             raise datasets.DatasetError(
-                f"{self.file} can't be gone on from ({error}): delete it to train from the start, "
+                f"cannot continue from {self.file} ({error}): delete it to train from the start, "
                 "or give another folder"
             ) from error
         for variable, value in zip(self.variables, values, strict=True):
@@ -96,7 +96,7 @@ class Checkpoint:
         return {**progress, "arrays": arrays}
 
     def _checked(self, start: Mapping[str, Any]) -> tuple[dict, list, dict]:
-        """Return progress, variables' values and arrays, if they are of a training like this."""
+        """Return progress, values and arrays, after checking that they fit this training."""
         saved = datasets.load_params(self.file)
         names = [_variable(k) for k in range(len(self.variables))]
         arrays = {name: saved.pop(name) for name in list(saved) if name.startswith(ARRAY)}

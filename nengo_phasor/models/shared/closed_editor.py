@@ -1,4 +1,4 @@
-"""A page of Nengo GUI whose editor is closed until somebody wants it, or there is an error."""
+"""A page of Nengo GUI whose editor stays closed until the user opens it or an error occurs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from nengo_gui.components import AceEditor
 from nengo_gui.page import Page, PageSettings
 
 LINE = "models.close_editor(__page__)"
-"""What a door's layout says."""
+"""The line in a layout that closes the editor."""
 
 CLOSED = """
 Nengo.ace.hide_editor();
@@ -21,18 +21,18 @@ Nengo.ace.on_message = function (event) {
 
 
 class ClosedEditor(AceEditor):
-    """Nengo GUI's editor, closed at first. It opens with an error, which it tells of."""
+    """Nengo GUI's editor, closed at first. It opens when it has to show an error."""
 
     def javascript(self) -> str:
-        """Return what makes the editor in the browser, and closes it.
+        """Return the code that creates the editor in the browser and closes it.
 
-        Nengo GUI's own setting is left alone, since the browser keeps it for all models.
+        It does not change Nengo GUI's own setting, which the browser keeps for all models.
         """
         return f"{super().javascript()};{CLOSED}"
 
 
 def close_editor(page: Page) -> None:
-    """Give the page such an editor, and see to it that its layout, when saved, still says so."""
+    """Give the page such an editor, and keep the line for it in the layout when it is saved."""
     settings = page.settings
     page.settings = PageSettings(settings.filename_cfg, settings.backend, ClosedEditor)
     layout = page.locals["_viz_config"]

@@ -1,6 +1,6 @@
-"""What the command lines share: errors in their own words, options that are checked.
+"""Shared parts of the command lines: error messages and checked options.
 
-Those of ``nengo-phasor`` and of the models in ``networks/``; the library never needs it.
+They serve ``nengo-phasor`` and the models in ``networks/``; the library does not need them.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ compat.require("click")
 import click  # noqa: E402
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+"""The exit code after Ctrl-C, as in shells."""
 
 
 class Missing(click.ClickException):
-    """An extra is not installed: ends the command with the code of wrong usage."""
+    """An extra is not installed. The command ends with the exit code of wrong usage."""
 
     exit_code = 2
 
 
 class Commands(click.Group):
-    """Commands that end with an error's own words, and with 130 after Ctrl-C."""
+    """Commands that end with the message of an error, and with exit code 130 after Ctrl-C."""
 
     def invoke(self, ctx):
         """Run the command."""
@@ -42,14 +42,14 @@ class Commands(click.Group):
 
 
 COUNT = click.IntRange(1)
-"""Whole numbers of 1 or more."""
+"""Integers of 1 or more."""
 
 SEED = click.IntRange(0, 2**32 - 1)
-"""What NumPy takes for a seed."""
+"""The integers that NumPy accepts as seeds."""
 
 
 class Seeds(click.ParamType):
-    """Seeds with commas between them, such as 0,1,2."""
+    """Seeds separated by commas, such as 0,1,2."""
 
     name = "seeds"
 
@@ -58,5 +58,5 @@ class Seeds(click.ParamType):
         if isinstance(value, list):
             return value
         if not re.fullmatch(r"\d+(, *\d+)*", value):
-            self.fail(f"{value!r} is no list of seeds such as 0,1,2", param, ctx)
+            self.fail(f"{value!r} is not a list of seeds such as 0,1,2", param, ctx)
         return [SEED.convert(part, param, ctx) for part in value.split(",")]

@@ -1,4 +1,4 @@
-"""What models share that only Nengo GUI needs: their start, precision that changes, plots."""
+"""Shared parts of Nengo GUI's models: their start, precision that changes, plots."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from nengo_phasor import AdaptiveSpiking, extras
 from nengo_phasor.arousal import Arousal
 
 LEAD = 0.25
-"""By how much a network's highest output must exceed the others for its class to be named."""
+"""The margin by which the highest output must exceed the others for its class to be displayed."""
 
 
 def starter(network: nengo.Network) -> Callable:
-    """Return a door's ``on_start``, which Nengo GUI calls with each new simulator of a network.
+    """Return the ``on_start`` that Nengo GUI calls with each new simulator of a network.
 
-    It has the linear algebra library use a single thread. Products as small as those of one step
-    gain little from more, which wait for each other actively, while the other processor draws in
-    the browser: with them the digits ran at less than a tenth of real time.
+    It limits the linear algebra library to a single thread. Products as small as those of one step
+    gain little from more threads. These wait for each other actively, while the other processor
+    draws in the browser; with them, the digits ran at less than a tenth of real time.
     """
     threads = extras.require("threadpoolctl")
 
@@ -34,10 +34,10 @@ def starter(network: nengo.Network) -> Callable:
 
 
 def keep_on_host(network: nengo.Network, ensemble: nengo.Ensemble) -> None:
-    """Keep a layer whose inputs are currents off the chip, where nengo-loihi is installed.
+    """Keep a layer whose inputs are currents off the chip, if nengo-loihi is installed.
 
-    It sends spikes to the chip. nengo-loihi sends currents there as spikes of neurons of its own,
-    which are too few to tell what a trained network has to know.
+    The layer sends spikes to the chip. nengo-loihi would send currents as spikes of its own
+    neurons, which are too few for the precision that a trained network needs.
     """
     if importlib.util.find_spec("nengo_loihi"):
         import nengo_loihi
@@ -47,32 +47,32 @@ def keep_on_host(network: nengo.Network, ensemble: nengo.Ensemble) -> None:
 
 
 class Passing(nengo.neurons.NeuronType):
-    """Neurons that send what they receive, spikes as a rule, in the same time step."""
+    """Neurons that pass on their input, usually spikes, in the same time step."""
 
     spiking = True
 
     def step(self, dt, J, output):
-        """Send it."""
+        """Copy the input to the output."""
         output[...] = J
 
 
 def spikes(network: nengo.Network, source, label: str) -> nengo.Ensemble:
-    """Add to a network what Nengo GUI can draw as a raster: of the spikes that come from a source.
+    """Add an ensemble to a network for which Nengo GUI can draw a raster of a source's spikes.
 
-    Nengo GUI draws those of an ensemble alone, by its name. These may be of a relay behind a
-    sparsifier, and the plot has a name of its own.
+    Nengo GUI only draws the spikes of an ensemble, titled with its name. The source may be a relay
+    behind a sparsifier, and the plot has its own title.
 
     Parameters
     ----------
     network : nengo.Network
     source : nengo.Node or nengo.ensemble.Neurons
     label : str
-        The plot's title.
+        The title of the plot.
 
     Returns
     -------
     nengo.Ensemble
-        As many neurons, which send the same, on the host.
+        An ensemble of as many neurons, which send the same spikes, on the host.
     """
     n = source.size_out
     with network:
@@ -85,13 +85,13 @@ def spikes(network: nengo.Network, source, label: str) -> nengo.Ensemble:
 
 
 def last_layer(network: nengo.Network) -> None:
-    """Name the last hidden layer, ``dense``, and add ``spikes`` for its raster."""
+    """Label the last hidden layer, ``dense``, and add ``spikes`` for its raster."""
     network.dense.label = "dense1: voltages"
     network.spikes = spikes(network, network.dense.neurons, "dense1: spikes")
 
 
 def classes_in_turn(labels, n_classes: int, seconds: float) -> nengo.Node:
-    """Make a node in the current network that gives the class of each input in turn, one-hot."""
+    """Make a node in the current network that outputs the class of each input in turn, one-hot."""
     shown = nengo.processes.PresentInput(np.eye(n_classes)[np.asarray(labels)], seconds)
     return nengo.Node(shown, label="true classes")
 
@@ -99,13 +99,13 @@ def classes_in_turn(labels, n_classes: int, seconds: float) -> nengo.Node:
 class Precision:
     """The precision of all adaptive neurons of a running `nengo.Simulator`.
 
-    m_f, theta_0 and the spikes' height change together, as in `convert.adaptive.Converted`; the
-    neurons' states are kept. Other simulators keep the precision that they were built with.
+    m_f, theta_0 and the height of spikes change together, as in `convert.adaptive.Converted`; the
+    states of the neurons are kept. Other simulators keep the precision that they were built with.
 
     Attributes
     ----------
     m_f : float
-        The one in use.
+        The precision in use.
     """
 
     def __init__(self, m_f: float):
@@ -113,14 +113,14 @@ class Precision:
         self.operators: list[tuple[SimNeurons, AdaptiveSpiking]] = []
 
     def start(self, sim) -> None:
-        """Take hold of a simulator's neurons: Nengo GUI's ``on_start`` of a model's file."""
+        """Find the neurons of a simulator. Nengo GUI's ``on_start`` calls it."""
         found = [op for op in getattr(sim.model, "operators", ()) if isinstance(op, SimNeurons)]
         self.operators = [
             (op, op.neurons) for op in found if isinstance(op.neurons, AdaptiveSpiking)
         ]
 
     def set(self, m_f: float) -> None:
-        """Change the precision, if there are neurons to be changed."""
+        """Change the precision of the simulator's neurons, if there are any."""
         if self.operators and m_f != self.m_f:
             for operator, neurons in self.operators:
                 operator.neurons = neurons.at_precision(m_f)
@@ -128,19 +128,19 @@ class Precision:
 
 
 class Aroused:
-    """A node's function: makes neurons precise for those inputs that are hard to tell apart.
+    """A node's function that makes neurons precise for inputs that are hard to classify.
 
-    It takes the read-out, and gives the precision m_f in use.
+    Its input is the readout, and its output the precision m_f in use.
 
     Parameters
     ----------
     how : nengo_phasor.arousal.Arousal
-        Fitted.
+        The fitted arousal.
     precision : Precision
     seconds : float
-        For how long an input is shown.
+        The time for which an input is shown, in seconds.
     dt : float
-        The time step.
+        The time step, in seconds.
     """
 
     def __init__(self, how: Arousal, precision: Precision, seconds: float, dt: float):

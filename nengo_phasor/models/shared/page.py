@@ -1,4 +1,4 @@
-"""The page that a run leaves behind: one HTML file, with its pictures inside."""
+"""The page of a run: one HTML file that contains its pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nengo_phasor import atomic, compat, results
 
 TEMPLATE = Path(__file__).with_name("page.html")
 PACKAGES = ("nengo-phasor", "nengo", "nengo-dl", "tensorflow", "nengo-loihi", "numpy")
-"""Those whose versions the page names, if they are installed."""
+"""The packages whose versions the page lists, if they are installed."""
 
 
 class Section(NamedTuple):
@@ -54,20 +54,20 @@ def write(
 ) -> Path:
     """Write ``index.html`` into a folder and return its path.
 
-    The page says by which command, when and with which versions it was made.
+    The page states the command, the date and the versions with which it was made.
 
     Parameters
     ----------
     folder : path
-        The folder, which has the pictures.
+        The folder, which contains the pictures.
     title, lead : str
         The heading of the page and the paragraph below it.
     sections : sequence of Section
         The parts of the page, in order.
     facts : {str: object}, optional
-        What was run, such as the recipe and the seed, shown next to the date.
+        Facts about the run, such as the recipe and the seed, which are shown next to the date.
     links : {str: str}, optional
-        Where to go on: what there is, and the address or command that leads there.
+        Next steps: descriptions, with the address or command for each.
     """
     folder = Path(folder)
     versions = [f"{name} {version}" for name, version in results.versions(PACKAGES).items()]
@@ -91,6 +91,6 @@ def write(
 
 
 def _data_address(path: Path) -> str:
-    """Return an address that has the content of a file in it."""
+    """Return a data URL with the content of a file."""
     kind, _ = mimetypes.guess_type(path.name)
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"

@@ -1,6 +1,6 @@
-"""The folder that a run keeps what it made in, so that another can go on from there.
+"""The folder of a run, which keeps its files so that a later run can continue.
 
-One process at a time: what a run has is what one process, or its successors, put there.
+Only one process at a time can use it, so all its files come from one process or its successors.
 """
 
 from __future__ import annotations
@@ -17,48 +17,49 @@ click = compat.require("click")
 filelock = compat.require("filelock")
 
 NOTE = "settings.json"
-"""What tells a run's folder from any other, and one run from another."""
+"""The file that identifies the folder of a run, and distinguishes runs from each other."""
 
 LOCK = ".lock"
-"""What the process that has the folder holds; it stays when the process has ended."""
+"""The file that the process using the folder locks. It remains when the process has ended."""
 
-ANEW = "give another folder, or leave out --resume to start anew"
-AGAIN = "delete it to have it made again, or give another folder"
+ANEW = "give another folder, or omit --resume to start again"
+AGAIN = "delete it to create it again, or give another folder"
 
 
 def open_run(folder: Path, settings: Mapping[str, Any], resume: bool) -> None:
-    """Empty the folder for a new run, or check that the run in it is the one to resume.
+    """Empty the folder for a new run, or check that it contains the run to resume.
 
-    The folder is this process's until the process ends, however it ends. What killed writers left
-    half-written is removed. Pictures and pages stay until they are made again.
+    The folder belongs to this process until the process ends, however it ends. Unfinished files of
+    killed processes are removed. Pictures and pages stay until they are replaced.
 
     Parameters
     ----------
     folder : path
-        It is made if there is none.
+        The folder, which is created if necessary.
     settings : mapping
-        All that the run's files depend on, of types that JSON knows.
+        Everything on which the run's files depend, in types that JSON supports.
     resume : bool
-        Whether to keep what an earlier run of the same settings left.
+        Whether to keep the files of an earlier run with the same settings.
 
     Raises
     ------
     click.ClickException
-        If another process has the folder, the run in it has other settings or can't be told, or
-        the folder has files but is no run's.
+        If another process uses the folder, if the run in it has other settings or cannot be
+        identified, or if the folder contains files but is not the folder of a run.
     """
     note = folder / NOTE
     folder.mkdir(parents=True, exist_ok=True)
     if not note.exists() and any(not p.name.startswith((NOTE, LOCK)) for p in folder.iterdir()):
         raise click.ClickException(
-            f"{folder} has files that are not of a run, which would empty it: give a new folder"
+            f"{folder} has files that do not belong to a run, which would delete them: "
+            "give a new folder"
         )
     _held(folder.resolve())
     for unfinished in folder.glob(f"**/*{atomic.UNFINISHED}"):
         unfinished.unlink(missing_ok=True)
     if resume and note.exists():
         if read(note, remedy=ANEW) != json.loads(json.dumps(settings)):
-            raise click.ClickException(f"{note} is of a run with other settings: {ANEW}")
+            raise click.ClickException(f"{note} belongs to a run with other settings: {ANEW}")
         return
     for made in {*folder.glob("**/*.npz"), *folder.glob("*.json")} - {note}:
         made.unlink()
@@ -66,16 +67,16 @@ def open_run(folder: Path, settings: Mapping[str, Any], resume: bool) -> None:
 
 
 def read(path: Path, *names: str, remedy: str = AGAIN) -> dict[str, Any]:
-    """Return what a run's JSON file holds: an object with these names, at least.
+    """Return the content of a run's JSON file: an object with at least these names.
 
     Raises
     ------
     click.ClickException
-        If it is damaged, with what can be done.
+        If the file is damaged. The error names a remedy.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # of JSON, and of bytes that are no text
+    except ValueError as error:  # from JSON, or from bytes that are not text
         raise click.ClickException(f"{path} is damaged ({error}): {remedy}") from error
     if not isinstance(content, dict) or not content.keys() >= set(names):
         wanted = " with " + ", ".join(names) if names else ""
@@ -84,9 +85,9 @@ def read(path: Path, *names: str, remedy: str = AGAIN) -> dict[str, Any]:
 
 
 def kept(path: Path, make: Callable[[], Mapping[str, Any]], *names: str) -> dict[str, Any]:
-    """Return what a run's JSON file holds; where it is not there, make and write it first.
+    """Return the content of a run's JSON file; if there is none, make and write it first.
 
-    ``names`` are what it has, at least: see `read`.
+    ``names`` are names that it must contain: see `read`.
     """
     if not path.exists():
         results.write(path, make())
@@ -95,9 +96,9 @@ def kept(path: Path, make: Callable[[], Mapping[str, Any]], *names: str) -> dict
 
 @cache
 def _held(folder: Path):
-    """Return this process's lock of a folder: cached, so held, until the process ends.
+    """Return this process's lock of a folder. It is cached and thus held until the process ends.
 
-    Children have no part in it: they may outlive a process that was killed.
+    Child processes do not share it, because they may outlive a process that was killed.
     """
     lock = filelock.FileLock(folder / LOCK, thread_local=False)
     try:

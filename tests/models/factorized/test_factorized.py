@@ -195,7 +195,7 @@ def test_results_command(tmp_path, monkeypatch, tiny, coarse):
 def test_training_with_other_settings_is_not_resumed(tmp_path, tiny, monkeypatch):
     results.write(tmp_path / "settings.json", training.settings())
     monkeypatch.setattr(training, "RECIPE", replace(training.RECIPE, hidden=9))
-    with pytest.raises(Exception, match="is of a run with other settings"):
+    with pytest.raises(Exception, match="belongs to a run with other settings"):
         training.measure([0], tmp_path, resume=True)
 
 

@@ -186,7 +186,7 @@ def test_train_and_export_commands(folder, tmp_path, monkeypatch):
     assert "spikes" in result.output
     other = CliRunner().invoke(commands.main, [*arguments, "--resume", "--steps", "3"])
     assert other.exit_code != 0
-    assert "is of a run with other settings" in other.output
+    assert "belongs to a run with other settings" in other.output
 
     for module in (export, gui):
         monkeypatch.setattr(module, "WEIGHTS", tmp_path / "small.npz")
@@ -232,7 +232,7 @@ def test_damage_ends_the_search_with_one_line(folder, tmp_path, damage, file):
 def test_factors_that_are_none(factors):
     ended = CliRunner().invoke(commands.main, ["results", "--factors", factors])
     assert ended.exit_code == 2
-    assert "is no list of positive numbers" in ended.output
+    assert "is not a list of positive numbers" in ended.output
 
 
 def test_gui_model():

@@ -35,7 +35,7 @@ def random_params(seed=0, gain=0.5):
     }
 
 
-def test_loudness_is_what_a_neuron_hears():
+def test_input_weight_is_that_in_a_neuron():
     """Against Nengo: lengths of the state at the step of each cycle's reference."""
     frequency, dt, n_cycles = 10.0, 1e-4, 4
     given = np.array([0.0, -0.9, -0.4, 0.3, 0.8])
@@ -54,13 +54,13 @@ def test_loudness_is_what_a_neuron_hears():
     period = round(1 / (frequency * dt))
     state = np.hypot(*(sim.data[p] for p in probes))[period // 2 :: period]
     cycles = np.arange(n_cycles)[:, None]
-    expected = sparsity.loudness(np, given, cycles, TAU)
+    expected = sparsity.input_weight(np, given, cycles, TAU)
     np.testing.assert_allclose(state / state[:, :1], expected, atol=2e-3)
     assert (expected[0, given > 0] == 0).all()
 
 
 def test_training_hears_the_phases_that_spikes_have():
-    """In each cycle, with loudness, the hidden phases are nearer to the spiking network's."""
+    """In each cycle, with these weights, the hidden phases are nearer to the spiking network's."""
     params = random_params()
     x = np.random.default_rng(1).uniform(-1, 1, (4, 1024))
     net = phase_network(params)
@@ -72,11 +72,11 @@ def test_training_hears_the_phases_that_spikes_have():
     with nengo_phasor.layerwise.Simulator(net) as sim:
         for cycle in (1, 2, 4):
             error = {}
-            for name, loud in (
-                ("with", sparsity.loudness(np, x, cycle, TAU)),
+            for name, weight in (
+                ("with", sparsity.input_weight(np, x, cycle, TAU)),
                 ("without", 1),
             ):
-                rows = phases.to_rows(x) * np.tile(loud * np.ones_like(x), 2)
+                rows = phases.to_rows(x) * np.tile(weight * np.ones_like(x), 2)
                 seen = phases.from_rows(sim.predict({net.input: rows[:, None]})[net.hidden][:, 0])
                 error[name] = np.median(
                     np.abs(phases.difference(spiking[:, cycle], phases.from_complex(seen)))
@@ -114,8 +114,8 @@ def test_training_network(arc):
             [sim.data[c].weights[0] for c in (layer.weights, layer.bias)]
             for layer in net.classifier.layers
         )
-    loud = sparsity.loudness(np, x, cycle[:, None], TAU)
-    hidden = np.exp(1j * np.angle((loud * phases.to_complex(x)) @ w_0 + b_0))
+    weight = sparsity.input_weight(np, x, cycle[:, None], TAU)
+    hidden = np.exp(1j * np.angle((weight * phases.to_complex(x)) @ w_0 + b_0))
     heard = np.where(np.abs(np.angle(hidden)) < np.pi * arc, 1, hidden)
     output = np.angle(heard @ w_1 + b_1) / np.pi
     got = phases.from_complex(phases.from_rows(seen[net.output][:, 0]))

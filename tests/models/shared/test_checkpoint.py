@@ -122,7 +122,7 @@ def test_a_wrong_byte_is_never_loaded(tmp_path, variables):
 def test_checkpoint_of_another_training_is_refused(tmp_path, variables, others, start):
     Checkpoint(tmp_path, variables).save(epoch=1)
     before = [variable.value for variable in others]
-    with pytest.raises(datasets.DatasetError, match="can't be gone on from"):
+    with pytest.raises(datasets.DatasetError, match="cannot continue from"):
         Checkpoint(tmp_path, others).restored(**start)
     assert all(v.value is value for v, value in zip(others, before, strict=True))
 

@@ -63,7 +63,7 @@ def test_resumed_run_keeps_all(run):
 
 def test_run_with_other_settings_is_not_resumed(run):
     before = files(run)
-    with pytest.raises(click.ClickException, match=r"settings\.json is of a run with other"):
+    with pytest.raises(click.ClickException, match=r"settings\.json belongs to a run with other"):
         open_run(run, {"a": (1, 3)}, resume=True)
     assert files(run) == before
 
@@ -78,7 +78,7 @@ def test_new_run_begins_with_nothing(run):
 def test_folder_of_something_else_is_left_alone(tmp_path, resume):
     (tmp_path / "params").mkdir()
     (tmp_path / "params" / "weights.npz").touch()
-    with pytest.raises(click.ClickException, match="not of a run"):
+    with pytest.raises(click.ClickException, match="do not belong to a run"):
         open_run(tmp_path, {"a": 1}, resume)
     assert files(tmp_path) == {"params/weights.npz"}
 
@@ -96,7 +96,7 @@ def test_damaged_settings_are_named_with_the_way_out(run, content):
         open_run(run, {"a": (1, 2)}, resume=True)
     assert str(run / "settings.json") in caught.value.message
     assert "damaged" in caught.value.message
-    assert "leave out --resume to start anew" in caught.value.message
+    assert "omit --resume to start again" in caught.value.message
     assert "\n" not in caught.value.message
     assert files(run) == before
     open_run(run, {"a": (1, 2)}, resume=False)  # the way out
