@@ -13,7 +13,8 @@ from pathlib import Path
 import nengo
 import numpy as np
 
-from nengo_phasor import compat, datasets, layerwise, results, schedules
+import nengo_phasor
+from nengo_phasor import compat, datasets, results, schedules
 from nengo_phasor.models.lenet.data import Parts, load
 from nengo_phasor.models.lenet.network import CLASSES, DT, initial_weights, lenet, measure
 from nengo_phasor.models.lenet.start import MATCHED, rate_matched
@@ -66,7 +67,7 @@ def name_of(run: Run) -> str:
     return run.schedule if run.sigma_0 else BASELINE
 
 
-def compiled(run: Run, net: nengo.Network) -> tuple[layerwise.Simulator, dict]:
+def compiled(run: Run, net: nengo.Network) -> tuple[nengo_phasor.layerwise.Simulator, dict]:
     """Return the simulator of a LeNet, compiled for training, and its losses of spikes.
 
     The targets of the logits are one-hot, (n, 1, 10); those of spikes have no effect.
@@ -81,11 +82,11 @@ def compiled(run: Run, net: nengo.Network) -> tuple[layerwise.Simulator, dict]:
 
     tf.keras.utils.set_random_seed(run.seed)
     with net:
-        layerwise.configure_settings(trainable=False)
+        nengo_phasor.layerwise.configure_settings(trainable=False)
         for connection in net.links.values():
             net.config[connection].trainable = True
     costs = {probe: losses.SpikeCount(probe, DT) for probe in net.spikes.values()}
-    sim = layerwise.Simulator(
+    sim = nengo_phasor.layerwise.Simulator(
         net, dt=DT, minibatch_size=run.batch_size, dtype="float32", progress_bar=False
     )
     optimizer = tf.keras.optimizers.Adam(
