@@ -1,4 +1,4 @@
-"""Drawings of phases, images, classes and precision, as SVG: what `.displays` shows."""
+"""Drawings of phases, images, classes and precision as SVG, for `.displays`."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 COLORS = ("#1c73b3", "#039f74", "#d65e00", "#cd79a7", "#f0e542", "#56b4ea")
-"""Of single hands, in turn: those of Nengo GUI's plots (Okabe and Ito's)."""
+"""The colours of successive hands, which are those of Nengo GUI's plots (Okabe and Ito)."""
 
 FADED = 0.25
-"""Opacity of hands whose spike is missing, in that of the others."""
+"""The opacity of hands whose spike is missing, relative to that of the others."""
 
 INK, PALE, LINE, NEEDLE = "#0072b2", "#9ecae1", "#666666", "#d55e00"
 
 MANY = 12
-"""If there are more hands, they all look alike."""
+"""The number of hands above which all look alike."""
 
 
 def _svg(width: float, height: float, *parts: str) -> str:
-    """Return a drawing that fills the place it is given, keeping its proportions."""
+    """Return a drawing that fills the available space, keeping its proportions."""
     return (
         f'<svg width="100%" height="100%" viewBox="0 0 {width:g} {height:g}" '
         f'font-family="sans-serif" xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
@@ -44,9 +44,10 @@ def clock_svg(phase: ArrayLike, sent: ArrayLike) -> str:
     Parameters
     ----------
     phase : (n,) array_like
-        In units of pi; NaN has no hand. 0, the reference, is on the right, 1/2 at the top.
+        The phases, in units of pi; NaN has no hand. 0, the reference, is on the right, 1/2 at the
+        top.
     sent : (n,) array_like of bool
-        Whether the hand stands for a spike: hands of missing ones are faded.
+        Whether the spike of each hand is sent; hands of missing spikes are faded.
     """
     phase, sent = np.asarray(phase, dtype=float), np.asarray(sent, dtype=bool)
     shown = ~np.isnan(phase)
@@ -68,7 +69,7 @@ def clock_svg(phase: ArrayLike, sent: ArrayLike) -> str:
 
 
 def _in_groups(n: int, chosen: NDArray[np.bool_]) -> list[NDArray[np.int_]]:
-    """Return the chosen hands: each by itself, or all of many together."""
+    """Return the chosen hands, individually or, if there are many, together."""
     (hands,) = np.nonzero(chosen)
     return [hands] * bool(len(hands)) if n > MANY else list(hands[:, None])
 
@@ -107,7 +108,7 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 CAPTION = 0.1
-"""Size of an image's caption, in its height."""
+"""The size of an image's caption, relative to the height of the image."""
 
 
 def image_svg(
@@ -139,16 +140,18 @@ def classes_svg(
     high: float = 1.0,
     winner: int | None = None,
 ) -> str:
-    """Draw a bar for each class, from ``low`` to ``high``; the winner stands out, if there is one.
+    """Draw a bar for each class, from ``low`` to ``high``, with the winner highlighted if any.
 
     Parameters
     ----------
     names : sequence of str
+        The names of the classes.
     values : (n,) array_like
+        The values of the classes.
     low, high : float
-        The values of no bar, and of a whole one.
+        The values of an empty and of a full bar.
     winner : int, optional
-        The place of the class that stands out and is named on top.
+        The index of the class that is highlighted and named on top.
     """
     values = np.asarray(values, dtype=float)
     lengths = 56 * np.clip((values - low) / (high - low), 0, 1)
@@ -170,14 +173,15 @@ def classes_svg(
 
 
 def dial_svg(m_f: float, low: float, high: float) -> str:
-    """Draw a dial whose needle points to a precision, between coarse on the left and fine.
+    """Draw a dial whose needle points to a precision, from coarse on the left to fine.
 
     Parameters
     ----------
     m_f : float
         The precision.
     low, high : float
-        Those at the dial's ends; on a logarithmic scale, as rates of firing go with 1/m_f.
+        The precisions at the ends of the dial, which is logarithmic because firing rates are
+        proportional to 1/m_f.
     """
     position = np.log(m_f / low) / np.log(high / low)
     angle = np.pi * (1 - np.clip(position, -0.03, 1.03))

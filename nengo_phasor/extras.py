@@ -1,4 +1,4 @@
-"""Optional packages: which extra of nengo-phasor installs each, and what is said without it."""
+"""Optional packages: the extra of nengo-phasor that installs each, and errors if it is missing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NENGO_DL = Path(__file__).with_name("data") / "nengo-dl"
 
 
 def install_command(extra: str, python: tuple[int, int] = sys.version_info[:2]) -> str:
-    """The command that installs an extra of nengo-phasor under a version of Python."""
+    """Return the command that installs an extra of nengo-phasor for a version of Python."""
     built = extra == "dl" and python >= (3, 12)
     if built and importlib.util.find_spec("click"):
         return "nengo-phasor setup dl"
@@ -80,13 +80,13 @@ def require(name: str) -> Any:
     Parameters
     ----------
     name : str
-        Full name of the module, such as ``"nengo_dl"`` or ``"scipy.sparse"``.
+        The full name of the module, such as ``"nengo_dl"`` or ``"scipy.sparse"``.
 
     Raises
     ------
     MissingExtra
-        If it, or another module of `EXTRAS` that it needs, is not installed. This is an
-        ImportError whose message has the command that installs it.
+        If the module, or another module of `EXTRAS` that it needs, is not installed. This is an
+        ImportError whose message gives the command that installs it.
     """
     with named():
         return importlib.import_module(name)

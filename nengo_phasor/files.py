@@ -1,6 +1,6 @@
-"""File formats, read with checks: IDX, the pickles of CIFAR, npz files of weights.
+"""Readers of file formats, with checks: IDX, the pickles of CIFAR, and npz files of weights.
 
-What is truncated, damaged or would run code raises a `DatasetError` that names the file.
+Files that are truncated, damaged or would run code raise a `DatasetError` that names the file.
 """
 
 import gzip
@@ -27,7 +27,7 @@ class DatasetError(NengoException, OSError):
 
 
 def _read_bytes(path: Path) -> bytes:
-    """A file's content, unpacked if it is a gzip file, whatever its name."""
+    """Return a file's content, unpacked if it is a gzip file, whatever its name."""
     try:
         data = path.read_bytes()
         return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
@@ -39,7 +39,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def read_idx(path: PathLike) -> np.ndarray:
-    """An array of unsigned bytes from an IDX file, packed with gzip or not.
+    """Return the array of unsigned bytes in an IDX file, which may be packed with gzip.
 
     IDX is a magic number (0, 0, a type code, the number of dimensions), the size of each dimension
     as 4 bytes, big-endian, and the values in C order.
@@ -134,13 +134,13 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read_batch(path: PathLike) -> dict[str, Any]:
-    """The dictionary pickled in a CIFAR batch, from Python 2 or 3, running none of its code.
+    """Return the dictionary pickled in a CIFAR batch, from Python 2 or 3, without running its code.
 
     Raises
     ------
     DatasetError
-        If the file is missing, damaged, no dictionary, or asks for anything but NumPy arrays and
-        plain containers.
+        If the file is missing, damaged, not a dictionary, or contains anything except NumPy arrays
+        and plain containers.
     """
     path = Path(path)
     data = _read_bytes(path)
@@ -157,7 +157,7 @@ def read_batch(path: PathLike) -> dict[str, Any]:
 
 
 def save_params(path: PathLike, /, **arrays: np.ndarray) -> None:
-    """Write arrays to an npz file, whole or not at all: a failure leaves an older file as it was.
+    """Write arrays to an npz file atomically: a failure leaves an older file unchanged.
 
     Raises
     ------
@@ -172,14 +172,14 @@ def save_params(path: PathLike, /, **arrays: np.ndarray) -> None:
 
 
 def load_params(path: PathLike, names: Sequence[str] = ()) -> dict[str, np.ndarray]:
-    """The arrays of an npz file, by name, without pickle.
+    """Return the arrays of an npz file by name, without pickle.
 
     Parameters
     ----------
     path : path
-        As given to `save_params`.
+        The file, as given to `save_params`.
     names : sequence of str
-        Arrays the file must have.
+        The names of arrays that the file must contain.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def load_params(path: PathLike, names: Sequence[str] = ()) -> dict[str, np.ndarr
 
 
 def _checked(path: Path, x: np.ndarray, y: np.ndarray, shape: tuple, n_classes: int) -> tuple:
-    """Images and their labels, if they fit each other and the data set."""
+    """Return images and their labels, after checking that they match."""
     try:
         y = np.asarray(y)
     except ValueError as error:
@@ -227,7 +227,7 @@ def _checked(path: Path, x: np.ndarray, y: np.ndarray, shape: tuple, n_classes: 
 
 
 def read_idx_files(paths: Sequence[Path], n_classes: int) -> tuple:
-    """From files of training images, training labels, test images, test labels."""
+    """Read files of training images, training labels, test images and test labels."""
     return tuple(
         array
         for images, labels in (paths[:2], paths[2:])
@@ -236,7 +236,7 @@ def read_idx_files(paths: Sequence[Path], n_classes: int) -> tuple:
 
 
 def read_npz(paths: Sequence[Path], n_classes: int) -> tuple:
-    """From Keras' one file of four arrays."""
+    """Read Keras' single file of four arrays."""
     (path,) = paths
     file = load_params(path, ("x_train", "y_train", "x_test", "y_test"))
     return (
@@ -246,7 +246,7 @@ def read_npz(paths: Sequence[Path], n_classes: int) -> tuple:
 
 
 def read_batches(paths: Sequence[Path], n_classes: int, key: str) -> tuple:
-    """From CIFAR batches, the last for testing; ``key`` names their labels."""
+    """Read CIFAR batches, of which the last is for testing; ``key`` names their labels."""
     parts = []
     for path in paths:
         batch = read_batch(path)
@@ -262,7 +262,7 @@ def read_batches(paths: Sequence[Path], n_classes: int, key: str) -> tuple:
 
 
 def read_csv(paths: Sequence[Path], n_classes: int) -> tuple:
-    """From rows of features and class; all for training."""
+    """Read rows of features and class, all for training."""
     table = np.loadtxt(paths[0], delimiter=",")
     x, y = table[:, :-1], table[:, -1].astype(np.int64)
     return x, y, x[:0], y[:0]

@@ -1,4 +1,4 @@
-"""Which of its parents a class can be taken for, where a table knows the parents alone."""
+"""Lookup of classes in tables by inheritance."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 
 def nearest(cls: type, known: Container[Any]) -> Any:
-    """Return the first of a class's method resolution order that is known, or None."""
+    """Return the first class of a class's method resolution order that is known, or None."""
     return next((parent for parent in cls.__mro__ if parent in known), None)
 
 
 def keeps(cls: type, parent: type, *methods: str) -> bool:
-    """Return whether a class has these methods of its parent, none of them anew."""
+    """Return whether a class overrides none of these methods of its parent."""
     return all(getattr(cls, method) is getattr(parent, method) for method in methods)
 
 
 def rewritten(cls: type, parent: type) -> set[str]:
-    """Return the names of a parent's methods and properties that a class has anew.
+    """Return the names of a parent's methods and properties that a class overrides.
 
     Special methods don't count: an ``__init__`` only sets parameters.
     """
@@ -33,10 +33,10 @@ def rewritten(cls: type, parent: type) -> set[str]:
 
 
 def entry(table: Mapping[Any, Any], cls: type) -> Any:
-    """Return what a table has of a class's nearest parent, or None if it has nothing.
+    """Return the entry of a table for a class's nearest parent, or None if it has none.
 
-    Nor is there anything where the class has any method of that parent anew: what is known of the
-    one is not known of the other.
+    The result is also None if the class overrides a method or a property of that parent, because
+    the entry may then not apply.
     """
     parent = nearest(cls, table)
     return None if parent is None or rewritten(cls, parent) else table[parent]

@@ -1,4 +1,4 @@
-"""The phases of neurons' latest spikes, step by step: what displays of a rhythm remember."""
+"""The phases of neurons' latest spikes, for displays of a rhythm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nengo_phasor import phases
 from nengo_phasor.checks import check_positive_integer
 
 LATE = 1.5
-"""Cycles without a spike after which it is missing."""
+"""The number of cycles without a spike after which the spike counts as missing."""
 
 
 class LatestPhases:
@@ -18,8 +18,9 @@ class LatestPhases:
     Parameters
     ----------
     n_neurons : int
+        The number of neurons.
     frequency : float
-        Of the rhythm, in Hz.
+        The frequency of the rhythm, in Hz.
     dt : float
         The time step, in seconds.
     """
@@ -33,9 +34,9 @@ class LatestPhases:
         self.now = 0.0
 
     def update(self, t: float, spiked: NDArray[np.bool_]) -> bool:
-        """Take in a step's spikes; return whether anything is different now.
+        """Store the spikes of a step; return whether anything has changed.
 
-        A time before the last one is that of a new simulation: nothing is known of it yet.
+        A time before the previous one begins a new simulation, which resets everything.
         """
         if t < self.now:
             self.phase[:], self.time[:] = np.nan, -np.inf
@@ -47,5 +48,5 @@ class LatestPhases:
 
     @property
     def recent(self) -> NDArray[np.bool_]:
-        """Which neurons spiked within the last `LATE` cycles."""
+        """Whether each neuron spiked within the last `LATE` cycles."""
         return self.now - self.time < LATE / self.frequency

@@ -52,7 +52,7 @@ class QuadratureCrossentropy(tf.keras.losses.Loss):
         The steepness. The greater it is, the less is gained by moving phases further than the
         decision requires.
     **kwargs
-        Of `tf.keras.losses.Loss`.
+        The arguments of `tf.keras.losses.Loss`.
 
     Raises
     ------
@@ -92,7 +92,7 @@ class ReferenceDistance(tf.keras.losses.Loss):
     smoothing : float
         The constant epsilon, which keeps the gradient finite at phase 0.
     **kwargs
-        Of `tf.keras.losses.Loss`.
+        The arguments of `tf.keras.losses.Loss`.
 
     Raises
     ------
@@ -157,7 +157,7 @@ class SpikesOutsideArc(tf.keras.losses.Loss):
         The width of the border, as a fraction of the arc. The smaller it is, the better the
         approximation of the exact fraction, but the fewer units have a gradient.
     **kwargs
-        Of `tf.keras.losses.Loss`.
+        The arguments of `tf.keras.losses.Loss`.
 
     Raises
     ------

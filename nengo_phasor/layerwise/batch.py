@@ -33,22 +33,22 @@ def run_batch(
     keep: bool = False,
     progress_bar: bool | ProgressBar | None = False,
 ) -> tuple[dict[nengo.Probe, np.ndarray], State | None]:
-    """Return what a `.Simulator`'s probes see, and, to be kept, where the network stands then.
+    """Return the values seen by a `.Simulator`'s probes and, if ``keep``, the final state.
 
     Parameters
     ----------
     simulator : `.Simulator`
-        Whose network runs, and how.
+        The simulator, with its network and settings.
     data : {nengo.Node: (n_items, n_steps or 1, n) ndarray}
-        Outputs of nodes, in place of their own.
+        The outputs of nodes, which replace their own.
     n_steps, n_items : int
         The size of the batch.
     state : `.State`, optional
-        Where to go on from; by default from rest.
+        The state from which to continue. By default the network starts from rest.
     keep : bool
-        Whether the state at the end is returned; None otherwise.
+        Whether the final state is returned; otherwise it is None.
     progress_bar : bool or nengo.utils.progress.ProgressBar
-        As in `nengo.Simulator`.
+        The progress bar, as in `nengo.Simulator`.
     """
     network, dt, dtype = simulator.network, simulator.dt, simulator.dtype
     start = state.n_steps if state else 0
@@ -100,7 +100,7 @@ def in_threads(
     progress_bar: bool | ProgressBar | None,
     stages: int,
 ) -> list:
-    """Return what ``run(chunk, advanced)`` returns for each chunk.
+    """Return the results of ``run(chunk, advanced)`` for each chunk.
 
     Each call of ``advanced`` is one of ``stages`` in all. The progress bar is updated by this
     thread, not by one of its own as in Nengo, for which every short run would have to wait. The

@@ -1,4 +1,4 @@
-"""What `.layerwise` makes of a network: what it can run, in which order, by what."""
+"""The analysis of a network for `.layerwise`: what can be run, in which order, and how."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users give `.layerwise` in place of nodes' outputs, checked."""
+"""Checks of the data that users give `.layerwise` as outputs of nodes."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from nengo_phasor.checks import warn_outside
 
 
 class Feeding:
-    """The nodes of a network that take data, and what these have to be.
+    """The nodes of a network that take data, and the requirements on these data.
 
     Parameters
     ----------
     network : nengo.Network
         The network.
     dtype : numpy.dtype
-        What the data are converted to.
+        The type to which the data are converted.
     may_be_missing : set of nengo.Node
-        Those whose data may hold NaN.
+        The nodes whose data may contain NaN.
     """
 
     def __init__(self, network: nengo.Network, dtype: np.dtype, may_be_missing: set):
@@ -39,9 +39,9 @@ class Feeding:
         self.phasors = takers_of_phasors(network)
 
     def arrays(self, data: Mapping, one_item: bool = False) -> dict[nengo.Node, np.ndarray]:
-        """Return the data as arrays, if the network can take them.
+        """Return the data as arrays, after checking that the network can take them.
 
-        Those of one item may be without the axis of items.
+        The data of one item may lack the axis of items.
         """
         if not isinstance(data, Mapping):
             raise _error(f"must be {{node: array}}, got a {type(data).__name__}")
@@ -56,11 +56,11 @@ class Feeding:
         """Return the data as arrays, and their number of items."""
         arrays = self.arrays(data)
         if not arrays:
-            raise _error("is empty; use run for a network without data")
+            raise _error("is empty: use run for a network without data")
         return arrays, len(next(iter(arrays.values())))
 
     def check_window(self, arrays: dict[nengo.Node, np.ndarray], n_steps: int, n_items: int):
-        """Refuse data of another number of steps or items."""
+        """Check the numbers of steps and items of the data."""
         for node, x in arrays.items():
             if len(x) != n_items or x.shape[1] not in (1, n_steps):
                 raise _error(
@@ -70,7 +70,7 @@ class Feeding:
 
     def _check(self, node, x):
         if node not in self.nodes:
-            raise _error(f"{node} takes no data: give them to a node without input")
+            raise _error(f"{node} takes no data: give data to a node without input")
         if x.ndim != 3 or x.shape[2] != node.size_out:
             is_half = node in self.phasors and x.shape[-1:] == (node.size_out // 2,)
             remedy = ": give phasors, nengo_phasor.phases.to_rows(phases)" if is_half else ""
@@ -79,7 +79,7 @@ class Feeding:
                 f"{node.size_out}){remedy}"
             )
         if not np.can_cast(x.dtype, self.dtype, "same_kind"):
-            raise _error(f"for {node} are of type {x.dtype}; needs real numbers")
+            raise _error(f"for {node} have type {x.dtype}; needs real numbers")
         wrong = np.isinf(x) if node in self.may_be_missing else ~np.isfinite(x)
         if wrong.any():
             item, step, place = np.argwhere(wrong)[0]
@@ -90,7 +90,7 @@ class Feeding:
         if node in self.phases:
             warn_outside(x, f"data for {node}")
         if node in self.spikes and x.shape[1] == 1:
-            warn_unencoded(x, f"what is given for {node}", self.spikes[node])
+            warn_unencoded(x, f"the data for {node}", self.spikes[node])
 
 
 def _error(message):

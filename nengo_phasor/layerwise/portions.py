@@ -1,4 +1,4 @@
-"""How many items and steps `.layerwise` runs at once, so that memory stays bounded."""
+"""The numbers of items and steps that `.layerwise` runs at once, which bound its memory."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from nengo_phasor.checks import machine_memory
 from nengo_phasor.synapses import SpikeSynapse
 
 CHUNK_BYTES = 2**26
-"""Size aimed at for the largest array of a chunk of items; each thread has a few of these."""
+"""The target size of the largest array of a chunk of items, of which each thread has a few."""
 
 BLOCK_BYTES = 12 * 2**20
 """The same where a window can be cut into blocks of time: what allocators still use again."""
 
 MIN_SHARE = 16
-"""Fewest items worth a thread: with smaller arrays, threads wait for each other's Python."""
+"""The least number of items for a thread: with fewer, threads wait for each other's Python code."""
 
 
 def portions(
     step_bytes: int, n_steps: int, n_items: int, threads: int, in_blocks: bool
 ) -> tuple[int, int]:
-    """Return how many items run at once, and how many steps of them.
+    """Return the number of items that run at once, and the number of steps in a block.
 
     ``step_bytes`` is the size of one item's largest array in one step; ``in_blocks`` says whether a
     window can be cut into blocks of time.
@@ -55,11 +55,12 @@ def width(network: nengo.Network, incoming: Mapping, data: Mapping) -> int:
 
 
 def check_memory(n_bytes: int, n_steps: int) -> None:
-    """Refuse a window that can't be held, before memory is taken."""
+    """Check that a window fits into memory, before it is allocated."""
     there = machine_memory()
     if n_bytes > there:
         raise ValidationError(
-            f"is too much: {n_steps} steps need {n_bytes / 2**30:.3g} GB, and there are "
-            f"{there / 2**30:.3g}. Run fewer steps or items at a time, or let probes sample",
+            f"is too large: {n_steps} steps need {n_bytes / 2**30:.3g} GB, but this machine has "
+            f"{there / 2**30:.3g} GB. Run fewer steps or items at a time, or set sample_every of "
+            "probes",
             attr="n_steps",
         )

@@ -1,4 +1,4 @@
-"""How `.layerwise` runs what acts step by step: processes, synapses as processes, functions."""
+"""The objects that `.layerwise` runs step by step: processes, synapses and functions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nengo_phasor.pooling import MaxPool
 
 
 class BuiltProcess(NamedTuple):
-    """A node's process or a synapse, as Nengo built it.
+    """The process of a node or a synapse, as built by Nengo.
 
-    ``is_late`` says whether its output counts in the next step. A process without a seed draws by
-    the simulator's and ``seed``, that of its place in the network.
+    ``is_late`` tells whether its output takes effect in the next step. A process without its own
+    seed uses the simulator's seed and ``seed``, which depends on its place in the network.
     """
 
     process: Process
@@ -27,9 +27,9 @@ class BuiltProcess(NamedTuple):
 
 
 def by_own_step(built: BuiltProcess, x: Signal | None, size_out: int, span: Span) -> Signal:
-    """Return what comes out of any process, from its own steps, for each item by itself.
+    """Return the output of any process, which runs by its own steps for each item.
 
-    Without an input all items are alike.
+    Without an input all items are equal.
     """
     n_items = 1 if x is None else x.n_items
     inputs: Any = None if x is None else x.dense()
@@ -55,7 +55,7 @@ def _step(built, shape_in, shape_out, span):
 
 
 def pooled(pool: MaxPool, x: Signal) -> Signal:
-    """Return a signal pooled, as `.MaxPool.pool` does."""
+    """Return the pooled signal, as `.MaxPool.pool` does."""
     x = x.dense()
     output = np.empty((*x.shape[:-1], pool.default_size_out), x.dtype)
     flat = (np.ascontiguousarray(x).reshape(-1, x.shape[-1]), output.reshape(-1, output.shape[-1]))
@@ -64,7 +64,7 @@ def pooled(pool: MaxPool, x: Signal) -> Signal:
 
 
 def of_function(node, x: Signal | None, span: Span) -> Signal:
-    """Return what a node's function returns for each step and item.
+    """Return the output of a node's function for each step and item.
 
     Without an input it is called once for all items.
     """
@@ -80,14 +80,14 @@ def of_function(node, x: Signal | None, span: Span) -> Signal:
 
 
 def call(node, time: float, given: tuple, place: np.ndarray) -> None:
-    """Write what a node's function returns at a time, given its input, if it has any."""
+    """Write the output of a node's function at a time, given its input if it has one."""
     value = node.output(time, *given)
     if node.size_out:
         _write(place, value, node, time)
 
 
 def _write(place, value, node, time):
-    """Write what a function returned, refusing what Nengo refuses."""
+    """Write the value returned by a function, rejecting the values that Nengo rejects."""
     try:
         finite = value is not None and np.all(np.isfinite(value))
         if finite:
@@ -103,7 +103,7 @@ def _write(place, value, node, time):
 
 
 def check_finite(node, x: Signal, span: Span) -> None:
-    """Refuse NaN and infinity among a process's output, which would stay in what they reach."""
+    """Check that the output of a process is finite, since NaN would persist in what it reaches."""
     wrong = np.argwhere(~np.isfinite(x.values))
     if len(wrong):
         k = wrong[0, 0]

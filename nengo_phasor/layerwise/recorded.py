@@ -1,4 +1,4 @@
-"""What a simulator's ``data`` hold: what probes saw, and how Nengo built everything else."""
+"""The contents of a simulator's ``data``: probed values, and the built forms of objects."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 
 
 class SimulationData(Mapping):
-    """The data of a `.layerwise.Simulator`, by Nengo object, as `nengo.Simulator` has them.
+    """The data of a `.layerwise.Simulator` by Nengo object, as in `nengo.Simulator`.
 
     Parameters
     ----------
     built : mapping
-        How Nengo built each object: for ensembles `nengo.builder.ensemble.BuiltEnsemble` (gain,
+        The built form of each object: for ensembles `nengo.builder.ensemble.BuiltEnsemble` (gain,
         bias, encoders, eval_points, ...), for connections
         `nengo.builder.connection.BuiltConnection` (weights, ...).
     nothing : {nengo.Probe: (n_items, 0, n) ndarray}
-        What each probe has seen before the first run.
+        The data of each probe before the first run, which are empty.
     has_items : bool
         Whether a probe's data have an axis of items, (n_items, n_steps, n), or Nengo's own shape,
         (n_steps, n).
@@ -27,7 +27,7 @@ class SimulationData(Mapping):
     Attributes
     ----------
     changed : callable, optional
-        ``changed(obj, built)`` returns how an object is now, after training.
+        ``changed(obj, built)`` returns the form of an object after training.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class SimulationData(Mapping):
         self.clear()
 
     def clear(self) -> None:
-        """Forget what the probes saw."""
+        """Discard the probed values."""
         self._windows: dict[nengo.Probe, list[np.ndarray]] = {probe: [] for probe in self._nothing}
 
     def extend(self, seen: Mapping[nengo.Probe, np.ndarray]) -> None:
-        """Add what the probes saw in the next window."""
+        """Add the values that the probes saw in the next window."""
         for probe, x in seen.items():
             self._windows[probe].append(x)
 

@@ -65,17 +65,17 @@ def known(neurons: NeuronType) -> Row | None:
 def register(neuron_type: type, row: Row) -> None:
     """Let layerwise run a neuron type faster than item by item.
 
-    Without an entry a type runs by its own ``step``, for each item by itself, as in
-    `nengo.Simulator`: that is exact for every type, and slow. An entry also stands for the
-    subclasses, except for one that has a method or a property of the type anew: register it too if
-    the entry holds for it.
+    Without an entry a type runs by its own ``step``, separately for each item, as in
+    `nengo.Simulator`. This is exact for every type, but slow. An entry also applies to the
+    subclasses, except for those that override a method or a property of the type: register such a
+    subclass, too, if the entry holds for it.
 
     Parameters
     ----------
     neuron_type : type
         A class derived from `nengo.neurons.NeuronType`.
     row : `.Row`
-        What holds for it.
+        The properties of the type that make it fast.
 
     Raises
     ------

@@ -6,12 +6,12 @@ import numpy as np
 
 
 def period(sample_every: float | None, dt: float) -> float:
-    """Return how many steps lie between two samples: at least one."""
+    """Return the number of steps from one sample to the next, which is at least one."""
     return 1.0 if sample_every is None else max(1.0, sample_every / dt)
 
 
 def n_samples(sample_every: float | None, dt: float, start: int, n_steps: int) -> int:
-    """Return how many of the ``n_steps`` steps after step ``start`` are sampled."""
+    """Return the number of samples in the ``n_steps`` steps after step ``start``."""
     steps = period(sample_every, dt)
     return int((start + n_steps) // steps - start // steps)
 

@@ -1,4 +1,4 @@
-"""What flows through `.layerwise`: signals of a batch of items over a window."""
+"""The signals of `.layerwise`, each of a batch of items over a window."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ sparse = compat.require("scipy.sparse")
 
 
 class Signal(NamedTuple):
-    """A signal of a batch of items over a window: every value, or events alone.
+    """A signal of a batch of items over a window, with every value or only its events.
 
     Parameters
     ----------
     values : (n_steps, n_items, n) ndarray, or sparse matrix of shape (n_steps * n_items, n)
-        The sparse matrix has a row for each step and item, an item's neighbour being the next row.
-        Fewer steps than the window's are a signal that repeats.
+        The values of the signal. The sparse matrix has a row for each step and item; the rows of
+        the items of a step follow each other. A signal with fewer steps than the window repeats.
     n_items : int
-        Size of the batch.
+        The number of items of the batch.
     """
 
     values: Any
@@ -40,32 +40,32 @@ class Signal(NamedTuple):
 
     @classmethod
     def of_rows(cls, starts, columns, values, n_items: int, n: int) -> Signal:
-        """Return the signal of events, given where each row's begin and the last's end."""
+        """Return the signal of events, given where those of each row begin and the last end."""
         shape = (len(starts) - 1, n)
         return cls(sparse.csr_matrix((values, columns, starts), shape=shape), n_items)
 
     @property
     def is_sparse(self) -> bool:
-        """Whether there are only events."""
+        """Whether the signal contains only events."""
         return sparse.issparse(self.values)
 
     def is_thin(self, share: float) -> bool:
-        """Return whether there are only events, and at most this share of all values."""
+        """Return whether the signal contains only events, at most this fraction of all values."""
         return self.is_sparse and self.values.nnz <= share * math.prod(self.values.shape)
 
     @property
     def n_steps(self) -> int:
-        """Number of steps before it repeats."""
+        """The number of steps before it repeats."""
         return len(self.values) if not self.is_sparse else self.values.shape[0] // self.n_items
 
     @property
     def size(self) -> int:
-        """Number of values of a step of an item."""
+        """The number of values of a step of an item."""
         return self.values.shape[-1]
 
     @property
     def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of events: where each row's begin, their columns, and their values."""
+        """The places where the events of each row begin, and the columns and values of events."""
         return self.values.indptr, self.values.indices, self.values.data
 
     @property
@@ -80,7 +80,7 @@ class Signal(NamedTuple):
         return self.values.toarray().reshape(-1, self.n_items, self.size)
 
     def events(self) -> Signal:
-        """Return the events alone."""
+        """Return the signal with only its events."""
         if self.is_sparse:
             return self
         flat = self.values.reshape(-1, self.size)
@@ -95,7 +95,7 @@ class Signal(NamedTuple):
         return Signal.of_events(self.rows[keep], columns[keep], values[keep], *shape)
 
     def select(self, columns) -> Signal:
-        """Return some of the values of each step, chosen as a Nengo object's are."""
+        """Return some of the values of each step, selected like a slice of a Nengo object."""
         if isinstance(columns, slice) and columns == slice(None):
             return self
         return Signal(self.values[..., np.arange(self.size)[columns]], self.n_items)

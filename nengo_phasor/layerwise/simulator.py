@@ -1,9 +1,9 @@
-"""A simulator for spiking networks: one layer over the whole window at a time.
+"""A simulator for spiking networks that runs one layer over the whole window at a time.
 
-Nengo advances the whole network step by step. Without loops that is not necessary: a layer's
-input over the whole window is one product of its presynaptic spikes, which are sparse, with the
-weights, and the loops over neurons and steps are compiled. So whole test sets run in batches, many
-times as fast, and with the same spikes.
+Nengo advances the whole network step by step. Without loops that is not necessary: a layer's input
+over the whole window is one product of its presynaptic spikes, which are sparse, with the weights,
+and the loops over neurons and steps are compiled. Whole test sets thus run in batches, many times
+as fast and with the same spikes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from nengo_phasor.layerwise.span import State, check_state
 from nengo_phasor.layerwise.training import Training
 
 MOST_STEPS = 2**31 - 1
-"""The number of a step is an integer of 32 bits in `.dynamics.dropped_at_random`."""
+"""The largest number of steps, since `.dynamics.dropped_at_random` takes it as 32-bit integer."""
 
 
 class Simulator(Training):
@@ -42,55 +42,56 @@ class Simulator(Training):
 
     It has the interface of `nengo.Simulator`, and for data that of `nengo_dl.Simulator`: a script
     changes the name and passes ``minibatch_size=None``. The network may have nodes, ensembles of
-    neurons of any type, any synapses, and dense, sparse and convolution transforms. What
-    `.layerwise.register` knows of a neuron type, and what a synapse's class says of itself, makes
-    it fast; any other type runs by its own ``step``, and any other synapse by its own
-    ``make_step``, for each item as in `nengo.Simulator`. Functions of nodes are taken to have no
-    memory: they are called once for each step and item. Random neurons draw the same for every
-    item, as each run of Nengo's does. Random processes that have a seed give the same as in Nengo;
-    the others draw by the simulator's seed.
+    neurons of any type, any synapses, and dense, sparse and convolution transforms. Neuron types
+    registered with `.layerwise.register` and synapses whose class declares the required properties
+    are fast. Any other neuron type runs by its own ``step``, and any other synapse by its own
+    ``make_step``, for each item as in `nengo.Simulator`. Functions of nodes are assumed to have no
+    memory: they are called once for each step and item. Random neurons draw the same numbers for
+    every item, as in each run of Nengo. Random processes with a seed give the same output as in
+    Nengo; the others use the simulator's seed.
 
     Parameters
     ----------
     network : nengo.Network
         The network.
     dt : float
-        The time step in seconds.
+        The time step, in seconds.
     seed : int, optional
         The seed of random processes that have none. By default the network's seed plus 1, as in
         Nengo.
     minibatch_size : int, optional
         The number of items that `run` and `run_steps` take, 1 by default. Data have an axis of
-        items, (minibatch_size, n_steps, n). None stands for one item whose data have Nengo's own
-        shape, (n_steps, n). `predict` takes any number of items and always has their axis.
+        items, (minibatch_size, n_steps, n). None means one item whose data have Nengo's own shape,
+        (n_steps, n). `predict` takes any number of items, and its data always have this axis.
     progress_bar : bool or nengo.utils.progress.ProgressBar
         Whether runs that take longer than a second show a progress bar, or the bar to use.
     dtype : str, optional
-        "float64" or "float32"; by default Nengo's own. Only in double precision are the spikes
-        exactly `nengo.Simulator`'s.
+        The precision, "float64" or "float32". By default it is Nengo's own. Only in double
+        precision are the spikes exactly those of `nengo.Simulator`.
     threads : int, optional
-        By default as many as there are processors.
+        The number of threads. By default it is the number of processors.
 
     Attributes
     ----------
     network, model
         The network, and the `nengo.builder.Model` that Nengo built it into.
     data : mapping
-        By Nengo object: what each probe saw, and how Nengo built each ensemble and connection
-        (``sim.data[ensemble].encoders``, ``sim.data[connection].weights``).
+        The data by Nengo object: the values seen by each probe, and the built form of each ensemble
+        and connection (``sim.data[ensemble].encoders``, ``sim.data[connection].weights``).
     n_steps : int
         The number of steps that were run.
     closed : bool
-        Whether the simulator was closed. Its data stay.
+        Whether the simulator was closed. Its data are kept.
 
     Raises
     ------
     nengo.exceptions.BuildError
-        If the network has anything that can't be run here. The message names the object and the
-        simulator to use instead.
+        If a part of the network can't be run here. The message names the object and the simulator
+        to use instead.
     nengo.exceptions.ValidationError
-        If network is not a network, dtype is another, dt is not greater than 0, seed is not an
-        integer of 0 or more, or minibatch_size or threads is not a whole number of 1 or more.
+        If network is not a network, dtype is neither "float64" nor "float32", dt is not greater
+        than 0, seed is not an integer of 0 or more, or minibatch_size or threads is not a positive
+        integer.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class Simulator(Training):
         self.reset(self.model.seeds[network] + 1 if seed is None else seed)
 
     def __repr__(self) -> str:
-        """Say what runs, how, and how far it is."""
+        """Describe the network, the settings, and the simulated time."""
         network = self.network
         return (
             f"<layerwise.Simulator of {network}: {len(network.all_ensembles)} ensembles, "
@@ -153,7 +154,7 @@ class Simulator(Training):
 
     @property
     def dt(self) -> float:
-        """The time step in seconds."""
+        """The time step, in seconds."""
         return self.model.dt
 
     @dt.setter
@@ -162,20 +163,20 @@ class Simulator(Training):
 
     @property
     def time(self) -> float:
-        """The time that was simulated, in seconds."""
+        """The simulated time, in seconds."""
         return self.n_steps * self.dt
 
     def close(self) -> None:
-        """Refuse to run from now on. The data stay; there is nothing to free."""
+        """Close the simulator, which can't run afterwards. The data are kept."""
         self.closed = True
 
     def reset(self, seed: int | None = None) -> None:
-        """Go back to time 0 and forget what was probed.
+        """Return to time 0 and discard the probed data.
 
         Parameters
         ----------
         seed : int, optional
-            The new seed of random processes that have none. By default it stays.
+            The new seed of random processes that have none. By default it is unchanged.
 
         Raises
         ------
@@ -193,16 +194,16 @@ class Simulator(Training):
         self.clear_probes()
 
     def clear_probes(self) -> None:
-        """Forget what was probed so far; the time goes on."""
+        """Discard the probed data, without changing the time."""
         self.data.clear()
 
     def trange(self, sample_every: float | None = None) -> np.ndarray:
-        """Return the times of the steps that were run, in seconds.
+        """Return the times of the simulated steps, in seconds.
 
         Parameters
         ----------
         sample_every : float, optional
-            That of a probe, in seconds, whose samples' times are returned.
+            The sampling interval of a probe, in seconds, for the times of its samples.
         """
         return self.dt * (1 + sampled(sample_every, self.dt, 0, self.n_steps))
 
@@ -217,7 +218,7 @@ class Simulator(Training):
         self.run_steps(int(np.round(time_in_seconds / self.dt)), data, progress_bar)
 
     def step(self) -> None:
-        """Run one step; see `run_steps`. A whole window at once is very much faster."""
+        """Run one step; see `run_steps`. Running a whole window at once is much faster."""
         self.run_steps(1, progress_bar=False)
 
     def run_steps(
@@ -226,27 +227,27 @@ class Simulator(Training):
         data: Mapping | None = None,
         progress_bar: bool | ProgressBar | None = None,
     ) -> None:
-        """Run for a number of steps, and keep what was probed in ``data``.
+        """Run for a number of steps, and add the probed values to ``data``.
 
         Parameters
         ----------
         n_steps : int
-            Length of the window.
+            The length of the window, in time steps.
         data : {nengo.Node: (minibatch_size, n_steps or 1, n) array_like}, optional
-            Outputs of nodes without input, in place of their own. A single step stands for a
+            The outputs of nodes without input, which replace their own. A single step represents a
             constant. If minibatch_size is None, the shape is (n_steps or 1, n).
         progress_bar : bool or nengo.utils.progress.ProgressBar, optional
-            By default the simulator's.
+            The progress bar. By default that of the simulator.
 
         Raises
         ------
         nengo.exceptions.SimulationError
-            If there was a run already and the network has a synapse or process whose state is not
-            kept, so that a second run can't go on from there.
+            If the simulator has run before and the network has a synapse or process whose state is
+            not kept, so that a second run can't continue.
         nengo.exceptions.SimulatorClosed
             If the simulator was closed.
         nengo.exceptions.ValidationError
-            If the data are of the wrong shape or type or for an object that takes none, or if
+            If the data have the wrong shape or type or are for an object that takes none, or if
             n_steps is less than 1.
         """
         self._check_open()
@@ -273,17 +274,17 @@ class Simulator(Training):
         n_steps: int | None = None,
         progress_bar: bool | ProgressBar | None = None,
     ) -> dict[Any, np.ndarray]:
-        """Return what the probes see for each item of the data.
+        """Return the values seen by the probes for each item of the data.
 
         Parameters
         ----------
         data : {nengo.Node: (n_items, n_steps or 1, n) array_like}
-            Outputs of nodes without input, in place of their own.
+            The outputs of nodes without input, which replace their own.
         n_steps : int, optional
-            Length of the window. By default the data's. Spiking neurons need to be told how long a
-            constant lasts.
+            The length of the window, in time steps. By default it is that of the data. It is
+            required if the data are constants and the network has spiking neurons.
         progress_bar : bool or nengo.utils.progress.ProgressBar, optional
-            By default the simulator's.
+            The progress bar. By default that of the simulator.
 
         Returns
         -------
@@ -294,7 +295,7 @@ class Simulator(Training):
         nengo.exceptions.SimulatorClosed
             If the simulator was closed.
         nengo.exceptions.ValidationError
-            If the data are of the wrong shape or type or for an object that takes none, or if
+            If the data have the wrong shape or type or are for an object that takes none, or if
             n_steps is less than 1, or is missing where the data are constants for spiking neurons.
         """
         self._check_open()
@@ -303,7 +304,7 @@ class Simulator(Training):
         if n_steps is None and steps == 1 and any(x.spiking for x in self.parts.layers.values()):
             raise ValidationError(
                 "is missing: the data are constants, and one step is not enough for spiking "
-                "neurons. Say for how many steps to run",
+                "neurons. Give the number of steps to run",
                 attr="n_steps",
                 obj=self,
             )
@@ -312,40 +313,41 @@ class Simulator(Training):
     def advance(
         self, data: Mapping, n_steps: int, state: State | None = None
     ) -> tuple[dict[Any, np.ndarray], State]:
-        """Return what the probes see, and where the network stands then, to go on from there.
+        """Return the values seen by the probes and the final state, from which to continue.
 
-        The states of all neurons and filters are kept for each item, so take batches of a size that
-        fits into memory. Another simulator can go on from a state if its network has the same
-        objects: `nengo_phasor.convert` changes the precision of a network in place.
+        The states of all neurons and filters are kept for each item, so use batches that fit into
+        memory. Another simulator can continue from a state if its network has the same objects:
+        `nengo_phasor.convert` changes the precision of a network in place.
 
         Parameters
         ----------
         data, n_steps
-            As in `predict`.
+            The data and the length of the window, as in `predict`.
         state : `.State`, optional
-            Where to go on from; by default from rest. ``state[items]`` is that of some items.
+            The state from which to continue. By default the network starts from rest.
+            ``state[items]`` selects the state of some items.
 
         Raises
         ------
         nengo.exceptions.BuildError
             If the network has a synapse or process whose state is not kept.
         nengo.exceptions.SimulationError
-            If a node's function or process returns what is no finite number.
+            If a node's function or process returns values that are not finite.
         nengo.exceptions.SimulatorClosed
             If the simulator was closed.
         nengo.exceptions.ValidationError
-            As in `predict`, or if there are no items, or if the state is of another network, time
-            step, or number of items.
+            For the reasons given in `predict`, or if there are no items, or if the state is that of
+            another network, time step, or number of items.
         """
         self._check_open()
         data, n_items = self._feeding.batch(data)
         if not n_items:
-            raise ValidationError("have no items, which have no state", "data", self)
+            raise ValidationError("must have at least one item", "data", self)
         found = self.parts.not_kept()
         if found:
             obj, process = found
             raise BuildError(
-                f"{obj}: the state of its {type(process).__name__} is not kept; use predict"
+                f"{obj}: the state of its {type(process).__name__} is not kept: use predict"
             )
         if state is not None:
             check_state(state, self.parts.with_state(), n_items, self.dt)

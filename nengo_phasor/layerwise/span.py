@@ -1,4 +1,4 @@
-"""The steps and items that `.layerwise` runs at once, and where they leave the network."""
+"""The steps and items that `.layerwise` runs at once, and the state of the network after them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from nengo.exceptions import ValidationError
 
 
 class State(NamedTuple):
-    """Where a network stands after some steps, for a batch of items: index it to choose some.
+    """The state of a network after some steps, for a batch of items; index it to select some.
 
-    ``values`` are of shape (n_states, n_items, n), or (1, n_items) where an item's state is an
-    object. ``dt`` is the time step in seconds.
+    ``values`` have shape (n_states, n_items, n), or (1, n_items) if an item's state is an object.
+    ``dt`` is the time step, in seconds.
     """
 
     n_steps: int
@@ -38,7 +38,7 @@ class State(NamedTuple):
 
 
 def check_state(state: Any, expected: set, n_items: int, dt: float) -> None:
-    """Refuse what is not a state of the ``expected`` objects, of as many items and this step."""
+    """Check that a state has the ``expected`` objects, the number of items and the time step."""
     if not isinstance(state, State):
         raise ValidationError(f"must be a State, got {state!r}", "state")
     for obj in (*expected.difference(state.values), *set(state.values).difference(expected)):
@@ -48,13 +48,13 @@ def check_state(state: Any, expected: set, n_items: int, dt: float) -> None:
         raise ValidationError(f"is of another time step: {state.dt:g} s, not {dt:g} s", "state")
     if any(value.shape[1] != n_items for value in state.values.values()):
         raise ValidationError(
-            f"is of other items than the {n_items} of the data; choose them with state[items]",
+            f"has items other than the {n_items} of the data: select them with state[items]",
             attr="state",
         )
 
 
 class Span:
-    """Some steps of some items, from where these stand.
+    """Some steps of some items, starting from a given state.
 
     Parameters
     ----------
@@ -65,13 +65,13 @@ class Span:
     dt : float
         The time step in seconds.
     dtype : numpy.dtype
-        Of all numbers.
+        The type of all numbers.
     before : `.State`, optional
-        Where the items stand; by default at rest.
+        The state of the items. By default they are at rest.
     stopped : threading.Event
-        Set when the run was interrupted.
+        An event that is set when the run was interrupted.
     seed : int
-        The simulator's, for random processes without one of their own.
+        The seed of the simulator, for random processes without their own.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Span:
 
     @property
     def after(self) -> State:
-        """Where the items stand after the steps, once these are run."""
+        """The state of the items after the steps have run."""
         return State(self.start + self.n_steps, self.states, self.dt)
 
     def time(self, k: int) -> float:

@@ -1,4 +1,4 @@
-"""One window of `.layerwise`, for one chunk of items: the signals of all objects of a network."""
+"""One window of `.layerwise` for one chunk of items, with the signals of all objects."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Window:
     Parameters
     ----------
     simulator : `.Simulator`
-        Whose network runs.
+        The simulator whose network runs.
     span : `.Span`
         The steps and items.
     data : {nengo.Node: (n_items, n_steps or 1, n) ndarray}
-        Outputs of nodes, in place of their own.
+        The outputs of nodes, which replace their own.
     """
 
     def __init__(self, simulator, span: Span, data: dict[nengo.Node, np.ndarray]):
@@ -42,7 +42,7 @@ class Window:
         self.signals: dict = {}
 
     def run(self, advanced: Callable[[], None] = lambda: None) -> dict[nengo.Probe, Signal]:
-        """Return what the probes see; ``advanced`` is called after each node and ensemble."""
+        """Return the probed values; ``advanced`` is called after each node and ensemble."""
         for obj in self.order:
             self.span.check()
             if isinstance(obj, Loop):

@@ -59,7 +59,7 @@ def test_states_that_can_not_go_on():
     net = filtered_network()
     sim, data = layerwise.Simulator(net), {net.node: np.ones((3, 1, N))}
     _, state = sim.advance(data, 5)
-    with pytest.raises(ValidationError, match=r"other items than the 3.*state\[items\]"):
+    with pytest.raises(ValidationError, match=r"items other than the 3.*state\[items\]"):
         sim.advance(data, 5, state[:2])
     other = filtered_network()
     with pytest.raises(ValidationError, match="of another network: it has nothing of"):
@@ -67,7 +67,7 @@ def test_states_that_can_not_go_on():
     with pytest.raises(ValidationError, match="is empty"):
         sim.advance({}, 5)
     net = fed_network()
-    with pytest.raises(BuildError, match=r"state of its PhaseEncoder is not kept; use predict"):
+    with pytest.raises(BuildError, match=r"state of its PhaseEncoder is not kept: use predict"):
         layerwise.Simulator(net).advance(fed_data(net, 2, 5), 5)
 
 

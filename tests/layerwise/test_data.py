@@ -129,7 +129,7 @@ def test_how_long_a_constant_lasts():
     """One step shows nothing of spiking neurons; of others it shows all."""
     net = fed_network()
     data = fed_data(net, 2, 1)
-    with pytest.raises(ValidationError, match=r"n_steps: is missing.*constants.*how many steps"):
+    with pytest.raises(ValidationError, match=r"n_steps: is missing.*constants.*number of steps"):
         layerwise.Simulator(net).predict(data)
     for ensemble in net.all_ensembles:
         ensemble.neuron_type = nengo.RectifiedLinear()
