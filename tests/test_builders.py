@@ -1,4 +1,4 @@
-"""What Nengo's builder does with our types, beyond what each type's own tests say."""
+"""The registration of our types with Nengo's builder, beyond the tests of each type."""
 
 import warnings
 

@@ -123,7 +123,7 @@ def test_everything_runs_in_tensorflow(runs):
 
 
 def test_input_at_the_reference():
-    """Where every phase is 0 or 1, each crossing is on a step's border up to rounding."""
+    """Where every phase is 0 or 1, each crossing falls on a step boundary (within rounding)."""
     rng = np.random.RandomState(0)
     with nengo.Network(seed=0) as net:
         node, relay = nengo.Node(np.zeros(30)), nengo.Node(size_in=30)
