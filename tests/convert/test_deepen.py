@@ -340,8 +340,8 @@ def test_size_of_convolutions_and_sparse_weights():
         ({"neuron_type": AdaptiveSpiking()}, "neuron_type: AdaptiveSpiking.* is not integrate-and"),
         ({"neuron_type": nengo.LIF}, "neuron_type: must be neurons, .*got <class .*LIF'>"),
         ({"neuron_type": nengo.Tanh()}, "neuron_type: Tanh.* is not integrate-and-fire"),
-        ({"method": "nmf"}, "matrix: has values down to -.*, nmf needs"),
-        ({"rank": 5}, "rank: is 5, must be from 1 to 4"),
+        ({"method": "nmf"}, "matrix: has values down to -.*, but nmf needs"),
+        ({"rank": 5}, "rank: is 5, but must be from 1 to 4"),
     ],
 )
 def test_refused_options(options, message):

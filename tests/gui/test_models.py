@@ -132,8 +132,7 @@ def winner(svg):
 def test_class_is_the_image_s(page, model, first):
     """The first image is one of class 0."""
     page.open(model)
-    page.play_until(0.3)
-    page.press()
+    page.play_to(0.4)
     assert [winner(svg) for svg in page.displays if "winner" in svg] == [first]
 
 
