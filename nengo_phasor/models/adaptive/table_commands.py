@@ -36,7 +36,7 @@ def make_results(
     results.write(output, results.report(settings, seeds, found, claimed))
     options.echo_accuracies(found)
     options.echo_claims(claimed)
-    click.echo(f"Look at {cross_validation.draw(table, found, runs, seeds[0])}")
+    click.echo(f"See {cross_validation.draw(table, found, runs, seeds[0])}")
 
 
 def export(table: Table, runs: Path) -> None:

@@ -79,6 +79,6 @@ def make_results(images, folder, output, sets, resume, data):
         "device": measure.DEVICE,
     }
     results.write(output, results.report(settings, [0], found, made))
-    click.echo(f"Look at {report.write(found, folder)}")
+    click.echo(f"See {report.write(found, folder)}")
     for claim in made:
         click.echo(claim.verdict)

@@ -127,7 +127,9 @@ def test_commands(data, tiny, tmp_path):
     assert "of the test images right" in run("export", *common).output
     saved = datasets.load_params(tmp_path / "params.npz", ["images", "width"])
     assert saved["images"].shape == (10, 32, 32, 3)
-    assert cifar_gui.gui_model().n_neurons == sum(found["n_neurons"].values())
+    n_neurons = found["n_neurons"]
+    shown = n_neurons["dense1"]  # as many neurons again, for the raster
+    assert cifar_gui.gui_model().n_neurons == sum(n_neurons.values()) + shown
 
 
 def test_missing_data_is_named(tmp_path):

@@ -98,7 +98,7 @@ def test_results_command(data, tiny, tmp_path, monkeypatch):
 
     folder = tmp_path / "runs" / "adaptive_digits" / "mnist-small-0"
     page = (folder / "index.html").read_text()
-    assert f"Look at {folder.relative_to(tmp_path) / 'index.html'}" in done.output
+    assert f"See {folder.relative_to(tmp_path) / 'index.html'}" in done.output
     assert {picture.name for picture in folder.glob("*.png")} == {*report.PICTURES}
     assert all(picture in page for picture in report.PICTURES)
     assert content["settings"]["test_images"] == {"small": 30}
@@ -143,7 +143,8 @@ def test_export_command(data, tiny, tmp_path, monkeypatch):
     assert {array.dtype for name, array in saved.items() if ":" in name} == {np.dtype("float16")}
     measured = json.loads((tmp_path / "mnist-small-0" / "metrics.json").read_text())
     assert same_arousal(digits.committed("mnist")[2], measured)
-    assert digits_gui.gui_model().n_neurons == 784 + 14 * 14 * 4 + 7 * 7 * 4 + 12
+    shown = 12  # as many neurons again as the last layer has, for the raster
+    assert digits_gui.gui_model().n_neurons == 784 + 14 * 14 * 4 + 7 * 7 * 4 + 12 + shown
 
 
 def same_arousal(how, measured):

@@ -120,7 +120,7 @@ def test_commands(tmp_path, monkeypatch):
     assert found["n_test"] == 10
     assert found["rate_network_differs_by"] < 1e-3
     page = Path("runs/adaptive_resnet/mnist-0.05-0/index.html")
-    assert f"Look at {page}" in done.output
+    assert f"See {page}" in done.output
     assert "neuron.png" in page.read_text()
     assert content["figures"]["imagenet_estimate"]["image"] == [224, 224, 3]
     done = CliRunner().invoke(main, ["estimate", "--size", "32", "--width", "0.125"])

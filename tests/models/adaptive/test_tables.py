@@ -115,7 +115,7 @@ def test_results_command(name, tmp_path, monkeypatch):
     ] == pytest.approx(lost)
 
     page = Path(f"runs/adaptive_{name}/index.html")
-    assert f"Look at {page}" in done.output
+    assert f"See {page}" in done.output
     pictures = {picture.name for picture in page.parent.glob("*.png")}
     assert pictures == {*report.PICTURES}
     assert all(picture in page.read_text() for picture in pictures)
