@@ -205,5 +205,7 @@ def test_a_killed_run_goes_on_to_the_same_result(parts, tmp_path, monkeypatch):
 
 def test_damaged_checkpoint_is_named_with_the_way_out(parts, tmp_path):
     (tmp_path / "checkpoint.npz").write_bytes(b"PK")
-    with pytest.raises(datasets.DatasetError, match=r"cannot continue from .*checkpoint\.npz.*delete it"):
+    with pytest.raises(
+        datasets.DatasetError, match=r"cannot continue from .*checkpoint\.npz.*delete it"
+    ):
         list(training.train(settings(), parts, tmp_path))
