@@ -25,7 +25,9 @@ from nengo_phasor.checks import (
     check_positive,
     check_positive_integer,
 )
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__)
 
 Run = Callable[[NDArray[np.int_], int, float, Any], tuple[ArrayLike, ArrayLike, Any]]
 
@@ -316,7 +318,3 @@ def _smallest_threshold(margins: NDArray, fraction: float) -> float:
     """Return the smallest margin that is at least as great as the given fraction of margins."""
     covered = np.arange(1, len(margins) + 1) / max(len(margins), 1)
     return float(np.sort(margins)[np.searchsorted(covered, fraction)]) if len(margins) else 0.0
-
-
-def __dir__():
-    return public_names(__name__)

@@ -23,9 +23,11 @@ from nengo.exceptions import BuildError, ValidationError
 from nengo.processes import PresentInput
 
 from nengo_phasor.checks import warn_outside
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
 from nengo_phasor.neurons import PhaseCoding, Phasor, ResonateAndFire
 from nengo_phasor.synapses import PhaseEncoder, RandomSparsifier, RhythmicSynapse, SpikeSynapse
+
+__dir__ = shows_public_names(__name__)
 
 SEED_STRIDE = 0x9E3779B1
 
@@ -330,7 +332,3 @@ def explained(obj, check, *args):
         return check(*args)
     except ValidationError as error:
         raise BuildError(f"{obj}: {error}") from error
-
-
-def __dir__():
-    return public_names(__name__)

@@ -29,7 +29,9 @@ import numpy as np
 
 from nengo_phasor.extras import EXTRAS, MissingExtra
 from nengo_phasor.extras import require as require
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__, "require")
 
 Version = tuple[int, int]
 
@@ -337,7 +339,3 @@ def on_import(name: str, callback: Callable[[ModuleType], Any]) -> None:
         callback(module)
     else:
         _FINDER.callbacks.setdefault(name, []).append(callback)
-
-
-def __dir__():
-    return [*public_names(__name__), "require"]

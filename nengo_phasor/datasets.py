@@ -36,7 +36,9 @@ from nengo_phasor.files import (
 )
 from nengo_phasor.files import load_params as load_params
 from nengo_phasor.files import save_params as save_params
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__, "DatasetError", "load_params", "save_params")
 
 DEBIAN = Path("/usr/share/datasets")
 PACKAGE = Path(__file__).with_name("data")
@@ -397,7 +399,3 @@ def split(
             )
         held[members[:n_held]] = True
     return x[~held], y[~held], x[held], y[held]
-
-
-def __dir__():
-    return [*public_names(__name__), "DatasetError", "load_params", "save_params"]

@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from nengo_phasor.checks import check_number, check_positive, check_positive_integer
 from nengo_phasor.drawings import classes_svg, clock_svg, dial_svg, image_svg
 from nengo_phasor.latest import LatestPhases
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
 from nengo_phasor.phases import STEP_TOLERANCE
+
+__dir__ = shows_public_names(__name__)
 
 REFRESH = 0.02
 """The shortest simulated time between two drawings, in seconds; the browser draws no faster."""
@@ -374,7 +376,3 @@ def precision_dial(low: float, high: float, label: str = "precision") -> nengo.N
         If high is not between 0 and low.
     """
     return _node(PrecisionDial(low, high), label)
-
-
-def __dir__():
-    return public_names(__name__)

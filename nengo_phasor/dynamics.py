@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
 from nengo_phasor.phases import STEP_TOLERANCE
+
+__dir__ = shows_public_names(__name__)
 
 Array = Any
 
@@ -408,7 +410,3 @@ def dropped_at_random(key: Array, step: Array, index: Array, limit: Array):
     dropped with probability limit / 2**31.
     """
     return mixed(mixed(mixed(key) ^ step) ^ index) // 2 < limit
-
-
-def __dir__():
-    return public_names(__name__)

@@ -27,7 +27,9 @@ from nengo_phasor.checks import (
     check_number,
     check_positive_integer,
 )
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__)
 
 KINDS = ("synapse", "update", "mac")
 """The kinds of operations."""
@@ -371,7 +373,3 @@ _BACKWARDS = {
     nengo.Sparse: _sparse,
     nengo.Convolution: _convolution,
 }
-
-
-def __dir__():
-    return public_names(__name__)

@@ -14,7 +14,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__)
 
 Array = Any
 
@@ -137,7 +139,3 @@ def soft_lif_rate(xp, J: Array, sigma: float, tau_rc: float, tau_ref: float):
     wait = tau_ref + tau_rc * xp.where(x > -20.0, xp.log1p(1.0 / over), -x - math.log(sigma))
     near = 1.0 / ((1.0 + xp.exp(-safe)) * over * (over + 1.0))
     return tau_rc * xp.where(x > -20.0, near, xp.ones_like(J) / sigma) / (wait * wait)
-
-
-def __dir__():
-    return public_names(__name__)

@@ -27,7 +27,9 @@ from nengo_phasor.checks import (
     check_positive_integer,
     check_spikes,
 )
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__)
 
 
 def phase_class(phase: ArrayLike) -> NDArray[np.int_]:
@@ -352,7 +354,3 @@ def spike_agreement(a: ArrayLike, b: ArrayLike, within: int = 0) -> float:
         for x, y in ((a, b), (b, a))
     ]
     return float(min(found))
-
-
-def __dir__():
-    return public_names(__name__)

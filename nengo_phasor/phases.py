@@ -42,7 +42,9 @@ from nengo_phasor.checks import (
     check_together,
     warn_outside,
 )
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__)
 
 MIN_STEPS_PER_CYCLE = 4
 
@@ -402,7 +404,3 @@ def from_raster(
         step_phases = _wrapped(2 * ((np.arange(begin, end) + 0.5 - start) / period - cycle) - 1)
         phases[..., cycle, :] = np.where(found, step_phases[first], missing)
     return phases
-
-
-def __dir__():
-    return public_names(__name__)

@@ -15,7 +15,9 @@ from nengo.params import EnumParam
 from numpy.typing import ArrayLike, NDArray
 
 from nengo_phasor.checks import Shape, check_array, check_memory
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__)
 
 
 class MaxPool(nengo.Process):
@@ -163,7 +165,3 @@ def _average(places, size):
     inside = (places >= 0) & (places < size)
     windows, k = np.nonzero(inside)
     return windows, places[windows, k], 1.0 / inside.sum(axis=1)[windows]
-
-
-def __dir__():
-    return public_names(__name__)

@@ -17,7 +17,9 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from nengo_phasor import atomic
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__)
 
 PACKAGES = (
     "nengo-phasor",
@@ -120,7 +122,3 @@ def write(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
     """Write a JSON file completely or not at all."""
     with atomic.replacing(path) as place:
         place.write_text(json.dumps(content, indent=1) + "\n")
-
-
-def __dir__():
-    return public_names(__name__)

@@ -12,7 +12,9 @@ from nengo.exceptions import ValidationError
 from nengo.params import FrozenObject
 
 from nengo_phasor.checks import Integer, Number, check_integer
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__)
 
 
 class Schedule(FrozenObject):
@@ -114,7 +116,3 @@ class AlternatingLinear(Schedule):
 
 
 SCHEDULES = (Constant, Linear, Quadratic, Alternating, AlternatingLinear)
-
-
-def __dir__():
-    return public_names(__name__)

@@ -22,7 +22,9 @@ from nengo_phasor.checks import (
     check_number,
     check_positive_integer,
 )
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__)
 
 try:
     from nengo_spa.algebras import AbstractAlgebra, CommonProperties, ElementSidedness
@@ -336,7 +338,3 @@ def _product_transforms(d: int) -> tuple[NDArray, NDArray, NDArray]:
     right = scale * np.vstack([real, imag, imag, paired])
     out = np.vstack([real, -paired, imag, imag]).T / scale
     return left, right, out
-
-
-def __dir__():
-    return public_names(__name__)

@@ -13,7 +13,9 @@ from typing import Any
 from nengo.params import FrozenObject, Parameter
 
 from nengo_phasor.checks import Number, Typed
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__)
 
 Array = Any
 
@@ -102,7 +104,3 @@ def heaviside(x):
 def above(x):
     """Return 1 for x > 0, else 0: the spike of neurons that fire above a threshold."""
     return (x > 0).astype(x.dtype)
-
-
-def __dir__():
-    return public_names(__name__)

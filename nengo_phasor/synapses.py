@@ -21,8 +21,10 @@ from nengo.synapses import Synapse
 
 from nengo_phasor import dynamics
 from nengo_phasor.checks import Number
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import Described, shows_public_names
 from nengo_phasor.phases import steps_per_cycle
+
+__dir__ = shows_public_names(__name__)
 
 Array = Any
 
@@ -153,7 +155,7 @@ class SpikeSynapse(Synapse):
         return np.moveaxis(out.reshape(x.shape), 0, axis)
 
 
-class RhythmicSynapse(SpikeSynapse):
+class RhythmicSynapse(Described, SpikeSynapse):
     """Base class of spike synapses that follow a rhythm.
 
     Parameters
@@ -161,6 +163,8 @@ class RhythmicSynapse(SpikeSynapse):
     frequency : float
         The frequency of the rhythm, in Hz.
     """
+
+    always_shown = ("frequency",)
 
     frequency = Number("frequency", low=0, low_open=True)
 
@@ -398,7 +402,3 @@ def mean_over_neurons(xp, x: Array) -> Array:
 
 
 SYNAPSES = (ArcSparsifier, FieldSparsifier, RandomSparsifier, AssumeReference, PhaseEncoder)
-
-
-def __dir__():
-    return public_names(__name__)

@@ -22,7 +22,7 @@ from nengo_phasor.checks import (
     check_positive_integer,
     check_together,
 )
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
 from nengo_phasor.phases import (
     circular_mean,
     difference,
@@ -31,6 +31,8 @@ from nengo_phasor.phases import (
     to_rows,
     wrap,
 )
+
+__dir__ = shows_public_names(__name__)
 
 
 def random(n: int, dimensions: int, seed: int | np.random.Generator | None = None) -> NDArray:
@@ -184,7 +186,3 @@ def _both(a, b, names=("a", "b"), shape="(...)"):
         )
     check_together(names[1], a, b)
     return a, b
-
-
-def __dir__():
-    return public_names(__name__)

@@ -99,7 +99,7 @@ def test_phases_may_be_weighted_before_they_are_encoded():
 
 
 def test_spikes_are_not_encoded_again():
-    with pytest.warns(UserWarning, match=r"PhaseEncoder\(\) turns phases into spikes.*already"):
+    with pytest.warns(UserWarning, match=r"PhaseEncoder\(.*\) turns phases into spikes.*already"):
         build(lambda: relay(neurons(), synapse=PhaseEncoder()))
     build_quietly(lambda: relay(neurons(nengo.RectifiedLinear()), synapse=PhaseEncoder()))
 

@@ -8,9 +8,11 @@ import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 from nengo_phasor import dynamics
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
 from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate
 from nengo_phasor.surrogates import SURROGATES
+
+__dir__ = shows_public_names(__name__)
 
 legacy = tf.keras.utils.legacy
 """The legacy format, which is the same in all files and can be nested in that of a layer."""
@@ -94,7 +96,3 @@ class HalfSigmoid(tf.keras.layers.Layer):
         if parameters.get("surrogate") is not None:
             parameters["surrogate"] = legacy.deserialize_keras_object(parameters["surrogate"])
         return cls(AdaptiveSpikingRate(**parameters), **config)
-
-
-def __dir__():
-    return public_names(__name__)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
 from nengo_phasor.schedules import Schedule
+
+__dir__ = shows_public_names(__name__)
 
 
 class SparsitySchedule(tf.keras.callbacks.Callback):
@@ -57,7 +59,3 @@ class SparsitySchedule(tf.keras.callbacks.Callback):
         """Log the weight."""
         if logs is not None:
             logs["sigma"] = self.schedule(epoch + 1)
-
-
-def __dir__():
-    return public_names(__name__)

@@ -16,8 +16,10 @@ from numpy.typing import ArrayLike
 
 from nengo_phasor.checks import check_positive
 from nengo_phasor.dl.tables import NEURONS
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
 from nengo_phasor.neurons import ResonateAndFire
+
+__dir__ = shows_public_names(__name__)
 
 saved = tf.keras.utils.register_keras_serializable("nengo_phasor")
 """Registers a class, so that Keras can load the models in which it saved it."""
@@ -330,7 +332,3 @@ def _spiking_neurons(probe: nengo.Probe) -> nengo.neurons.NeuronType:
     if probe.synapse is not None or probe.sample_every is not None:
         refuse("misses spikes: set neither synapse nor sample_every")
     return neurons
-
-
-def __dir__():
-    return public_names(__name__)

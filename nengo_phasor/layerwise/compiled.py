@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from nengo_phasor import compat, dynamics, surrogates
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__)
 
 numba = compat.require("numba")
 overload = compat.require("numba.extending").overload
@@ -340,7 +342,3 @@ def window_of(advance_row: Callable, sources: str | None = None) -> Callable:
 
 
 rhythm = compiled_of(_rhythm, SOURCES)
-
-
-def __dir__():
-    return public_names(__name__)

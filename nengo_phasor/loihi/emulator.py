@@ -36,9 +36,11 @@ from nengo_loihi.builder.discretize import Q_BITS, U_BITS
 from nengo_loihi.emulator import interface
 from nengo_loihi.simulator import StepRunner
 
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
 from nengo_phasor.loihi.compartments import STATE_KEY, NeuronCompartment
 from nengo_phasor.loihi.delivery import SynapseState, Way
+
+__dir__ = shows_public_names(__name__)
 
 DECAY_BITS = 12
 """The number of bits of the chip's decays, which are in units of 1 / 2**12."""
@@ -309,7 +311,3 @@ class CompartmentState(interface.CompartmentState):
         np.add(state, 2**bits, out=self._moved)
         if np.maximum.reduce(self._unsigned) >= 2 ** (bits + 1):
             self._overflow(state, bits=bits, name=name)
-
-
-def __dir__():
-    return public_names(__name__)

@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nengo_phasor import dynamics
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__)
 
 Array = Any
 
@@ -171,7 +173,3 @@ def adaptive_constants(
         m_f_shift,
         np.int32(round(c.theta_0 * scale)),
     )
-
-
-def __dir__():
-    return public_names(__name__)

@@ -23,9 +23,11 @@ from nengo_loihi.passthrough import base_obj
 from numpy.typing import ArrayLike, NDArray
 
 from nengo_phasor import phases
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
 from nengo_phasor.loihi.latency import latencies
 from nengo_phasor.loihi.tables import compartments_of
+
+__dir__ = shows_public_names(__name__)
 
 
 def in_time(sim: Simulator, probe: nengo.Probe) -> NDArray:
@@ -229,7 +231,3 @@ def compare(network: nengo.Network, n_steps: int, dt: float = 0.001, within: int
             )
     overflows = sum(str(w.message).startswith("Overflow") for w in caught)
     return Report(layers, overflows)
-
-
-def __dir__():
-    return public_names(__name__)

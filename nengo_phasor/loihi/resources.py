@@ -13,8 +13,10 @@ from nengo.exceptions import ValidationError
 from nengo_loihi import Simulator
 from nengo_loihi.block import LoihiBlock
 
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
 from nengo_phasor.loihi.emulator import EmulatorInterface
+
+__dir__ = shows_public_names(__name__)
 
 
 class Resources(NamedTuple):
@@ -93,7 +95,3 @@ def operations(sim: Simulator) -> Operations:
         emulator.compartment.n_compartments * emulator.t,
         by_block,
     )
-
-
-def __dir__():
-    return public_names(__name__)

@@ -17,7 +17,9 @@ import nengo
 from nengo.exceptions import ValidationError
 
 from nengo_phasor import extras
-from nengo_phasor.listing import public_names
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__)
 
 PARAMS = Path(__file__).parent / "params"
 """Committed weights: npz files, loaded without pickle."""
@@ -135,7 +137,3 @@ def main(name: str) -> None:
     with extras.named_at_exit():
         commands = import_module(f"{__name__}.{MODELS[name].commands}")
     commands.main(prog_name=sys.argv[0])
-
-
-def __dir__():
-    return public_names(__name__)

@@ -9,6 +9,7 @@ from nengo.neurons import NeuronType
 
 from nengo_phasor import dynamics
 from nengo_phasor.checks import Number, check_positive
+from nengo_phasor.listing import Described
 from nengo_phasor.surrogates import Surrogate, SurrogateParam, above
 
 
@@ -22,7 +23,7 @@ def check_intercepts(neurons: NeuronType, intercepts: np.ndarray) -> None:
         )
 
 
-class AdaptiveSpikingRate(NeuronType):
+class AdaptiveSpikingRate(Described, NeuronType):
     r"""The transfer function of `AdaptiveSpiking`: its mean output at a constant activation.
 
     .. math:: f(S) = \max\left(0, \frac{h}{\exp\frac{c_1 S + c_2}{c_3 S + c_4} - 1}
@@ -76,6 +77,7 @@ class AdaptiveSpikingRate(NeuronType):
 
     negative = False
     spiking = False
+    always_shown = ("m_f",)
 
     m_f = Number("m_f", low=0)
     theta_0 = Number("theta_0", low=0, low_open=True)
@@ -123,6 +125,14 @@ class AdaptiveSpikingRate(NeuronType):
     def _transfer(self, height: float | None = None) -> dynamics.TransferConstants:
         times = (self.tau_gamma, self.tau_eta, self.tau_beta)
         return dynamics.transfer_constants(self.m_f, self.theta_0, *times, height)
+
+    @property
+    def found_anew(self) -> set[str]:
+        """The threshold and the amplitude, where they are the ones that m_f gives."""
+        found = {"theta_0"} if self.theta_0 == self.m_f else set()
+        if self.theta_0 < 2 and self.amplitude == self._transfer().height * self.tau_beta:
+            found.add("amplitude")
+        return found
 
     @property
     def transfer(self) -> dynamics.TransferConstants:

@@ -10,11 +10,12 @@ from nengo.params import EnumParam
 
 from nengo_phasor import dynamics
 from nengo_phasor.checks import Number
+from nengo_phasor.listing import Described
 from nengo_phasor.neurons.adaptive import check_intercepts
 from nengo_phasor.surrogates import PiecewiseLinear, Surrogate, SurrogateParam, heaviside
 
 
-class SurrogateLIF(NeuronType):
+class SurrogateLIF(Described, NeuronType):
     r"""A leaky integrate-and-fire neuron that NengoDL trains through time.
 
     .. math:: \tau_{rc} \frac{dv}{dt} = J - v
@@ -75,6 +76,11 @@ class SurrogateLIF(NeuronType):
         self.reset = reset
         self.surrogate = PiecewiseLinear() if surrogate is None else surrogate
         self.amplitude = amplitude
+
+    @property
+    def found_anew(self) -> set[str]:
+        """The surrogate, where it is the one by default."""
+        return {"surrogate"} if self.surrogate == PiecewiseLinear() else set()
 
     def constants(self, dt: float) -> dynamics.LeakyConstants:
         """Return the constants of a step of ``dt`` seconds."""

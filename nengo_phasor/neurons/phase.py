@@ -9,11 +9,12 @@ from nengo.neurons import NeuronType
 
 from nengo_phasor import dynamics
 from nengo_phasor.checks import Number
+from nengo_phasor.listing import Described
 from nengo_phasor.phases import STEP_TOLERANCE, steps_per_cycle
 from nengo_phasor.surrogates import Surrogate, SurrogateParam, heaviside
 
 
-class PhaseCoding(NeuronType):
+class PhaseCoding(Described, NeuronType):
     """Base class of neurons that code in phase. Their current is their input, without gain or bias.
 
     A constant input does not set their firing rate, so NEF decoding is impossible: connect from and
@@ -87,6 +88,7 @@ class ResonateAndFire(PhaseCoding):
     negative = False
     spiking = True
     state = {"voltage": Choice([0]), "current": Choice([0])}  # noqa: RUF012
+    always_shown = ("frequency", "tau")
 
     frequency = Number("frequency", low=0, low_open=True)
     tau = Number("tau", low=0, low_open=True)

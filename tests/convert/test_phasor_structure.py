@@ -337,7 +337,10 @@ def test_what_cant_be_converted(build, parts):
         ((nengo.Network(), None, 0.1), r"sparsifier: .*ArcSparsifier\(0.1\), got 0.1"),
         ((nengo.Network(), None, ArcSparsifier), "sparsifier: .*got <class .*ArcSparsifier'>"),
         ((nengo.Network(), None, nengo.Lowpass(0.1)), r"sparsifier: .*got Lowpass\(tau=0.1\)"),
-        ((nengo.Network(), None, PhaseEncoder()), r"sparsifier: .*got PhaseEncoder\(\)"),
+        (
+            (nengo.Network(), None, PhaseEncoder()),
+            r"sparsifier: .*got PhaseEncoder\(frequency=10\)",
+        ),
     ],
 )
 def test_arguments_of_another_kind(arguments, message):
