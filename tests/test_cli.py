@@ -322,6 +322,19 @@ def test_ctrl_c_stops_the_model_and_leaves_its_state(toys, to_all):
     assert first == f"epoch {reached + 1}\n"
 
 
+def test_terminating_the_command_terminates_the_model(toys):
+    process = subprocess.Popen(
+        [sys.executable, "with_toys.py", "run", "toy", "train"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "epoch 1\n"
+    process.terminate()
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    process.communicate(timeout=30)  # the pipe has an end: nobody writes to it any more
+    reached = (toys / "state.json").read_text()
+    time.sleep(0.3)
+    assert (toys / "state.json").read_text() == reached, "still running"
+
+
 # ------------------------------------------------------------------------------------ copy and gui
 
 

@@ -65,9 +65,11 @@ def show(name: str, system: System) -> None:
 def run_process(command: list[str]) -> int:
     """Run a command in a separate process and return its exit code, 130 after Ctrl-C.
 
-    A terminal sends Ctrl-C to the process as well. If only this process gets it, it is passed on.
+    A terminal sends Ctrl-C to the process as well. If only this process gets it, it is passed on,
+    as a request to terminate is.
     """
     process = subprocess.Popen(command)
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
         code = process.wait()
     except KeyboardInterrupt:
@@ -77,4 +79,6 @@ def run_process(command: list[str]) -> int:
             process.send_signal(signal.SIGINT)
             process.wait()
         return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 128 - code if code < 0 else code
