@@ -55,9 +55,9 @@ def test_blocks_run_when_pasted_in_order(console, tmp_path, monkeypatch, capsys)
     write_class_rows(tmp_path / "fashion-mnist", 512, 60, thick=1, noise=60)
     monkeypatch.setenv("NENGO_PHASOR_DATA", str(tmp_path))
     paste(second, console)
-    said = re.findall(r"(\S+): ([\d.]+)% right, (\d+) hidden", capsys.readouterr().out)
+    said = re.findall(r"(None|\w+\(.*\)): ([\d.]+)% right, (\d+) hidden", capsys.readouterr().out)
     (dense, accuracy, n_dense), (arc, _, n_arc) = said
-    assert (dense, arc) == ("None", "ArcSparsifier(arc=0.05)")
+    assert (dense, arc) == ("None", "ArcSparsifier(arc=0.05, frequency=10)")
     assert float(accuracy) > 20  # ten classes
     assert 0 < int(n_arc) < int(n_dense) <= 8 * 128
     paste(third, console)
