@@ -84,6 +84,7 @@ benchmarks: data
 	$(BIN)/python benchmarks/spiking_inference.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/surrogate_training.py
+	$(BIN)/python benchmarks/training_engine.py
 	$(BIN)/python benchmarks/adaptive_inference.py
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/emulator.py

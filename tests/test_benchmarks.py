@@ -164,6 +164,27 @@ def test_surrogate_training(run):
     )
 
 
+def test_training_engine(run, load):
+    pytest.importorskip("nengo_dl")
+    engine = load("training_engine")
+    content = run("training_engine")
+    figures = content["figures"]
+    assert set(figures) == set(engine.TINY)
+    for name, those in figures.items():
+        items = engine.TINY[name].n_items
+        check({**content, "figures": those}, {"cpu": items, "wall": items})
+        assert set(those["cpu"]["seconds"]) == {"nengo_dl", "tensorflow", "layerwise"}
+        assert all(0.1 < memory < 8 for memory in those["peak_memory_gb"].values())
+        # nothing is measured of a network that stays silent, or that learns something else
+        assert all(rate > 0 for rate in those["spiking_in_a_step"].values())
+        assert max(those["difference_of_gradients"].values()) <= 1e-3
+        assert those["difference_of_gradients"]["layerwise"] > 0
+    cpu = figures["MLP"]["cpu"]["seconds"]
+    assert claim(
+        content, "MLP: layerwise, times as fast as tensorflow, processor time"
+    ) == pytest.approx(np.median(np.divide(cpu["tensorflow"], cpu["layerwise"])))
+
+
 def test_turns_are_taken(measure):
     calls = []
 
