@@ -2,9 +2,9 @@
 
     python benchmarks/training_engine.py
 
-All start from the same weights, and train with the same batches by Keras. What is timed is a turn
-of some batches forward, back and through the optimiser, whose rate is 0: spikes stay as many as
-they are. Each engine and problem has a process of its own, with two threads; its time is that of
+All start from the same weights, and train with the same batches. What is timed is a turn of some
+batches, each a step of training as Keras makes it from tensors: forward, back and through the
+optimiser, whose rate is 0: spikes stay as many as they are. Each engine and problem has a process of its own, with two threads; its time is that of
 the clock, and that of the processors. That all have the same loss and gradients is checked before.
 Peak memory is that of the whole process, imports included.
 """
@@ -34,7 +34,7 @@ from training_problems import SEED, LeNet, Perceptron, Phasors, Problem, Recurre
 from nengo_phasor.results import Claim
 
 WORKER = Path(__file__).with_name("training_worker.py")
-ENGINES = ("nengo_dl", "tensorflow", "layerwise")
+ENGINES = ("nengo_dl", "nengo_dl, default settings", "tensorflow", "layerwise")
 CLOCKS = {"cpu": "processor time", "wall": "wall time"}
 SAME = 1e-3
 """By how much gradients may differ, relative to their norm: a voltage at the threshold up to

@@ -40,26 +40,30 @@ class InNengo:
 
     def __init__(self, problem: Problem, weights: Weights):
         self.problem, self.start = problem, weights
-        x, y = problem.data()
         self.net = net = problem.network(weights)
         with net:
             nengo_dl.configure_settings(trainable=False, **self.settings())
         for link in net.links.values():
             net.config[link].trainable = True
         self.simulator = self.made(net)
-        self.x = {net.source: self.as_taken(x)}
-        self.y = {probe: y[name] for name, probe in net.seen.items()}
-        costs = problem.costs(net.seen)
+        costs, get_name = problem.costs(net.seen), self.simulator.get_name
+        x, y = problem.data()
+        length = np.full((len(x), 1), problem.n_steps, np.int32)
+        self.x = {get_name(net.source): self.as_taken(x), "n_steps": length}
+        for node in self.to_be_given(net):
+            self.x[get_name(node)] = self.as_taken(np.tile(node.output, (len(x), 1, 1)))
+        self.y = {get_name(probe): y[name] for name, probe in net.seen.items()}
         self.optimizer = tf.keras.optimizers.SGD(RATE)
         self.simulator.compile(
             self.optimizer, loss={probe: costs[name] for name, probe in net.seen.items()}
         )
+        self.step = self.compiled(self.simulator.keras_model.train_step)
 
     def first(self) -> tuple[float, Weights, None]:
         """Return the loss of the first batch, the gradients by the weights, and no rate."""
         model = self.simulator.keras_model
         before = [v.numpy() for v in model.trainable_variables]
-        loss = self.fit(self.problem.batch)
+        loss = float(self.step(self.batch(0))["loss"])
         gradients = {
             name: (self.start[name].astype(float) - self.values(name)) / RATE for name in self.start
         }
@@ -75,15 +79,15 @@ class InNengo:
         dense = isinstance(link.transform, nengo.Dense)
         return found.T if dense else found.reshape(self.start[name].shape)
 
-    def fit(self, n_items: int) -> float:
-        """Train with the first items, batch by batch; return the loss."""
-        x, y = ({obj: a[:n_items] for obj, a in given.items()} for given in (self.x, self.y))
-        arguments = {"shuffle": False, "verbose": 0, **self.length()}
-        return self.simulator.fit(x, y, **arguments).history["loss"][0]
+    def batch(self, k: int) -> tuple[dict, dict]:
+        """Return a batch as TensorFlow takes it."""
+        return tuple(_of_batch(given, k, self.problem.batch) for given in (self.x, self.y))
 
     def turn(self) -> None:
         """Train with all items."""
-        self.fit(self.problem.n_items)
+        for k in range(self.problem.batches):
+            logs = self.step(self.batch(k))
+        float(logs["loss"])
 
 
 class InLayerwise(InNengo):
@@ -107,11 +111,15 @@ class InLayerwise(InNengo):
 
     def as_taken(self, x):
         """Return data as the simulator takes them: constants as one step."""
-        return x
+        return x.astype(np.float32)
 
-    def length(self):
-        """Return what says how long constants last."""
-        return {"n_steps": self.problem.n_steps}
+    def to_be_given(self, net):
+        """Return the nodes besides the source that data are to be given for."""
+        return []
+
+    def compiled(self, train_step):
+        """Return Keras' step as it is: what it calls is compiled."""
+        return train_step
 
 
 class InNengoDL(InNengo):
@@ -124,6 +132,11 @@ class InNengoDL(InNengo):
             found["use_loop"] = False
         return found | ({"planner": noop_planner} if self.problem.n_steps == 1 else {})
 
+    @property
+    def unrolled(self) -> int:
+        """How many steps are written out one by one."""
+        return self.problem.unrolled
+
     def made(self, net):
         """Return the simulator."""
         return nengo_dl.Simulator(
@@ -131,16 +144,30 @@ class InNengoDL(InNengo):
             DT,
             seed=SEED,
             minibatch_size=self.problem.batch,
-            unroll_simulation=self.problem.unrolled,
+            unroll_simulation=self.unrolled,
             progress_bar=False,
         )
 
     def as_taken(self, x):
         """Return data as the simulator takes them: every step of constants."""
-        return np.repeat(x, self.problem.n_steps // x.shape[1], axis=1)
+        return np.repeat(x, self.problem.n_steps // x.shape[1], axis=1).astype(np.float32)
 
-    def length(self):
-        """Return nothing: the data say how long they last."""
+    def to_be_given(self, net):
+        """Return the nodes besides the source that data are to be given for."""
+        return [n for n in net.all_nodes if n.size_in == 0 and n is not net.source]
+
+    def compiled(self, train_step):
+        """Return Keras' step, compiled."""
+        return tf.function(train_step)
+
+
+class InDefault(InNengoDL):
+    """A problem in NengoDL as it comes."""
+
+    unrolled = 1
+
+    def settings(self):
+        """Return NengoDL's settings: none."""
         return {}
 
 
@@ -165,8 +192,8 @@ class InTensorFlow:
         return loss, gradients
 
     def _batch(self, k: int):
-        items = slice(k * self.problem.batch, (k + 1) * self.problem.batch)
-        return tf.constant(self.x[items]), {n: tf.constant(a[items]) for n, a in self.y.items()}
+        x = _of_batch({"x": self.x}, k, self.problem.batch)["x"]
+        return x, _of_batch(self.y, k, self.problem.batch)
 
     def first(self) -> tuple[float, Weights, dict[str, float]]:
         """Return the loss of the first batch, the gradients by the weights, and the rates.
@@ -186,7 +213,12 @@ class InTensorFlow:
         float(loss)
 
 
-ENGINES = {"nengo_dl": InNengoDL, "tensorflow": InTensorFlow, "layerwise": InLayerwise}
+ENGINES = {
+    "nengo_dl": InNengoDL,
+    "nengo_dl, default settings": InDefault,
+    "tensorflow": InTensorFlow,
+    "layerwise": InLayerwise,
+}
 
 
 def main(engine: str, problem: str, weights: str, gradients: str) -> None:
@@ -204,6 +236,10 @@ def main(engine: str, problem: str, weights: str, gradients: str) -> None:
         contender.turn()
         _say({"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall})
     _say({"peak_memory_gb": measure.peak_memory()})
+
+
+def _of_batch(given: dict[str, np.ndarray], k: int, size: int) -> dict[str, tf.Tensor]:
+    return {name: tf.constant(a[k * size : (k + 1) * size]) for name, a in given.items()}
 
 
 def _say(content: dict) -> None:

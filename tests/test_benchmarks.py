@@ -173,7 +173,7 @@ def test_training_engine(run, load):
     for name, those in figures.items():
         items = engine.TINY[name].n_items
         check({**content, "figures": those}, {"cpu": items, "wall": items})
-        assert set(those["cpu"]["seconds"]) == {"nengo_dl", "tensorflow", "layerwise"}
+        assert set(those["cpu"]["seconds"]) == set(engine.ENGINES)
         assert all(0.1 < memory < 8 for memory in those["peak_memory_gb"].values())
         # nothing is measured of a network that stays silent, or that learns something else
         assert all(rate > 0 for rate in those["spiking_in_a_step"].values())

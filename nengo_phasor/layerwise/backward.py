@@ -59,7 +59,7 @@ def through_transposed(result, gradient, starts, columns, values):
     for row in range(len(gradient)):
         source, target = gradient[row], result[row]
         for i in range(len(starts) - 1):
-            total = target[i] * 0
+            total = target.dtype.type(0)
             for k in range(starts[i], starts[i + 1]):
                 total += values[k] * source[columns[k]]
             target[i] = total

@@ -24,9 +24,10 @@ WINDOW_BYTES = 2**20
 
 
 class Convolution(NamedTuple):
-    """A convolution over two dimensions, channels last.
+    """A convolution over one or two dimensions, channels last.
 
-    ``kernel`` is of shape (height, width, n_in, n_out), zero between the groups of channels.
+    ``kernel`` is of shape (height, width, n_in, n_out), zero between the groups of channels. Over
+    one dimension, images, kernel and output have one row.
     """
 
     kernel: np.ndarray
@@ -35,6 +36,7 @@ class Convolution(NamedTuple):
     strides: tuple[int, int]
     padding: tuple[int, ...]
     n_groups: int = 1
+    dimensions: int = 2
 
     @property
     def size_out(self) -> int:
@@ -44,11 +46,12 @@ class Convolution(NamedTuple):
     @property
     def values(self) -> np.ndarray:
         """The kernel as Nengo has it: of the channels of a group."""
-        return grouped(self.kernel, self.n_groups)
+        return self._as_in_nengo(self.kernel)
 
     def with_values(self, values: np.ndarray) -> Convolution:
         """Return the map with another kernel."""
-        return self._replace(kernel=ungrouped(values, self.shape_in[2]))
+        kernel = ungrouped(values, self.shape_in[2])
+        return self._replace(kernel=kernel.reshape(self.kernel.shape))
 
     def image(self, x: Signal) -> None:
         """Return None: what comes out is dense."""
@@ -85,13 +88,18 @@ class Convolution(NamedTuple):
         if x.is_thin(THIN_BACK) and self.strides == (1, 1):
             result = np.zeros_like(compiled.flipped(self.kernel))
             backward.add_convolved_products(result, *x.parts, flat, *self._geometry)
-            return grouped(compiled.unflipped(result, self.shape_out[2]), self.n_groups)
+            return self._as_in_nengo(compiled.unflipped(result, self.shape_out[2]))
         result = np.zeros_like(self._rows)
         for images, windows in self._windows(x):
             by_output = self._by_rows(flat[images])
             for a, by_row in enumerate(result):
                 _add_product(by_row, self._reached(windows, a).T, by_output)
-        return grouped(result.reshape(self.kernel.shape), self.n_groups)
+        return self._as_in_nengo(result.reshape(self.kernel.shape))
+
+    def _as_in_nengo(self, kernel):
+        """Return a kernel of the channels of a group, and of the transform's dimensions."""
+        own = grouped(kernel, self.n_groups)
+        return own.reshape(own.shape[2 - self.dimensions :])
 
     @property
     def _geometry(self):

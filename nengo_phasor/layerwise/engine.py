@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from threading import Event
 from typing import Any, NamedTuple
 
@@ -299,10 +300,19 @@ def _summed(results: Iterable[dict]) -> dict:
     return total
 
 
+@cache
+def _libraries() -> Any:
+    """Return what limits the threads of BLAS, found once: a search takes milliseconds.
+
+    NumPy's and SciPy's are there, since this module's imports load them.
+    """
+    return threadpoolctl.ThreadpoolController()
+
+
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
     """Keep BLAS from starting threads of its own in each of ours."""
-    with threadpoolctl.threadpool_limits(1, "blas"):
+    with _libraries().limit(limits=1, user_api="blas"):
         yield
 
 

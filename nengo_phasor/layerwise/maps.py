@@ -197,16 +197,19 @@ def with_own_entries(matrix) -> Sparse:
 
 def convolution(transform: nengo.Convolution, kernel: np.ndarray, dtype) -> LinearMap:
     """Return the map of a convolution transform: event by event, or else a sparse matrix."""
-    if transform.dimensions != 2 or not transform.channels_last:
+    if transform.dimensions > 2 or not transform.channels_last:
         places = np.arange(1.0, kernel.size + 1).reshape(kernel.shape)
         return Sparse.of(convolution_matrix(transform, places).T, kernel.astype(dtype))
+    kernel = ungrouped(kernel, transform.input_shape.n_channels)
+    one, none = ((number,) * (2 - transform.dimensions) for number in (1, 0))
     return Convolution(
-        np.ascontiguousarray(ungrouped(kernel, transform.input_shape.n_channels), dtype),
-        transform.input_shape.shape,
-        transform.output_shape.shape,
-        tuple(transform.strides),
-        convolutions.padding(transform),
+        np.ascontiguousarray(kernel.reshape(one + kernel.shape), dtype),
+        one + transform.input_shape.shape,
+        one + transform.output_shape.shape,
+        one + tuple(transform.strides),
+        none + convolutions.padding(transform),
         transform.groups,
+        transform.dimensions,
     )
 
 

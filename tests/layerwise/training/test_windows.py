@@ -3,9 +3,11 @@
 import nengo
 import numpy as np
 import pytest
+import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 
 from nengo_phasor import PhaseEncoder, ResonateAndFire, SurrogateLIF, pooling, surrogates
+from nengo_phasor.layerwise import backward
 from nengo_phasor.schedules import Linear
 from tests.layerwise.training.common import compiled, data, gradients, sgd, small, tf, values
 
@@ -209,3 +211,13 @@ def test_any_number_of_threads(make):
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             assert_array_equal(a, b)
+
+
+def test_what_is_written_does_not_depend_on_what_was_there():
+    """Arrays are not cleared before: that may be NaN, of which 0 times as much is NaN."""
+    matrix = scipy.sparse.csr_matrix([[2.0, 3.0], [0.0, 0.0], [0.0, 5.0]])
+    for dtype in (np.float32, np.float64):
+        result = np.full((1, 3), np.nan, dtype)
+        parts = matrix.indptr, matrix.indices, matrix.data.astype(dtype)
+        backward.through_transposed(result, np.array([[1, 10]], dtype), *parts)
+        assert_array_equal(result, [[32, 0, 50]])
