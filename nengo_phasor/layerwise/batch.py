@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from threading import Event
 from typing import Any
 
@@ -12,6 +13,7 @@ import nengo
 import numpy as np
 from nengo.utils.progress import Progress, ProgressBar, to_progressbar
 
+from nengo_phasor.layerwise.blas import one_thread_each
 from nengo_phasor.layerwise.portions import check_memory, portions, width
 from nengo_phasor.layerwise.sampling import n_samples, sampled
 from nengo_phasor.layerwise.span import Span, State
@@ -94,7 +96,7 @@ def run_batch(
 
 def in_threads(
     run: Callable[[int, Callable[[], None]], Any],
-    chunks: Iterable[int],
+    chunks: Sequence[int],
     n_threads: int,
     stopped: Event,
     progress_bar: bool | ProgressBar | None,
@@ -108,7 +110,11 @@ def in_threads(
     """
     bar = _Bar(progress_bar, stages)
     try:
-        with bar.progress, ThreadPoolExecutor(n_threads) as pool:
+        alone = (
+            len(chunks) == 1
+        )  # then BLAS may use all threads, and the limit is not worth its time
+        blas = nullcontext() if alone else one_thread_each()
+        with bar.progress, blas, ThreadPoolExecutor(n_threads) as pool:
             try:
                 futures = [pool.submit(run, chunk, bar.progress.step) for chunk in chunks]
                 for future in futures:

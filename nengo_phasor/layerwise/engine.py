@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache
 from threading import Event
 from typing import Any, NamedTuple
 
@@ -15,17 +13,15 @@ import nengo
 import numpy as np
 from nengo.exceptions import BuildError
 
-from nengo_phasor import compat
 from nengo_phasor.layerwise import adjoint, synapses
 from nengo_phasor.layerwise.adjoint import Parameter, TrainingWindow, WayBack
+from nengo_phasor.layerwise.blas import one_thread_each
 from nengo_phasor.layerwise.feedforward import Parts, is_pool, vertex
 from nengo_phasor.layerwise.loops import Loop
 from nengo_phasor.layerwise.portions import width
 from nengo_phasor.layerwise.sampling import n_samples, sampled
 from nengo_phasor.layerwise.span import Span, State
 from nengo_phasor.layerwise.trained import trained
-
-threadpoolctl = compat.require("threadpoolctl")
 
 CHUNK_BYTES = 2**22
 """Size aimed at for the largest array of a chunk of items."""
@@ -191,7 +187,7 @@ class Engine:
 
     def _each(self, function, chunks: list[Chunk]) -> list:
         """Return what a function returns of each chunk, in threads of our own, not of BLAS."""
-        with _one_thread_each(), ThreadPoolExecutor(self.simulator.threads) as pool:
+        with one_thread_each(), ThreadPoolExecutor(self.simulator.threads) as pool:
             try:
                 return list(pool.map(function, chunks))
             except BaseException:
@@ -298,22 +294,6 @@ def _summed(results: Iterable[dict]) -> dict:
         for key, value in result.items():
             total[key] = total[key] + value if key in total else value
     return total
-
-
-@cache
-def _libraries() -> Any:
-    """Return what limits the threads of BLAS, found once: a search takes milliseconds.
-
-    NumPy's and SciPy's are there, since this module's imports load them.
-    """
-    return threadpoolctl.ThreadpoolController()
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Keep BLAS from starting threads of its own in each of ours."""
-    with _libraries().limit(limits=1, user_api="blas"):
-        yield
 
 
 def _leading(simulator, probes: list[nengo.Probe]) -> set:
