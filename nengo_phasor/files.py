@@ -53,7 +53,7 @@ def read_idx(path: PathLike) -> np.ndarray:
     data = _read_bytes(path)
     if len(data) < 4 or data[:3] != b"\0\0\x08" or not 1 <= data[3] <= 32:
         raise DatasetError(
-            f"{path} is no IDX file of unsigned bytes: it begins with "
+            f"{path} is not an IDX file of unsigned bytes: it begins with "
             f"{data[:4].hex() or 'nothing'}, not with 000008 and the number of dimensions"
         )
     header = 4 + 4 * data[3]
@@ -187,7 +187,9 @@ def load_params(path: PathLike, names: Sequence[str] = ()) -> dict[str, np.ndarr
         If the file is missing, damaged, pickled, or lacks one of ``names``.
     """
     if Path(path).is_file() and not zipfile.is_zipfile(path):  # of which NumPy says odd things
-        raise DatasetError(f"{path} is no npz file: save arrays with save_params or numpy.savez")
+        raise DatasetError(
+            f"{path} is not an npz file: save arrays with save_params or numpy.savez"
+        )
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: array for name, array in file.items() if isinstance(array, np.ndarray)}
@@ -254,7 +256,7 @@ def read_batches(paths: Sequence[Path], n_classes: int, key: str) -> tuple:
             raise DatasetError(f"{path} has {sorted(map(str, batch))}, not both data and {key}")
         data = batch["data"]
         if not isinstance(data, np.ndarray) or data.shape[1:] != (3072,):
-            raise DatasetError(f"{path}: its data are no array of rows of 3072 bytes")
+            raise DatasetError(f"{path}: its data are not an array of rows of 3072 bytes")
         x = np.ascontiguousarray(data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
         parts.append(_checked(path, x, batch[key], (32, 32, 3), n_classes))
     x_train, y_train = (np.concatenate(arrays) for arrays in zip(*parts[:-1], strict=True))

@@ -179,7 +179,7 @@ def _typed(path):
 
 BAD = {
     "missing": (lambda path: None, "can't be read"),
-    "text": (lambda path: path.write_text("network"), "no npz file"),
+    "text": (lambda path: path.write_text("network"), "not an npz file"),
     "truncated": (_truncated, "npz file"),
     "arrays": (lambda path: save_params(path, a=np.ones(2)), "not a network.*nengo_phasor.save"),
     "no json": (lambda path: save_params(path, nengo_phasor=np.ones(2)), "not a network"),

@@ -1,8 +1,8 @@
 """The inner loops of `.layerwise`, compiled by Numba; neurons run the equations of `.dynamics`.
 
-Signals are flat here: rows are time steps, and columns the neurons of all items of a batch; or, for
-sparse ones, a row for each step and item. What is compiled releases Python's lock, so that chunks
-of items run in parallel.
+Signals are flat here. A dense signal has a row for each time step and a column for each neuron of
+each item of a batch. A sparse signal has a row for each step and item. Compiled functions release
+Python's global interpreter lock, so chunks of items run in parallel.
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ for _equation in (
     numba.extending.register_jitable(error_model="numpy")(_equation)
 
 cached = numba.njit(nogil=True, cache=True)
-"""For loops that call nothing outside of this module: the cache sees no change there."""
+"""Compiles loops that call nothing outside this module: the cache does not notice changes there."""
 
 
 @cached
 def ordered_spikes(steps, n_steps):
-    """Return where each step's and item's spikes begin, and their columns.
+    """Return where the spikes of each step and item begin, and the columns of the spikes.
 
-    ``steps``, of shape (n_cycles, n_items, n), are those of the spikes; others are out of range.
+    ``steps``, of shape (n_cycles, n_items, n), are the steps of the spikes. A step out of range
+    stands for a missing spike.
     """
     n_cycles, n_items, n = steps.shape
     starts = np.zeros(n_steps * n_items + 1, np.int64)
@@ -77,7 +78,7 @@ def add_sparse(result, starts, columns, values):
 
 @cached
 def add_dense(result, starts, columns, values, weights):
-    """Add a sparse signal times weights, of shape (n_in, n_out)."""
+    """Add a sparse signal multiplied by weights of shape (n_in, n_out)."""
     for row in range(len(starts) - 1):
         target = result[row]
         for k in range(starts[row], starts[row + 1]):
@@ -88,10 +89,10 @@ def add_dense(result, starts, columns, values, weights):
 
 @cached
 def add_convolved(result, starts, columns, values, kernel, shape_in, shape_out, strides, padding):
-    """Add a sparse signal convolved with a kernel, (height, n_in, width * n_out), channels last.
+    """Add a sparse signal convolved with a kernel of shape (height, n_in, width * n_out).
 
-    The kernel's columns are flipped, so that with a stride of 1 all that an event reaches in a row
-    is one stretch (`flipped`).
+    Channels are last. The kernel's columns are flipped (see `flipped`), so that with a stride of 1
+    all outputs that an event reaches in a row are contiguous.
     """
     kernel_height, _, stretch = kernel.shape
     width, channels, n_out = shape_in[1], shape_in[2], shape_out[2]
@@ -125,7 +126,7 @@ def add_convolved(result, starts, columns, values, kernel, shape_in, shape_out, 
 
 
 def flipped(kernel):
-    """Return a kernel, (height, width, n_in, n_out), as `add_convolved` takes it."""
+    """Return a kernel of shape (height, width, n_in, n_out) in the form `add_convolved` takes."""
     height, width, n_in, n_out = kernel.shape
     return np.ascontiguousarray(kernel[:, ::-1].transpose(0, 2, 1, 3)).reshape(
         height, n_in, width * n_out
@@ -133,14 +134,14 @@ def flipped(kernel):
 
 
 def unflipped(kernel, n_out):
-    """Return a kernel that is `flipped`, as it was."""
+    """Return the original of a kernel that was `flipped`."""
     height, n_in, stretch = kernel.shape
     return kernel.reshape(height, n_in, stretch // n_out, n_out).transpose(0, 2, 1, 3)[:, ::-1]
 
 
 @cached
 def max_pool(x, output, rows, columns, n_columns):
-    """Write the maxima of images' windows, channels last, given each one's rows and columns."""
+    """Write the maxima of windows of images, channels last, given the windows' rows and columns."""
     channels = output.shape[1] // (len(rows) * len(columns))
     for k in range(len(x)):
         image = x[k].reshape((-1, n_columns, channels))
@@ -162,10 +163,10 @@ def max_pool(x, output, rows, columns, n_columns):
 
 @cached
 def filter_steps(x, output, state, A, B, C, D):
-    """Filter ``x``, which repeats, by X <- A X + B u; write what comes out, a step later.
+    """Filter ``x``, which repeats, by X <- A X + B u, and write the output one step later.
 
-    The last row of the state is the value that is due next. The form is Nengo's: where D is zero
-    the output is C times the new state, else C times the old one plus D u.
+    The last row of the state is the next output. The form is Nengo's: if D is zero, the output is
+    C times the new state; otherwise it is C times the old state plus D u.
     """
     order = len(A)
     X, due = state[:order], state[order]
@@ -185,7 +186,7 @@ def filter_steps(x, output, state, A, B, C, D):
 
 @cached
 def filter_steps_of_two(x, output, state, A, B, C):
-    """The same for filters with two states and without D, in a form that compilers make fast."""
+    """Do the same for filters with two states and without D, in a form that compilers optimise."""
     a, b, c, d = A[0, 0], A[0, 1], A[1, 0], A[1, 1]
     e, f, g, h = B[0], B[1], C[0], C[1]
     X, Y, due = state[0], state[1], state[2]
@@ -205,7 +206,7 @@ def filter_steps_of_two(x, output, state, A, B, C):
 
 @overload(surrogates.heaviside)
 def _heaviside(x):
-    """The same of a single number, in its precision."""
+    """Compile it for a single number, in the number's precision."""
     number = np.float32 if x == numba.float32 else np.float64
     zero, one = number(0), number(1)
     return lambda x: one if x >= zero else zero
@@ -213,7 +214,7 @@ def _heaviside(x):
 
 @overload(surrogates.above)
 def _above(x):
-    """The same of a single number, in its precision."""
+    """Compile it for a single number, in the number's precision."""
     number = np.float32 if x == numba.float32 else np.float64
     zero, one = number(0), number(1)
     return lambda x: one if x > zero else zero
@@ -221,18 +222,18 @@ def _above(x):
 
 @numba.njit
 def heaviside(x):
-    """Return whether x >= 0, as a number."""
+    """Return 1 if x >= 0, and 0 otherwise."""
     return surrogates.heaviside(x)
 
 
 @numba.njit
 def above(x):
-    """Return whether x > 0, as a number."""
+    """Return 1 if x > 0, and 0 otherwise."""
     return surrogates.above(x)
 
 
 def _rhythm(activity, rotation, dt):
-    """Return where the field of each item would be in each step without that step's activity."""
+    """Return the field of each item in each step, as it is before that step's activity."""
     ahead = np.empty((2, *activity.shape))
     for item in range(activity.shape[1]):
         voltage, current = 0.0, 0.0
@@ -272,9 +273,9 @@ def adaptive_spike_row(J, states, fired, c):
 
 
 def _run(J, n_steps, n_neurons, states, trace, c):
-    """Return the sparse spikes: their columns, and where each step's and item's begin.
+    """Return the sparse spikes: their columns, and where those of each step and item begin.
 
-    ``trace`` takes the states before each step, (n_steps, n_states, n), or is empty.
+    ``trace``, of shape (n_steps, n_states, n), receives the states before each step, or is empty.
     """
     width = J.shape[1]
     n_items = width // n_neurons
@@ -295,7 +296,7 @@ def _run(J, n_steps, n_neurons, states, trace, c):
         before = count
         for eight in range(len(eights)):
             if eights[eight]:
-                for j in range(8 * eight, 8 * eight + 8):  # without branches that go either way
+                for j in range(8 * eight, 8 * eight + 8):  # no branches to mispredict
                     columns[count] = j
                     count += fired[j]
         for spike in range(before, count):
@@ -307,14 +308,14 @@ def _run(J, n_steps, n_neurons, states, trace, c):
 
 
 SOURCES = "".join(map(inspect.getsource, (dynamics, surrogates, sys.modules[__name__])))
-"""Of all that our rows of neurons call: Numba's cache sees only the file that a function is in."""
+"""The source of all that our rows of neurons call: Numba's cache checks only a function's file."""
 
 
 def compiled_of(function: Callable, sources: str | None, **known) -> Callable:
-    """Return a function compiled, with names that it uses and does not have.
+    """Return a compiled function, given the names that it uses but does not define.
 
-    Where the source code of all that it calls is given, what is compiled is kept on disk for the
-    next process, until that changes.
+    If ``sources``, the source code of everything that it calls, is given, the compiled code is
+    kept on disk for the next process until these sources change.
     """
     function = FunctionType(function.__code__, {**globals(), **known})
     names = "_".join([function.__name__, *(known[name].__name__ for name in known)])
@@ -324,20 +325,21 @@ def compiled_of(function: Callable, sources: str | None, **known) -> Callable:
 
 
 def window_of(advance_row: Callable, sources: str | None = None) -> Callable:
-    """Return the compiled loop over a window of time, given that over a row of neurons.
+    """Return the compiled loop over a window of time, given the loop over a row of neurons.
 
     Parameters
     ----------
     advance_row : callable
-        ``advance_row(J, states, fired, c)`` writes a row's new states, (n_states, n), and whether
-        each neuron fired, given its currents and the constants. It is compiled.
+        ``advance_row(J, states, fired, c)`` takes the currents of a row of neurons and the
+        constants. It writes the new states, of shape (n_states, n), and whether each neuron
+        fired. It is compiled.
     sources : str, optional
-        The source code of all that ``advance_row`` calls. If given, what is compiled is kept on
-        disk for the next process, until that changes.
+        The source code of everything that ``advance_row`` calls. If given, the compiled code is
+        kept on disk for the next process until these sources change.
     """
     row = numba.njit(advance_row)
     window: Any = compiled_of(_run, sources, advance_row=row)
-    window.advance_row = row  # for loops of other kinds
+    window.advance_row = row  # other kinds of loops use it
     return window
 
 

@@ -1,4 +1,4 @@
-"""The analysis of a network for `.layerwise`: what can be run, in which order, and how."""
+"""Analyses a network for `.layerwise`: what can be run, in which order, and how."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def incoming(network: nengo.Network) -> dict:
     Raises
     ------
     nengo.exceptions.BuildError
-        If there is an object that can't be run a layer at a time.
+        If an object cannot be run one layer at a time.
     """
     for ensemble in network.all_ensembles:
         _refuse(ensemble.noise is not None, ensemble, "noise")
@@ -54,12 +54,12 @@ def incoming(network: nengo.Network) -> dict:
 
 
 def layer_order(incoming: dict) -> list:
-    """Return nodes, ensembles and `.Loop` of these, each after all it gets input from.
+    """Return nodes, ensembles and each `.Loop` of them, each after everything it has input from.
 
     Raises
     ------
     nengo.exceptions.BuildError
-        If there is a circle in which nothing waits for a step, or that can't be stepped.
+        If a circle of connections has no delay of a step, or cannot be stepped.
     """
     graph = {obj: {vertex(c.pre_obj) for c in connections} for obj, connections in incoming.items()}
     objs = list(graph)
@@ -86,11 +86,12 @@ def _is_loop(group, graph) -> bool:
 
 
 class Parts(NamedTuple):
-    """What runs each object of a built network.
+    """Holds what runs each object of a built network.
 
-    ``maps`` are a connection's weights and the places of what comes through them; ``synapses`` are
-    those of connections and probes, None where there is none. ``biases`` are those of neurons;
-    ``encoders`` are scaled by gain and radius, as Nengo's builder does it.
+    ``maps`` has two linear maps for each connection: its weights, and the map from their output to
+    its places in the post object. ``synapses`` has the synapse of each connection and probe, or
+    None. ``biases`` has the biases of each ensemble's neurons. ``encoders`` are scaled by gain and
+    radius, as in Nengo's builder.
     """
 
     layers: dict[nengo.Ensemble, Layer]
@@ -101,7 +102,7 @@ class Parts(NamedTuple):
     encoders: dict[nengo.Ensemble, maps.Dense]
 
     def with_values(self, values: dict) -> Parts:
-        """Return the parts with other numbers in place of those of some `.Parameter`."""
+        """Return the parts with new values for some parameters (see `.Parameter`)."""
         linear, biases, encoders = dict(self.maps), dict(self.biases), dict(self.encoders)
         for (obj, name), value in values.items():
             if name == "bias":
@@ -114,7 +115,7 @@ class Parts(NamedTuple):
         return self._replace(maps=linear, biases=biases, encoders=encoders)
 
     def not_kept(self) -> tuple | None:
-        """Return an object and its process, if there is one whose state is not kept."""
+        """Return the first object whose process does not keep its state, and the process."""
         for obj, built in (*self.synapses.items(), *self.processes.items()):
             if built and not (synapses.is_kept(built) or is_pool(built.process)):
                 return obj, built.process
@@ -132,7 +133,7 @@ def parts(network: nengo.Network, model: Model, dtype: np.dtype) -> Parts:
     Raises
     ------
     nengo.exceptions.BuildError
-        If neurons, a synapse or a process were built to something else than Nengo's own operators.
+        If neurons, a synapse or a process were built into operators other than Nengo's own.
     """
     stage = {op.J: op for op in model.operators if isinstance(op, SimNeurons)}
     process = {op.output: op for op in model.operators if isinstance(op, SimProcess)}
@@ -187,21 +188,21 @@ def places(model: Model, connection: nengo.Connection, dtype) -> maps.LinearMap:
 
 
 def may_be_missing(network: nengo.Network) -> set[nengo.Node]:
-    """Return the nodes whose every connection is through a synapse to which NaN means nothing."""
-    heard: dict[nengo.Node, list[bool]] = {}
+    """Return the nodes whose outputs may be NaN: all their synapses treat NaN as no spike."""
+    silent_at_nan: dict[nengo.Node, list[bool]] = {}
     for connection in network.all_connections:
         silent = isinstance(connection.synapse, SpikeSynapse) and connection.synapse.nan_is_silent
-        heard.setdefault(connection.pre_obj, []).append(silent)
-    return {node for node, silent in heard.items() if all(silent)}
+        silent_at_nan.setdefault(connection.pre_obj, []).append(silent)
+    return {node for node, silent in silent_at_nan.items() if all(silent)}
 
 
 def is_pool(process) -> bool:
-    """Return whether a process is what `.MaxPool` says."""
+    """Return whether a process is a `.MaxPool` that computes what `.MaxPool` defines."""
     return isinstance(process, MaxPool) and not rewritten(type(process), MaxPool)
 
 
 def _stages(model, ensemble, stage_of: dict):
-    """Return the operators that an ensemble's input current goes through to its output."""
+    """Return the operators between an ensemble's input current and its output, in order."""
     signals = model.sig[ensemble.neurons]
     stages: list[Any] = []
     signal = signals["in"]

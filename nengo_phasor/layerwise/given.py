@@ -1,6 +1,6 @@
-"""What users give `.layerwise` to train with, checked: losses, data and targets.
+"""Checks what users give `.layerwise` to train with: losses, data and targets.
 
-Importing this imports TensorFlow.
+Importing this module imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from nengo.exceptions import ValidationError
 from nengo_phasor.checks import check_number, check_positive_integer
 
 PER_FIT = "batch_size", "validation_batch_size", "epochs"
-"""Arguments of Keras' that are numbers of something."""
+"""Arguments of Keras that are counts."""
 
 CHOSEN_BY_SHAPE = "accuracy", "acc", "crossentropy", "ce"
-"""Metrics that Keras looks up when it sees data."""
+"""Metrics that Keras chooses when it sees the shape of the data."""
 
 
 def optimizer_of(given: Any, simulator) -> tf.keras.optimizers.Optimizer:
-    """Return a Keras optimiser, given it or its name."""
+    """Return a Keras optimiser, given the optimiser or its name."""
     return _looked_up("optimizers", given, "optimizer", simulator)
 
 
 def check_loss(loss: Any, probe: nengo.Probe, simulator) -> None:
-    """Refuse what is neither a Keras loss, nor the name of one, nor a function."""
+    """Reject a loss that is not a Keras loss, the name of one, or a function."""
     _looked_up("losses", loss, f"loss of {probe}", simulator)
 
 
 def check_metrics(metrics: Any, probe: nengo.Probe, simulator) -> None:
-    """Refuse metrics that Keras does not have."""
+    """Reject metrics that Keras does not know."""
     for metric in metrics if isinstance(metrics, list | tuple) else [metrics]:
         if not isinstance(metric, str) or metric not in CHOSEN_BY_SHAPE:
             _looked_up("metrics", metric, f"metrics of {probe}", simulator)
 
 
 def _looked_up(kind: str, given: Any, attr: str, simulator):
-    """Return one of Keras' optimizers, losses or metrics, given it or its name."""
+    """Return a Keras optimiser, loss or metric, given the object or its name."""
     try:
         found = getattr(tf.keras, kind).get(given)
     except (TypeError, ValueError):
@@ -54,7 +54,7 @@ def _looked_up(kind: str, given: Any, attr: str, simulator):
 
 
 def check_weights(weights: Mapping, losses: Mapping, simulator) -> None:
-    """Refuse weights of losses that are no finite numbers, or of probes without a loss."""
+    """Reject loss weights that are not finite numbers, or are for probes without a loss."""
     for probe, weight in weights.items():
         attr = f"loss_weights of {probe}"
         if probe not in losses:
@@ -63,14 +63,14 @@ def check_weights(weights: Mapping, losses: Mapping, simulator) -> None:
 
 
 def check_arguments(arguments: Mapping) -> None:
-    """Refuse numbers of items or epochs that are none."""
+    """Reject numbers of items or epochs that are not positive integers."""
     for name in PER_FIT:
         if arguments.get(name) is not None:
             check_positive_integer(arguments[name], name)
 
 
 def check_source(x: Any, simulator) -> None:
-    """Refuse what neither holds data nor yields them."""
+    """Reject an object that neither holds data nor yields them."""
     known = Mapping | tf.keras.utils.Sequence | tf.data.Dataset | Iterator
     if not isinstance(x, known):
         raise ValidationError(
@@ -89,19 +89,25 @@ def check_target(
     n_samples: int,
     simulator,
 ) -> None:
-    """Refuse targets that don't fit what a probe sees.
+    """Reject targets that do not match what a probe records.
 
     Parameters
     ----------
     target : array_like
-        Wanted: real numbers of shape (n_items, n_steps, n). A loss of Keras' own that compares
-        each value with its target wants the probe's n, and its number of steps or 1.
+        The targets, which should be real numbers of shape (n_items, n_steps, n). A built-in Keras
+        loss that compares each value with its target needs n to be the probe's size, and n_steps
+        to be the probe's number of steps or 1.
     probe : nengo.Probe
         The probe.
-    loss
-        Its loss.
+    loss : object
+        The probe's loss.
     n_items, n_samples : int
-        The number of items, and of steps that the probe sees.
+        The number of items, and the number of steps that the probe records.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the targets have another shape, or are not finite real numbers.
     """
     target = np.asarray(target)
     attr, n = f"y for {probe}", probe.size_in
@@ -135,7 +141,7 @@ def check_target(
 
 
 def _compares(loss: Any) -> bool:
-    """Return whether a loss is of Keras' own that compare each value with its target."""
+    """Return whether a loss is a built-in Keras loss that compares each value with its target."""
     if loss is None:
         return False
     found = tf.keras.losses.get(loss)

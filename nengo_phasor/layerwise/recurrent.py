@@ -1,4 +1,4 @@
-"""Neurons that are connected to themselves in `.layerwise`: a loop that is compiled as a whole."""
+"""Runs layers that are connected to themselves in `.layerwise`, each as one compiled loop."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from nengo_phasor.layerwise.trained import ThroughTime
 
 
 def run_of(loop: Loop, window, cells: dict) -> LoopRun:
-    """Return what runs a loop: compiled where it is of one layer whose neurons are, else stepped.
+    """Return the object that runs a loop: compiled if possible, otherwise step by step.
 
-    Parameters are those of `.LoopRun`.
+    A loop can be compiled if it consists of one layer whose neurons are compiled and whose
+    connections have dense weights. The parameters are those of `.LoopRun`.
     """
     kind = RecurrentLayer if _is_compiled(loop, window) else LoopRun
     return kind(loop, window, cells)
 
 
 def _is_compiled(loop, window) -> bool:
-    """Return whether a loop is of one layer, connected from neurons to neurons by dense weights."""
+    """Return whether a loop is one layer that dense weights connect from neurons to neurons."""
     if len(loop.members) != 1 or not isinstance(loop.members[0], nengo.Ensemble):
         return False
     (layer,), parts = loop.members, window.parts
@@ -49,10 +50,10 @@ def _is_plain(connection, parts) -> bool:
 
 
 class RecurrentLayer(LoopRun):
-    """One window of a layer that is connected to itself; see `.LoopRun`."""
+    """A window of time of a layer that is connected to itself; see `.LoopRun`."""
 
     def run(self, keep: bool = False) -> dict[nengo.Ensemble, Signal]:
-        """Return the layer's output; ``keep`` what the way back needs."""
+        """Return the layer's output; if ``keep``, store what the backward pass needs."""
         (layer,), span = self.loop.members, self.span
         neurons = self.parts.layers[layer]
         given = self._from_outside(layer)
@@ -79,7 +80,7 @@ class RecurrentLayer(LoopRun):
         return {layer: Signal.of(output).events()}
 
     def back(self, gradients: dict, way) -> None:
-        """Take the gradient by the layer's output to what it gets from outside, and to weights."""
+        """Propagate the gradient of the layer's output back to its inputs and its weights."""
         (layer,), span = self.loop.members, self.span
         trained, by_output = way.window.trained[layer], gradients[layer]
         by_states = trained.by_states(layer, way.span, layer.n_neurons)
@@ -109,7 +110,7 @@ class RecurrentLayer(LoopRun):
 
     @property
     def _constants(self):
-        """Weights and filters of all connections, (n_connections, ...), filled up with zeros."""
+        """Weights and filters of all connections, (n_connections, ...), padded with zeros."""
         weights = np.stack([self.parts.maps[c][0].weights for c in self.filters])
         A = np.zeros((len(weights), self._order, self._order), weights.dtype)
         B, C = np.zeros(A.shape[:2], A.dtype), np.zeros(A.shape[:2], A.dtype)
@@ -119,7 +120,7 @@ class RecurrentLayer(LoopRun):
         return weights, A, B, C, np.array([f.D for f in self.filters.values()], A.dtype)
 
     def _stacked(self, span):
-        """Return the filters' states together, (n_connections, n_states, n), and each one's."""
+        """Return the filters' states in one array, (n_connections, n_states, n), and one by one."""
         each = [self._filter_state(c, span) for c in self.filters]
         width = each[0][0].size
         together = np.zeros((len(each), self._order + 1, width), span.dtype)
@@ -137,7 +138,10 @@ def _unstack(together, each) -> None:
 
 
 def _run(given, n_items, states, trace, currents, fired, weights, A, B, C, D, filters, c):
-    """Step a layer that is connected to itself; the last row of a filter's states is due next."""
+    """Step a layer that is connected to itself.
+
+    The last row of a filter's states is its next output.
+    """
     n_steps, width = currents.shape
     n, order = width // n_items, A.shape[1]
     y, old = np.empty(width, given.dtype), np.empty(order, given.dtype)
@@ -174,7 +178,10 @@ def _run(given, n_items, states, trace, currents, fired, weights, A, B, C, D, fi
 def _run_back(
     currents, trace, by_output, n_items, by_states, by_J, by_y, weights, A, B, C, D, by_filters, c
 ):
-    """Take gradients back through `_run`; ``by_y`` are those by what the weights make of spikes."""
+    """Propagate gradients back through `_run`.
+
+    ``by_y`` receives the gradients with respect to the weighted spikes, before the filters.
+    """
     n_steps, width = currents.shape
     n, order = width // n_items, A.shape[1]
     by_row, new = np.empty(width, currents.dtype), np.empty(order, currents.dtype)
@@ -214,11 +221,11 @@ def _run_back(
 
 @cache
 def _loop_of(window: Any) -> Callable:
-    """Return the compiled `_run` of the row of neurons that a compiled window is of."""
+    """Return the compiled `_run` for the row of neurons of a compiled window."""
     return compiled_of(_run, None, advance_row=window.advance_row)
 
 
 @cache
 def _loop_back_of(loop: Any) -> Callable:
-    """Return the compiled `_run_back` of the row of neurons that a way back is of."""
+    """Return the compiled `_run_back` for the row of neurons of a compiled backward loop."""
     return compiled_of(_run_back, None, back_row=loop.back_row, slope=loop.slope)

@@ -89,7 +89,7 @@ class Training:
             raise ValidationError(f"must be {{probe: ...}}, got {by_probe!r}", attr, self)
         for probe in by_probe:
             if probe not in self.network.all_probes:
-                raise ValidationError(f"is for {probe}, which is no probe of it", attr, self)
+                raise ValidationError(f"is for {probe}, which is not one of its probes", attr, self)
 
     @property
     def _trainer(self):
@@ -254,6 +254,6 @@ class Training:
                 values = [file[name] for name in file.files]
         except (ValueError, EOFError, BadZipFile, zlib.error) as error:
             raise SimulationError(
-                f"{place} is no file that save_params wrote, or is damaged: {error}"
+                f"{place} was not written by save_params, or is damaged: {error}"
             ) from error
         trainer.load(values, path)

@@ -1,4 +1,4 @@
-"""One window of `.layerwise` for one chunk of items, with the signals of all objects."""
+"""Runs one window of `.layerwise` for one chunk of items, with the signals of all objects."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from nengo_phasor.layerwise.span import Span
 
 
 class Window:
-    """One window of one chunk of items.
-
+    """A window of time for one chunk of items.
     Parameters
     ----------
     simulator : `.Simulator`
@@ -42,7 +41,7 @@ class Window:
         self.signals: dict = {}
 
     def run(self, advanced: Callable[[], None] = lambda: None) -> dict[nengo.Probe, Signal]:
-        """Return the probed values; ``advanced`` is called after each node and ensemble."""
+        """Return the probed values, calling ``advanced`` after each node and ensemble."""
         for obj in self.order:
             self.span.check()
             if isinstance(obj, Loop):
@@ -88,7 +87,7 @@ class Window:
         return self.parts.layers[ensemble].run(J, ensemble, self.span)
 
     def current(self, ensemble: nengo.Ensemble, connections: list | None = None) -> Signal:
-        """Return the input current of an ensemble's neurons, by some or all connections to it."""
+        """Return the input current of an ensemble's neurons from some or all connections to it."""
         incoming = self.incoming[ensemble] if connections is None else connections
         terms = [self.term(c) for c in incoming if c.post_obj is not ensemble]
         encoded = self.encoded(ensemble, incoming)
@@ -97,12 +96,12 @@ class Window:
         return self.total(terms, self.parts.biases[ensemble])
 
     def encoded(self, ensemble: nengo.Ensemble, connections: list) -> Signal | None:
-        """Return what comes to an ensemble by some connections to be encoded, if anything does."""
+        """Return the value that some connections send to an ensemble's encoders, if any do."""
         terms = [self.term(c) for c in connections if c.post_obj is ensemble]
         return self.total(terms, np.zeros(ensemble.size_in)) if terms else None
 
     def term(self, connection: nengo.Connection) -> tuple[Signal, maps.LinearMap]:
-        """Return a signal and the linear map through which it reaches its post object."""
+        """Return a connection's signal and the linear map through which it reaches its target."""
         x = self.source(connection)
         weights, places = self.parts.maps[connection]
         if connection.synapse is None and isinstance(places, maps.Identity):
@@ -110,14 +109,14 @@ class Window:
         return self.through(connection, self.total([(x, weights)])), places
 
     def source(self, connection: nengo.Connection) -> Signal:
-        """Return what a connection has from its pre object."""
+        """Return the signal that a connection takes from its pre object."""
         x = self.signals[vertex(connection.pre_obj)]
         if isinstance(connection.pre_obj, nengo.Ensemble):  # decoders select for themselves
             return x
         return x.select(connection.pre_slice)
 
     def total(self, terms: list[tuple[Signal, maps.LinearMap]], bias=0.0) -> Signal:
-        """Return the sum of signals through their linear maps, and a bias."""
+        """Return the sum of a bias and of signals, each passed through its linear map."""
         if len(terms) == 1 and not np.any(bias):
             ((x, linear_map),) = terms
             image = linear_map.image(x)
@@ -138,18 +137,18 @@ class Window:
         return Signal.of(result)
 
     def through(self, obj, x: Signal) -> Signal:
-        """Return a signal after the synapse of a connection or a probe."""
+        """Return a signal after it has passed the synapse of a connection or a probe."""
         synapse = self.parts.synapses[obj]
         return x if synapse is None else synapses.through(synapse, x, obj, self.span)
 
     def probe(self, probe: nengo.Probe) -> Signal:
-        """Return what a probe sees of its target."""
+        """Return the values that a probe records."""
         x = self.signals[vertex(probe.obj)]
         return self.through(probe, x if probe.slice is None else x.select(probe.slice))
 
 
 def _add_repeated(result, y):
-    """Add a dense signal that repeats."""
+    """Add a dense signal, repeated as often as it takes to fill the result."""
     whole = len(result) // len(y) * len(y)
     result[:whole].reshape(-1, *y.shape)[...] += y
     result[whole:] += y[: len(result) - whole]

@@ -123,11 +123,11 @@ def test_batches_that_are_refused(tmp_path, content):
 
 
 def test_memory_is_out_of_reach(tmp_path):
-    """NumPy would take the bytes for a pointer to an object; here no array comes of them."""
+    """NumPy would interpret the bytes as a pointer to an object; here they are rejected."""
     path = tmp_path / "train"
     path.write_bytes(object_array_at(id(None)))
     assert files.read_batch(path)["data"] is None
-    with pytest.raises(DatasetError, match="no array"):
+    with pytest.raises(DatasetError, match="not an array"):
         files.read_batches([path], 10, "labels")
 
 
@@ -147,7 +147,7 @@ def test_batch_truncated_anywhere(tmp_path):
         ({b"data": np.zeros((1, 3072), np.uint8)}, "not both data and labels"),
         ({b"data": np.zeros((1, 3071), np.uint8), b"labels": [1]}, "3072 bytes"),
         ({b"data": np.zeros((1, 3072)), b"labels": [1]}, "float64"),
-        ({b"data": [1, 2], b"labels": [1, 2]}, "no array"),
+        ({b"data": [1, 2], b"labels": [1, 2]}, "not an array"),
         ({b"data": np.zeros((1, 3072), np.uint8), b"labels": [1, 2]}, "2 labels for 1 images"),
         ({b"data": np.zeros((1, 3072), np.uint8), b"labels": [-1]}, "from -1 to -1"),
         ({b"data": np.zeros((1, 3072), np.uint8), b"labels": [10]}, "from 10 to 10"),

@@ -45,9 +45,9 @@ def test_idx_gzip_truncated_anywhere(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda c: b"\x01" + c[1:], "no IDX file.*01000801"),
-        (lambda c: c[:2] + b"\x0d" + c[3:], "no IDX file.*00000d01"),  # floats
-        (lambda c: c[:3] + b"\x00" + c[4:], "no IDX file"),
+        (lambda c: b"\x01" + c[1:], "not an IDX file.*01000801"),
+        (lambda c: c[:2] + b"\x0d" + c[3:], "not an IDX file.*00000d01"),  # floats
+        (lambda c: c[:3] + b"\x00" + c[4:], "not an IDX file"),
         (lambda c: c + b"\x00", "13 bytes.*means 12"),
         (lambda c: c[:4] + b"\xff\xff\xff\xff" + c[8:], "4294967295"),
     ],

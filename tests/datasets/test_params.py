@@ -104,10 +104,10 @@ def test_other_files_are_no_params(tmp_path):
     path = tmp_path / "weights.npz"
     with open(path, "wb") as file:
         np.save(file, np.arange(3))
-    with pytest.raises(DatasetError, match=f"{path} is no npz file: save arrays with"):
+    with pytest.raises(DatasetError, match=f"{path} is not an npz file: save arrays with"):
         datasets.load_params(path)
     path.write_text("weights = 3")
-    with pytest.raises(DatasetError, match=f"{path} is no npz file: save arrays with"):
+    with pytest.raises(DatasetError, match=f"{path} is not an npz file: save arrays with"):
         datasets.load_params(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("w.npy", b"no array")

@@ -188,8 +188,11 @@ COMPILE = {
     "unknown loss": ({"loss": {NET.p: "nonsense"}}, "loss of .*seen.*got 'nonsense'"),
     "a number as loss": ({"loss": {NET.p: 3}}, "loss of .*seen.*got 3"),
     "losses in a list": ({"loss": ["mse"]}, r"loss of .*got \['mse'\]"),
-    "another network's probe": ({"loss": {OTHER.p: "mse"}}, "loss: is for .*seen.* no probe of it"),
-    "a node": ({"loss": {NET.x: "mse"}}, "loss: is for .*eyes.* no probe of it"),
+    "another network's probe": (
+        {"loss": {OTHER.p: "mse"}},
+        "loss: is for .*seen.* not one of its probes",
+    ),
+    "a node": ({"loss": {NET.x: "mse"}}, "loss: is for .*eyes.* not one of its probes"),
     "unknown optimizer": ({"optimizer": "fastest"}, "tf.keras.optimizers or its name.*'fastest'"),
     "no optimizer": ({"optimizer": None}, "optimizer: must be .*None"),
     "unknown metric": ({"metrics": {NET.p: ["mae", "x"]}}, "metrics of .*seen.*got 'x'"),
@@ -389,7 +392,7 @@ def test_files_of_others(sim, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"missing\.npz"):
         sim.load_params(tmp_path / "missing")
     (tmp_path / "text.npz").write_text("weights")
-    with pytest.raises(SimulationError, match=r"text\.npz is no file that save_params wrote"):
+    with pytest.raises(SimulationError, match=r"text\.npz was not written by save_params"):
         sim.load_params(tmp_path / "text")
     sim.save_params(tmp_path / "cut")
     whole = (tmp_path / "cut.npz").read_bytes()

@@ -30,7 +30,7 @@ from nengo_phasor.models.adaptive.training import load_weights, logits
 @settings(deadline=None)
 @given(st.lists(st.integers(5, 40), min_size=2, max_size=4), st.integers(2, 5), st.integers(0, 99))
 def test_folds_are_stratified(sizes, n_folds, seed):
-    """Every fold has as many of each class, and as many samples, up to one."""
+    """The sizes of the folds differ by at most one, and so do their numbers of each class."""
     y = np.random.RandomState(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
     folds = tables.folds(y, n_folds, seed)
     np.testing.assert_array_equal(np.sort(np.concatenate(folds)), np.arange(len(y)))
@@ -58,7 +58,7 @@ def trainer():
 
 
 def test_training_follows_from_the_seed(trainer):
-    """Though the same model and optimizer are used again and again."""
+    """The same model and optimizer are reused, which must not matter."""
     data = datasets.iris()
     x, y = data.x_train.astype(np.float32), data.y_train
     runs = []
@@ -72,7 +72,7 @@ def test_training_follows_from_the_seed(trainer):
 
 
 def test_epoch_is_that_of_the_lowest_validation_loss(trainer):
-    """The loss, computed anew from the weights that were kept, on the part set aside."""
+    """Computes the loss again on the validation part, from the weights that were kept."""
     data = datasets.iris()
     x, y = data.x_train.astype(np.float32), data.y_train
     history = trainer.train(x, y, 5)
@@ -86,7 +86,7 @@ def test_epoch_is_that_of_the_lowest_validation_loss(trainer):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_results_command(name, tmp_path, monkeypatch):
-    """The committed figures' command on a small setting, twice: then nothing is run again."""
+    """Runs the command of the committed figures on a small setting, and then resumes it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cross_validation, "PRECISIONS", (0.1, 0.5, 1.0))
     monkeypatch.setattr(sys, "argv", [f"networks/adaptive_{name}.py", "results"])
@@ -133,9 +133,9 @@ def test_results_command(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_model_opens_as_nengo_gui_opens_it(name):
-    """It tells what the analog network does of samples held out, shown in turn; mostly rightly.
+    """It shows held-out samples in turn, and gives mostly the analog network's class.
 
-    Those come first of which the analog network is surest.
+    In each class, the samples of which the analog network is surest come first.
     """
     table = TABLES[name]
     if not table.params.exists():
@@ -162,7 +162,7 @@ def test_model_opens_as_nengo_gui_opens_it(name):
 
 
 def test_exported_weights_are_the_best_of_the_validation(tmp_path, monkeypatch):
-    """Whatever they do with the samples that are held out."""
+    """Results on the held-out samples play no part in the choice."""
     monkeypatch.setattr(models, "PARAMS", tmp_path)
     table = TABLES["iris"]
     command = ["export", "--runs", str(tmp_path)]
