@@ -43,7 +43,7 @@ test: $(VENV)/installed lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 screenshots: $(VENV)/installed
-	SCREENSHOTS=docs/figures/gui SCREENSHOT_AT=0.9 $(BIN)/python -m pytest tests/gui -k test_model_runs_here
+	SCREENSHOTS=docs/figures/gui SCREENSHOT_AT=0.65 $(BIN)/python -m pytest tests/gui -k test_model_runs_here
 
 notebooks: $(VENV)/installed
 	$(BIN)/python tools/run_notebooks.py

@@ -26,7 +26,7 @@ def overview() -> Figure:
     seen = pictures.look(params, params["images"][SHOWN, None])
     curves = scores["curves"]["reference"]
 
-    figure = Figure(figsize=(13, 3.3), layout="constrained")
+    figure = Figure(figsize=(10.5, 2.9), layout="constrained")
     garment, circle, raster, accuracy = figure.subfigures(1, 4, width_ratios=(0.7, 1, 1.3, 1.3))
     pictures.draw_image(garment, seen.images[0])
     garment.suptitle("an image")
@@ -45,4 +45,4 @@ def overview() -> Figure:
 
 
 if __name__ == "__main__":
-    overview().savefig(ROOT / "docs" / "figures" / "overview.png", dpi=110)
+    overview().savefig(ROOT / "docs" / "figures" / "overview.png", dpi=136)

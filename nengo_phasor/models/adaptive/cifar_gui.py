@@ -37,12 +37,12 @@ def gui_model(m_f: float = 0.1) -> nengo.Network:
         network.readout, network.dense = network.output.target, network.layers["dense1"]
         network.probes.clear()  # probes keep all data, and a GUI may run for hours
         network.colours = nengo.Node(
-            nengo.processes.PresentInput(colours, SECONDS), label="in colours"
+            nengo.processes.PresentInput(colours, SECONDS), label="in colour"
         )
         names, n_pixels = datasets.DATASETS["cifar10"].classes, colours.shape[1]
         network.truth = gui.classes_in_turn(labels, len(names), SECONDS)
         network.image = displays.image(
-            cifar.SHAPE, label="input: the mean image of a class", names=names
+            cifar.SHAPE, label="mean image of a class", names=names
         )
         network.decision = displays.classes(names, 0, 5, label="class", lead=gui.LEAD)
         nengo.Connection(network.colours, network.image[:n_pixels], synapse=None)

@@ -32,5 +32,5 @@ def gui_model(seed: int = 0) -> nengo.Network:
     model.single, model.deep = single, deep
     model.signal, model.hidden = single.signal, deep.networks[0].ensembles[0]
     model.single_a, model.deep_a = single.ensembles[1], deep.ensembles[1]
-    model.single_a.label, model.deep_a.label = "A of the single layer", "A of the deep"
+    model.single_a.label, model.deep_a.label = "A of the single layer", "A of the deep network"
     return model

@@ -19,7 +19,7 @@ TAU = 0.02
 """The time constant of the alpha filter at the output, in seconds."""
 
 PERIOD = np.pi / 2
-"""Of the input, in seconds."""
+"""The period of the input, in seconds."""
 
 
 class Variant(NamedTuple):

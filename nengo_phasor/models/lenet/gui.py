@@ -38,7 +38,7 @@ def gui_model() -> nengo.Network:
         net.shown = displays.image(shape, pixels.min(), pixels.max(), "what is shown", names)
         net.truth = classes_in_turn(range(len(names)), len(names), SECONDS)
         net.decision = displays.classes(names, 0, 10, label="class", lead=LEAD)
-        net.count = nengo.Node(size_in=len(net.layers), label="spikes in a step, by layer")
+        net.count = nengo.Node(size_in=len(net.layers), label="spikes per step")
         places = np.arange(net.image.size_out).reshape(images.shape[1:])[..., :-1]
         n_pixels = places.size
         nengo.Connection(net.image[places.ravel().tolist()], net.shown[:n_pixels], synapse=None)

@@ -45,7 +45,7 @@ def demo(output, recipe, seed, data, images, batches, resume):
     numbers = claims.summary(scores)
     results.write(output / "metrics.json", {**numbers, "scores": scores})
     facts = {
-        "data": loaded.name,
+        "data": datasets.DATASETS[loaded.name].title,
         "images trained on": f"{len(loaded.x_train):,}",
         "images scored": f"{len(loaded.x_test):,}",
         "recipe": f"{recipe}, {used.batches:,} batches of {used.batch_size}",

@@ -55,7 +55,7 @@ SECTIONS = {
         "Synaptic operations for one image, priced with published figures for the Loihi chip (see "
         "docs/energy.md). Only the hidden layer's spikes are dropped in transit, and a receiver "
         "that assumes the reference needs two operations for each spike that it receives. In a "
-        "network this small most energy goes into the input's 1,024 neurons, which spike in every "
+        "network this small, most energy goes into the input's 1,024 neurons, which spike in every "
         "cycle: a whole image takes {dense:.2f} µJ with all spikes and {sparse:.2f} µJ with the "
         "arc. The saving grows with the number of layers behind a sparsifier.",
     ),

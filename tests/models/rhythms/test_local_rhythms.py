@@ -110,7 +110,7 @@ def test_demo_command(garments, tmp_path, monkeypatch):
     assert all(address.startswith("data:image/png;base64,") for address in addresses)
     for name in ("garments", "input", "raster_all", "raster_arc", "removed_reference", "energy"):
         assert f'<figure id="{name}.png">' in page
-    for fact in ("fashion_mnist", "512", "60", "long, 4 batches of 128"):
+    for fact in ("FashionMNIST", "512", "60", "long, 4 batches of 128"):
         assert f"<dd>{fact}</dd>" in page
     numbers = json.loads((tmp_path / "demo" / "metrics.json").read_text())
     assert 0 <= numbers["accuracy, phase domain"] <= 1
