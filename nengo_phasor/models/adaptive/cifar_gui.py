@@ -41,9 +41,7 @@ def gui_model(m_f: float = 0.1) -> nengo.Network:
         )
         names, n_pixels = datasets.DATASETS["cifar10"].classes, colours.shape[1]
         network.truth = gui.classes_in_turn(labels, len(names), SECONDS)
-        network.image = displays.image(
-            cifar.SHAPE, label="mean image of a class", names=names
-        )
+        network.image = displays.image(cifar.SHAPE, label="mean image of a class", names=names)
         network.decision = displays.classes(names, 0, 5, label="class", lead=gui.LEAD)
         nengo.Connection(network.colours, network.image[:n_pixels], synapse=None)
         nengo.Connection(network.truth, network.image[n_pixels:], synapse=None)
