@@ -19,6 +19,7 @@ import measure
 import numpy as np
 
 from nengo_phasor.models.lenet import network, training
+from nengo_phasor.models.lenet.runs import Run
 from nengo_phasor.results import Claim
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -36,9 +37,9 @@ class Problem:
     shape: tuple[int, int, int] = (32, 32, 3)
 
     @property
-    def run(self) -> training.Run:
+    def run(self) -> Run:
         """Return the run with the settings of training."""
-        return training.Run("random images", self.batch, self.n_steps, 1, batch_size=self.batch)
+        return Run("random images", self.batch, self.n_steps, 1, batch_size=self.batch)
 
 
 class Training:

@@ -63,6 +63,7 @@ MODELS = {
     "phase_sparsity": Model(
         "rhythms.sparsity_commands", "rhythms.sparsity_gui", ("demo", "results", "export")
     ),
+    "sparse_deep": Model("lenet.deep_commands", None, ("train", "results")),
     "sparse_lenet": Model("lenet.commands", "lenet.gui", ("train", "results", "export")),
     "three_oscillators": Model("oscillators.commands", "oscillators.gui"),
 }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nengo_phasor import results
-from nengo_phasor.models.lenet.training import BASELINE
+from nengo_phasor.models.lenet.runs import BASELINE
 
 TARGETS = {
     "table 1": ("without loss of validation accuracy", ">= 0.70", "70.1 %, Table 1"),

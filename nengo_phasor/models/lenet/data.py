@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -28,12 +29,18 @@ class Parts(NamedTuple):
     y_test: np.ndarray
 
 
-def load(name: str, folder: str | os.PathLike | None, images: int) -> Parts:
+def load(
+    name: str,
+    folder: str | os.PathLike | None,
+    images: int,
+    prepared: Callable[[np.ndarray], np.ndarray],
+) -> Parts:
     """Return a data set: a random part of the training images, a fifth of it for validation.
 
     Remaining images validate as well, up to as many as there are to train with, so that 1 % of
     accuracy corresponds to more than a few images. The choice does not depend on a run's seed.
-    Channels are scaled to mean 0 and standard deviation 1; `with_bias_channel` adds one more.
+    Channels are scaled to mean 0 and standard deviation 1; ``prepared``, such as
+    `with_bias_channel`, changes them further.
     """
     loaded = datasets.load(name, folder)
     order = np.random.RandomState(0).permutation(len(loaded.x_train))
@@ -49,7 +56,7 @@ def load(name: str, folder: str | os.PathLike | None, images: int) -> Parts:
         for x in (x_train, x_validation, loaded.x_test)
     ]
     mean, scale = (f(pixels[0], axis=(0, 1, 2)) for f in (np.mean, np.std))
-    train, validation, test = (with_bias_channel((x - mean) / scale) for x in pixels)
+    train, validation, test = (prepared((x - mean) / scale) for x in pixels)
     return Parts(train, y_train, validation, y_validation, test, loaded.y_test)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from nengo_phasor import datasets
-from nengo_phasor.models.lenet.data import load
 from nengo_phasor.models.lenet.gui import WEIGHTS
+from nengo_phasor.models.lenet.runs import Run
+from nengo_phasor.models.lenet.training import parts_of
 from nengo_phasor.models.shared import run_folder
 
 
@@ -20,14 +21,14 @@ def export(folder: Path, epoch: int, data: str | None) -> Path:
     Path
         The file that was written.
     """
-    settings = run_folder.read(folder / run_folder.NOTE, "data", "images")
-    parts = load(settings["data"], data, settings["images"])
+    run = Run(**run_folder.read(folder / run_folder.NOTE))
+    parts = parts_of(run, data)
     first = [int(np.flatnonzero(parts.y_test == label)[0]) for label in range(10)]
     weights = datasets.load_params(folder / f"weights-{epoch}.npz")
     datasets.save_params(
         WEIGHTS,
         **{name: values.astype(np.float16) for name, values in weights.items()},
         images=parts.x_test[first].astype(np.float16),
-        classes=np.array(datasets.DATASETS[settings["data"]].classes),
+        classes=np.array(datasets.DATASETS[run.data].classes),
     )
     return WEIGHTS

@@ -1,4 +1,4 @@
-"""LeNet-5 of spiking neurons: its weights, the network, and its response to images."""
+"""LeNet-5 of spiking neurons: its weights and the network."""
 
 from __future__ import annotations
 
@@ -91,29 +91,3 @@ def neurons(label: str, n: int) -> nengo.ensemble.Neurons:
     return nengo.Ensemble(
         n, 1, neuron_type=neuron_type, gain=np.ones(n), bias=np.full(n, BIAS), label=label
     ).neurons
-
-
-def measure(
-    shape: tuple[int, int, int], weights: dict[str, np.ndarray], x: np.ndarray, y, steps: int
-) -> dict:
-    """Return the accuracy of a trained network, and the spikes of each layer per image.
-
-    An item whose logits are NaN, as after training has diverged, counts as wrong.
-    """
-    net = lenet(shape, weights)
-    right, spikes, chunk = 0, dict.fromkeys(net.spikes, 0), 500
-    with nengo_phasor.layerwise.Simulator(net, dt=DT, dtype="float32", progress_bar=False) as sim:
-        for start in range(0, len(x), chunk):
-            images = x[start : start + chunk].reshape(-1, 1, net.image.size_out)
-            seen = sim.predict({net.image: images}, steps)
-            logits = seen[net.logits].mean(axis=1)
-            correct = logits.argmax(axis=-1) == y[start : start + chunk]
-            right += int(np.count_nonzero(correct & np.isfinite(logits).all(axis=-1)))
-            for name, probe in net.spikes.items():
-                spikes[name] += int(np.count_nonzero(seen[probe]))
-    per_image = {name: count / len(x) for name, count in spikes.items()}
-    return {
-        "accuracy": right / len(x),
-        "spikes": sum(per_image.values()),
-        "spikes_by_layer": per_image,
-    }

@@ -11,32 +11,36 @@ from types import ModuleType
 from typing import Any
 
 from nengo_phasor import compat
-from nengo_phasor.models.lenet.data import Parts, load
-from nengo_phasor.models.lenet.training import BASELINE, Run, finished, name_of, work
+from nengo_phasor.models.lenet.data import Parts
+from nengo_phasor.models.lenet.designs import run_of
+from nengo_phasor.models.lenet.runs import BASELINE, Run, name_of
+from nengo_phasor.models.lenet.training import finished, parts_of, work
 from nengo_phasor.models.shared.run_folder import open_run
 
 SETS = ("cifar10", "fashion_mnist")
 SIGMAS = {
-    "cifar10": {
-        "constant": (4e-4,),
-        "linear": (1e-3,),
-        "quadratic": (6e-5,),
-        "alternating": (1e-3,),
-        "alternating linear": (1.5e-3,),
+    "lenet": {
+        "cifar10": {
+            "constant": (4e-4,),
+            "linear": (1e-3,),
+            "quadratic": (6e-5,),
+            "alternating": (1e-3,),
+            "alternating linear": (1.5e-3,),
+        },
+        "fashion_mnist": {
+            "constant": (2e-4,),
+            "linear": (8e-4,),
+            "quadratic": (5e-5,),
+            "alternating": (5e-4,),
+            "alternating linear": (1e-3,),
+        },
     },
-    "fashion_mnist": {
-        "constant": (2e-4,),
-        "linear": (8e-4,),
-        "quadratic": (5e-5,),
-        "alternating": (5e-4,),
-        "alternating linear": (1e-3,),
+    "vgg": {
+        "cifar10": {"linear": (2e-5, 4e-5)},
+        "fashion_mnist": {"linear": (2e-5, 4e-5)},
     },
 }
-"""The values of sigma_0 to try, by data set and schedule."""
-
-REPEATED = ("constant", "linear")
-"""The schedules that are searched with every seed; the others only use the first seed."""
-
+"""The values of sigma_0 to try, by network, data set and schedule."""
 
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 """Environment of processes that share a machine: two with one thread beat one with two."""
@@ -46,14 +50,15 @@ ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 class Study:
     """The settings of a search: the options of the command ``results``.
 
-    The search uses ``images`` of the training sets, and ``test_images`` of the test sets, or all if
-    it is None. Each of ``schedules`` is tried with each sigma_0 in `SIGMAS` times each of
-    ``factors``, with the first seed; with the others, the baseline and the schedules in ``repeat``
-    are tried. ``data`` is the folder of the data sets, ``runs`` that of the runs. The runs are
-    distributed to ``workers`` processes on this machine, or to those of the Dask scheduler at the
-    address ``cluster``.
+    The search is for the network ``design``. It uses ``images`` of the training sets, and
+    ``test_images`` of the test sets, or all if it is None. Each of ``schedules`` is tried with each
+    sigma_0 in `SIGMAS` times each of ``factors``, with the first seed; with the others, the
+    baseline and the schedules in ``repeat`` are tried. ``data`` is the folder of the data sets,
+    ``runs`` that of the runs. The runs are distributed to ``workers`` processes on this machine, or
+    to those of the Dask scheduler at the address ``cluster``.
     """
 
+    design: str
     images: int
     steps: int
     epochs: int
@@ -67,10 +72,12 @@ class Study:
     test_images: int | None = None
     cluster: str | None = None
     workers: int = 2
+    twin_epochs: int = 0
 
     def baseline(self, name: str) -> Run:
         """Return the run of a data set, with the first seed, in which spikes have no cost."""
-        return Run(name, self.images, self.steps, self.epochs, seed=self.seeds[0])
+        size = {key: getattr(self, key) for key in ("images", "steps", "epochs", "twin_epochs")}
+        return run_of(self.design, data=name, seed=self.seeds[0], **size)
 
     def tried(self, name: str) -> dict[int, list[Run]]:
         """Return the runs of a data set, by seed."""
@@ -81,7 +88,7 @@ class Study:
 
     def parts(self, name: str) -> Parts:
         """Return the images of a data set, with those of the test set that are shown."""
-        parts, n = load(name, self.data, self.images), self.test_images
+        parts, n = parts_of(self.baseline(name), self.data), self.test_images
         return parts._replace(x_test=parts.x_test[:n], y_test=parts.y_test[:n])
 
 
@@ -90,7 +97,7 @@ def grid(base: Run, schedules: Sequence[str], factors: Sequence[float]) -> list[
     return [base] + [
         replace(base, schedule=schedule, sigma_0=float(f"{sigma_0 * factor:.3g}"))
         for schedule in schedules
-        for sigma_0 in SIGMAS[base.data][schedule]
+        for sigma_0 in SIGMAS[base.design][base.data][schedule]
         for factor in factors
     ]
 

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 import nengo_phasor
-from nengo_phasor.models.lenet.data import BIAS_CHANNEL
-from nengo_phasor.models.lenet.network import DT, lenet
+from nengo_phasor.models.lenet.data import BIAS_CHANNEL, Parts
+from nengo_phasor.models.lenet.network import DT, initial_weights, lenet
+from nengo_phasor.models.lenet.runs import Run
+from nengo_phasor.models.shared import checkpoint
 
 CONTRAST = 0.5
 """The standard deviation of a map's current at the start of training; the threshold is 1."""
 
 MATCHED = 200
 """The number of training images that `rate_matched` measures with."""
+
+
+def start(run: Run, parts: Parts, folder: Path) -> dict[str, np.ndarray]:
+    """Return the first weights of a run. If a checkpoint has later ones, any will do."""
+    weights = initial_weights(parts.x_train.shape[1:], run.seed)
+    if (folder / checkpoint.FILE).exists():
+        return weights
+    return rate_matched(weights, parts.x_train[:MATCHED], run.steps, run.rate)
 
 
 def rate_matched(

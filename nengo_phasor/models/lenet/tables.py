@@ -8,9 +8,10 @@ from typing import Any
 
 from nengo_phasor import compat, datasets
 from nengo_phasor.models.lenet.data import Parts
-from nengo_phasor.models.lenet.network import measure
+from nengo_phasor.models.lenet.designs import DESIGNS
+from nengo_phasor.models.lenet.measure import measure
+from nengo_phasor.models.lenet.runs import BASELINE, name_of
 from nengo_phasor.models.lenet.search import Study, points, search
-from nengo_phasor.models.lenet.training import BASELINE, name_of
 from nengo_phasor.models.shared import run_folder
 
 TABLES = {"table 1": 0.0, "table 2": 0.0099}
@@ -67,7 +68,8 @@ def tested(point: dict[str, Any], parts: Parts, folder: Path) -> dict[str, Any]:
 
     def measured() -> dict[str, Any]:
         weights = datasets.load_params(folder / run.name / f"weights-{epoch}.npz")
-        return measure(parts.x_test.shape[1:], weights, parts.x_test, parts.y_test, run.steps)
+        net = DESIGNS[run.design].network(parts.x_test.shape[1:], weights)
+        return measure(net, parts.x_test, parts.y_test, run.steps)
 
     file = folder / run.name / f"test-{epoch}-{len(parts.x_test)}.json"
     return {
@@ -123,4 +125,12 @@ def experiment(study: Study, name: str) -> dict[str, Any]:
             for run, history in same_seed.items()
         },
         "test_images": len(parts.x_test),
+        "compared": compared(study, name, parts),
     }
+
+
+def compared(study: Study, name: str, parts: Parts) -> list[dict[str, Any]]:
+    """Return what the runs of each seed are compared with, if there is anything."""
+    make = DESIGNS[study.design].compared
+    runs = [same_seed[0] for same_seed in study.tried(name).values()]
+    return [make(run, parts, study.runs) for run in runs] if make else []

@@ -1,4 +1,4 @@
-"""One training run of the spiking LeNet through time: cross-entropy plus the cost of spikes.
+"""One training run of a spiking network through time: cross-entropy plus the cost of spikes.
 
 A run is identified by its `Run`. It keeps its files in a folder, and can be resumed after a kill.
 Importing this module does not import TensorFlow.
@@ -7,68 +7,26 @@ Importing this module does not import TensorFlow.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import nengo
 import numpy as np
 
 import nengo_phasor
-from nengo_phasor import compat, datasets, results, schedules
+from nengo_phasor import compat, datasets, results
+from nengo_phasor.models.lenet.batches import epoch_order
 from nengo_phasor.models.lenet.data import Parts, load
-from nengo_phasor.models.lenet.network import CLASSES, DT, initial_weights, lenet, measure
-from nengo_phasor.models.lenet.start import MATCHED, rate_matched
+from nengo_phasor.models.lenet.designs import DESIGNS
+from nengo_phasor.models.lenet.measure import measure
+from nengo_phasor.models.lenet.network import CLASSES, DT
+from nengo_phasor.models.lenet.runs import SCHEDULES, Run
 from nengo_phasor.models.shared import checkpoint, run_folder
 
-SCHEDULES = {
-    "constant": schedules.Constant,
-    "linear": schedules.Linear,
-    "quadratic": schedules.Quadratic,
-    "alternating": schedules.Alternating,
-    "alternating linear": schedules.AlternatingLinear,
-}
-"""The losses of the paper's tables by name; the baseline is constant, of weight 0."""
-
-BASELINE = "baseline"
 HISTORY = "history.json"
 
 
-@dataclass(frozen=True)
-class Run:
-    """The settings of a run: data, training and sparsity.
-
-    The run uses ``images`` of the training set, a fifth of them for validation. Each is shown for
-    ``steps`` time steps. ``schedule`` is a name in `SCHEDULES`, ``sigma_0`` its scale, per spike
-    and image. ``rate`` is the mean number of spikes per neuron and step, in every layer, with which
-    training starts. The weights are a running average over Adam's updates, which
-    keeps the fraction ``averaging`` of itself in each step.
-    """
-
-    data: str
-    images: int
-    steps: int
-    epochs: int
-    schedule: str = "constant"
-    sigma_0: float = 0.0
-    seed: int = 0
-    rate: float = 0.2
-    batch_size: int = 50
-    learning_rate: float = 4e-3
-    averaging: float = 0.99
-
-    @property
-    def name(self) -> str:
-        """The name of the run's folder."""
-        return f"{self.data}-{self.schedule.replace(' ', '-')}-{self.sigma_0:g}-{self.seed}"
-
-
-def name_of(run: Run) -> str:
-    """Return the name of a run's loss in the tables."""
-    return run.schedule if run.sigma_0 else BASELINE
-
-
 def compiled(run: Run, net: nengo.Network) -> tuple[nengo_phasor.layerwise.Simulator, dict]:
-    """Return the simulator of a LeNet, compiled for training, and its losses of spikes.
+    """Return the simulator of a network, compiled for training, and its losses of spikes.
 
     The targets of the logits are one-hot, (n, 1, 10); those of spikes have no effect.
     """
@@ -101,7 +59,7 @@ def compiled(run: Run, net: nengo.Network) -> tuple[nengo_phasor.layerwise.Simul
 
 
 def train(run: Run, parts: Parts, folder: Path) -> Iterator[dict]:
-    """Train; yield the parts of the loss and the validation's `.network.measure` of each epoch.
+    """Train; yield the parts of the loss and the validation's `.measure.measure` of each epoch.
 
     Weights and a checkpoint are written to the folder after each epoch. Epochs in the folder are
     not repeated, but yielded first.
@@ -114,8 +72,9 @@ def train(run: Run, parts: Parts, folder: Path) -> Iterator[dict]:
     if (done := finished(folder)) is not None:
         yield from done
         return
-    shape, start = parts.x_train.shape[1:], starting_weights(run, parts, folder)
-    net = lenet(shape, start)
+    design, shape = DESIGNS[run.design], parts.x_train.shape[1:]
+    start = design.start(run, parts, folder)
+    net = design.network(shape, start)
     simulator, costs = compiled(run, net)
     with simulator as sim:
         model = sim.keras_model
@@ -131,19 +90,12 @@ def train(run: Run, parts: Parts, folder: Path) -> Iterator[dict]:
                 for name, link in net.links.items()
             }
             datasets.save_params(folder / f"weights-{epoch + 1}.npz", **weights)
-            seen = measure(shape, weights, parts.x_validation, parts.y_validation, run.steps)
+            trained = design.network(shape, weights)
+            seen = measure(trained, parts.x_validation, parts.y_validation, run.steps)
             history.append({**loss, **seen})
             state.save(history=history)
             yield history[-1]
     results.write(folder / HISTORY, {"epochs": history})
-
-
-def starting_weights(run: Run, parts: Parts, folder: Path) -> dict[str, np.ndarray]:
-    """Return the first weights of a run. If a checkpoint has later ones, any will do."""
-    weights = initial_weights(parts.x_train.shape[1:], run.seed)
-    if (folder / checkpoint.FILE).exists():
-        return weights
-    return rate_matched(weights, parts.x_train[:MATCHED], run.steps, run.rate)
 
 
 def fitted(
@@ -182,12 +134,17 @@ def work(run: Run, folder: str, data: str | None) -> None:
     """Do a run, in any process, unless it is finished."""
     place = Path(folder) / run.name
     if finished(place) is None:
-        for _ in train(run, load(run.data, data, run.images), place):
+        for _ in train(run, parts_of(run, data), place):
             pass
 
 
+def parts_of(run: Run, data: str | None) -> Parts:
+    """Return the images of a run as its network takes them; ``data`` is their folder."""
+    return load(run.data, data, run.images, DESIGNS[run.design].prepared)
+
+
 def saved_form(values: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Return a connection's weights, dense ones transposed, in the form of `initial_weights`."""
+    """Return a connection's weights, dense ones transposed, in the form of the first ones."""
     return values.T if like.ndim == 2 else values.reshape(like.shape)
 
 
@@ -199,7 +156,8 @@ def batches(run: Run, parts: Parts, epoch: int, image: str, probes: list[str]):
     """
     import tensorflow as tf
 
-    order = np.random.RandomState((run.seed, epoch)).permutation(len(parts.x_train))
+    order = epoch_order(len(parts.x_train), run.seed, epoch)
+    augmented = DESIGNS[run.design].augmented
     targets = np.eye(CLASSES, dtype=np.float32)[parts.y_train]
     n_steps = np.full((run.batch_size, 1), run.steps, np.int32)
     nothing = np.zeros((run.batch_size, 1, 1), np.float32)
@@ -210,7 +168,8 @@ def batches(run: Run, parts: Parts, epoch: int, image: str, probes: list[str]):
 
         def __getitem__(self, index):
             chosen = order[index * run.batch_size : (index + 1) * run.batch_size]
-            currents = parts.x_train[chosen].reshape(run.batch_size, 1, -1)
+            rng = np.random.RandomState((run.seed, epoch, index))
+            currents = augmented(parts.x_train[chosen], rng).reshape(run.batch_size, 1, -1)
             wanted = dict.fromkeys(probes, nothing)
             wanted[probes[0]] = targets[chosen][:, None]
             return {image: currents, "n_steps": n_steps}, wanted

@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose
 
 from nengo_phasor import datasets, models, results
 from nengo_phasor.models.lenet import claims, commands, export, gui, search, tables
-from nengo_phasor.models.lenet.training import Run
+from nengo_phasor.models.lenet.runs import Run
 
 pytest.importorskip("nengo_dl")
 pytest.importorskip("distributed")
@@ -108,7 +108,9 @@ def test_claims():
 
 def test_grid(monkeypatch):
     base = Run("fashion_mnist", 1, 1, 9, seed=3)
-    monkeypatch.setitem(search.SIGMAS, base.data, {"linear": (2e-3,), "quadratic": (1e-3, 4e-3)})
+    monkeypatch.setitem(
+        search.SIGMAS["lenet"], base.data, {"linear": (2e-3,), "quadratic": (1e-3, 4e-3)}
+    )
     runs = search.grid(base, ["linear", "quadratic"], [0.5, 1])
     assert runs[0] == base
     assert [(run.schedule, run.sigma_0) for run in runs[1:]] == [

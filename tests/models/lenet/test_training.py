@@ -6,7 +6,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from nengo_phasor import datasets, layerwise
 from nengo_phasor.models.lenet import data, network, start, training
 from nengo_phasor.models.lenet.data import Parts
-from nengo_phasor.models.lenet.training import Run
+from nengo_phasor.models.lenet.measure import measure
+from nengo_phasor.models.lenet.runs import Run
 from tests.models.images import class_rows
 
 nengo_dl = pytest.importorskip("nengo_dl")
@@ -32,7 +33,7 @@ def weights(parts):
 
 
 def test_images_are_scaled_and_have_a_channel_for_biases(folder):
-    parts = data.load("fashion_mnist", folder, 100)
+    parts = data.load("fashion_mnist", folder, 100, data.with_bias_channel)
     assert parts.x_train.shape == (80, 28, 28, 2)
     assert parts.x_validation.shape == (100, 28, 28, 2)
     trained = {image.tobytes() for image in parts.x_train}
@@ -46,7 +47,7 @@ def test_images_are_scaled_and_have_a_channel_for_biases(folder):
 
 
 def test_all_images_leave_a_fifth_for_validation(folder):
-    parts = data.load("fashion_mnist", folder, 200)
+    parts = data.load("fashion_mnist", folder, 200, data.with_bias_channel)
     assert (len(parts.x_train), len(parts.x_validation)) == (160, 40)
     assert (len(parts.y_train), len(parts.y_validation)) == (160, 40)
 
@@ -125,7 +126,7 @@ def test_same_spikes_on_all_substrates(parts, weights):
 def test_measure(parts, weights):
     """Against nengo.Simulator, an image at a time."""
     x, y = parts.x_test[:4], parts.y_test[:4]
-    got = network.measure(SHAPE, weights, x, y, 10)
+    got = measure(network.lenet(SHAPE, weights), x, y, 10)
     right, spikes = 0, dict.fromkeys(got["spikes_by_layer"], 0)
     for image, label in zip(x, y, strict=True):
         net = network.lenet(SHAPE, weights)
@@ -144,7 +145,8 @@ def test_diverged_network_never_scores(parts, weights):
     """Not even on images of the first class, which argmax would name."""
     weights["logits"] = np.full_like(weights["logits"], np.inf)  # Nengo refuses NaN
     first = parts.y_test == 0
-    got = network.measure(SHAPE, weights, parts.x_test[first], parts.y_test[first], 10)
+    net = network.lenet(SHAPE, weights)
+    got = measure(net, parts.x_test[first], parts.y_test[first], 10)
     assert got["accuracy"] == 0
 
 

@@ -1,0 +1,185 @@
+"""The deep network's twin without spikes: its training in Keras, and its weights and accuracy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+
+from nengo_phasor import compat, datasets, energy
+from nengo_phasor.models.lenet.batches import epoch_order, mirrored_and_shifted
+from nengo_phasor.models.lenet.data import Parts
+from nengo_phasor.models.lenet.network import CLASSES
+from nengo_phasor.models.lenet.runs import Run
+from nengo_phasor.models.lenet.vgg import LAYERS, SIZE, vgg
+from nengo_phasor.models.shared import checkpoint, run_folder
+
+LEARNING_RATE = 0.1
+"""Of stochastic gradient descent with momentum at the start; it falls to 0 as a cosine."""
+
+MOMENTUM = 0.9
+DECAY = 5e-4
+"""The weight of the squared weights in the loss."""
+
+BATCH = 100
+BITS = 8
+EPSILON = 1e-3
+"""Added to the variance of a batch."""
+
+
+def keras_model(shape: tuple[int, int, int], seed: int):
+    """Return the twin: each convolution's outputs are normalised, and clipped from 0 to 1."""
+    keras = compat.require("tensorflow").keras
+    layers = keras.layers
+    keras.utils.set_random_seed(seed)
+    image = x = keras.Input(shape)
+    for k, (maps, stride) in enumerate(LAYERS):
+        x = layers.Conv2D(
+            maps,
+            SIZE,
+            stride,
+            "same",
+            use_bias=False,
+            kernel_regularizer=keras.regularizers.L2(DECAY),
+            name=f"conv{k + 1}",
+        )(x)
+        x = layers.BatchNormalization(momentum=0.9, epsilon=EPSILON, name=f"norm{k + 1}")(x)
+        x = layers.ReLU(max_value=1.0)(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    logits = layers.Dense(CLASSES, kernel_regularizer=keras.regularizers.L2(DECAY), name="logits")(
+        x
+    )
+    return keras.Model(image, logits)
+
+
+def trained(run: Run, parts: Parts, folder: Path) -> dict[str, np.ndarray]:
+    """Return the weights of a trained twin, which are kept in the folder.
+
+    It has the seed, the data and the ``twin_epochs`` of the run; a killed training continues from
+    its last epoch. If another process trains the same twin, this one waits.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "weights.npz"
+    with filelock.FileLock(folder / run_folder.LOCK):
+        if not file.exists():
+            datasets.save_params(file, **folded(fitted(run, parts, folder)))
+    return datasets.load_params(file)
+
+
+def fitted(run: Run, parts: Parts, folder: Path):
+    """Return the Keras model after its training."""
+    keras = compat.require("tensorflow").keras
+    model = keras_model(parts.x_train.shape[1:], run.seed)
+    batches = len(parts.x_train) // BATCH
+    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, run.twin_epochs * batches)
+    optimizer = keras.optimizers.SGD(rate, momentum=MOMENTUM, nesterov=True)
+    model.compile(
+        optimizer,
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    optimizer.build(model.trainable_variables)
+    state = checkpoint.Checkpoint(folder, [*model.variables, *optimizer.variables])
+    history = state.restored(history=[])["history"]
+    epochs = range(len(history), run.twin_epochs)
+    for epoch in compat.require("tqdm").tqdm(epochs, desc="twin", unit="epoch", disable=None):
+        seen = model.fit(_batches(run, parts, epoch), shuffle=False, verbose=0).history
+        history.append({name: values[0] for name, values in seen.items()})
+        state.save(history=history)
+    return model
+
+
+def _batches(run: Run, parts: Parts, epoch: int):
+    """Return an epoch's batches for Keras: the same for the same seed and epoch."""
+    import tensorflow as tf
+
+    order = epoch_order(len(parts.x_train), run.seed, epoch)
+
+    class Batches(tf.keras.utils.Sequence):
+        def __len__(self):
+            return len(order) // BATCH
+
+        def __getitem__(self, index):
+            chosen = order[index * BATCH : (index + 1) * BATCH]
+            rng = np.random.RandomState((run.seed, epoch, index))
+            return mirrored_and_shifted(parts.x_train[chosen], rng), parts.y_train[chosen]
+
+    return Batches()
+
+
+def folded(model) -> dict[str, np.ndarray]:
+    """Return the weights of a twin for `.vgg.vgg`, with the normalisation in them.
+
+    Each map's kernel is multiplied by gamma/sqrt(variance + epsilon), and its bias is beta minus
+    the mean times the same factor.
+    """
+    weights = {}
+    for k in range(len(LAYERS)):
+        gamma, beta, mean, variance = model.get_layer(f"norm{k + 1}").get_weights()
+        scale = gamma / np.sqrt(variance + EPSILON)
+        (kernel,) = model.get_layer(f"conv{k + 1}").get_weights()
+        weights[f"conv{k + 1}"] = kernel * scale
+        weights[f"bias{k + 1}"] = (beta - mean * scale).reshape(1, 1, 1, -1)
+    kernel, bias = model.get_layer("logits").get_weights()
+    return {**weights, "logits": kernel, "bias": bias[None]}
+
+
+def accuracy(weights: dict[str, np.ndarray], x: np.ndarray, y: np.ndarray, bits: int | None):
+    """Return the accuracy of the twin with folded weights, in floating point or quantised.
+
+    With ``bits``, outputs have 2**bits - 1 steps from 0 to 1, and each map's weights as many from
+    minus to plus the largest.
+    """
+    tf = compat.require("tensorflow")
+    used = weights if bits is None else quantised(weights, bits)
+
+    @tf.function
+    def classes(images):
+        for k, (_, stride) in enumerate(LAYERS):
+            images = tf.nn.conv2d(images, used[f"conv{k + 1}"], stride, "SAME")
+            images = tf.clip_by_value(images + used[f"bias{k + 1}"], 0.0, 1.0)
+            if bits is not None:
+                images = tf.round(images * (2**bits - 1)) / (2**bits - 1)
+        return tf.argmax(tf.reduce_mean(images, axis=(1, 2)) @ used["logits"] + used["bias"], -1)
+
+    found = [classes(x[k : k + 500]).numpy() for k in range(0, len(x), 500)]
+    return float(np.mean(np.concatenate(found) == y))
+
+
+def quantised(weights: dict[str, np.ndarray], bits: int) -> dict[str, np.ndarray]:
+    """Return the weights, those of a map or class rounded to 2**bits - 1 values about 0."""
+    most = 2 ** (bits - 1) - 1
+
+    def rounded(values):
+        step = np.abs(values).max(axis=tuple(range(values.ndim - 1))) / most
+        return (np.round(values / np.where(step, step, 1)) * step).astype(np.float32)
+
+    return {n: v if n.startswith("bias") else rounded(v) for n, v in weights.items()}
+
+
+def compared(run: Run, parts: Parts, runs: Path) -> dict[str, Any]:
+    """Return the accuracy of a run's twin on test images, and the operations of an inference."""
+    weights = trained(run, parts, place(run, runs))
+    file = place(run, runs) / f"test-{len(parts.x_test)}.json"
+
+    def measured():
+        x, y = parts.x_test, parts.y_test
+        return {
+            "accuracy": accuracy(weights, x, y, None),
+            "quantised": accuracy(weights, x, y, BITS),
+        }
+
+    macs = energy.multiply_accumulates(vgg(parts.x_test.shape[1:], weights))
+    return {**run_folder.kept(file, measured, "accuracy", "quantised"), "mac": macs}
+
+
+def place(run: Run, runs: Path) -> Path:
+    """Return the folder of a run's twin."""
+    return runs / f"twin-{run.data}-{run.seed}"
+
+
+def start(run: Run, parts: Parts, folder: Path) -> dict[str, np.ndarray]:
+    """Return the weights with which training of the deep network starts: those of its twin."""
+    return trained(run, parts, place(run, folder.parent))

@@ -1,0 +1,18 @@
+"""Training a deep network with a cost of spikes: six convolutions, four steps, its analog twin.
+
+A network of six convolutions is trained as its twin without spikes first, then in spikes
+through time, with the number of its spikes in the loss. This is the step that Allred et al. (2020)
+announce: larger and deeper architectures.
+
+    \b
+    python networks/sparse_deep.py train               one run, with checkpoints
+    python networks/sparse_deep.py results --resume    the search and the committed figures
+
+The search runs on this machine or on any Dask cluster, given by its address. The workers must see
+the same folders and have nengo_phasor installed.
+"""
+
+from nengo_phasor import models
+
+if __name__ == "__main__":
+    models.main("sparse_deep")
