@@ -118,8 +118,8 @@ def test_many_steps_are_the_twin(model, parts):
     )
     first = tf.nn.conv2d(x, weights["conv1"], 1, "SAME") + weights["bias1"]
     rates = seen[net.spikes["conv1"]].mean(axis=1).reshape(first.shape)
-    assert_allclose(rates, np.clip(first, 0, 1), atol=1e-3)
-    assert_allclose(seen[net.logits][:, 500:].mean(axis=1), model.predict(x, verbose=0), atol=0.05)
+    assert_allclose(rates, np.clip(first, 0, 1), atol=0.5 / 400 + 1e-6)
+    assert_allclose(seen[net.logits][:, 100:].mean(axis=1), model.predict(x, verbose=0), atol=0.05)
 
 
 def test_same_spikes_in_nengo(model, parts):
