@@ -114,7 +114,7 @@ def test_many_steps_are_the_twin(model, parts):
     weights, x = twin.folded(model), parts.x_test[:5]
     net = vgg.vgg(SHAPE, weights)
     seen = layerwise.Simulator(net, progress_bar=False).predict(
-        {net.image: x.reshape(5, 1, -1)}, 2000
+        {net.image: x.reshape(5, 1, -1)}, 400
     )
     first = tf.nn.conv2d(x, weights["conv1"], 1, "SAME") + weights["bias1"]
     rates = seen[net.spikes["conv1"]].mean(axis=1).reshape(first.shape)
