@@ -4,8 +4,8 @@
 
 All start from the same weights, and train with the same batches. What is timed is a turn of some
 batches, each a step of training as Keras makes it from tensors: forward, back and through the
-optimiser, whose rate is 0: spikes stay as many as they are. Each engine and problem has a process of its own, with two threads; its time is that of
-the clock, and that of the processors. That all have the same loss and gradients is checked before.
+optimiser, whose rate is 0: spikes stay as many as they are. Each engine and problem has a process
+of its own, with two threads; its time is that of the clock, and that of the processors. That all have the same loss and gradients is checked before.
 Peak memory is that of the whole process, imports included.
 """
 
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -34,7 +34,8 @@ from training_problems import SEED, LeNet, Perceptron, Phasors, Problem, Recurre
 from nengo_phasor.results import Claim
 
 WORKER = Path(__file__).with_name("training_worker.py")
-ENGINES = ("nengo_dl", "nengo_dl, default settings", "tensorflow", "layerwise")
+ENGINES = ("nengo_dl", "tensorflow", "layerwise")
+AS_IT_COMES = "nengo_dl, default settings"
 CLOCKS = {"cpu": "processor time", "wall": "wall time"}
 SAME = 1e-3
 """By how much gradients may differ, relative to their norm: a voltage at the threshold up to
@@ -52,11 +53,9 @@ PROBLEMS: dict[str, Problem] = {
     "recurrent": Recurrent(1300, 103, 6, 1),
 }
 TINY: dict[str, Problem] = {
-    **{name: LeNet(4, 8, 1, 4, *kind, shape=(16, 16, 2)) for name, kind in LENETS.items()},
-    "MLP": Perceptron(6, 8, 1, 6, sizes=(16, 12, 4)),
-    "phasor MLP": Phasors(1, 8, 2, 1, sizes=(16, 8, 4)),
-    "recurrent": Recurrent(30, 8, 1, 1),
-}
+    name: LeNet(4, 8, 1, 4, *LENETS[name], shape=(16, 16, 2)) for name in list(LENETS)[1:2]
+} | {"recurrent": Recurrent(80, 8, 1, 1)}
+"""For a test: every engine takes seconds to start."""
 
 TARGETS = [
     *((name, "nengo_dl", ">= 5" if rate == 0.1 else ">= 7") for name, (rate, _) in LENETS.items()),
@@ -71,9 +70,13 @@ class Worker:
 
     def __init__(self, process: subprocess.Popen, gradients: Path):
         self.process = process
+        self.file = gradients
+
+    def start(self) -> None:
+        """Wait until it is ready; read what it says of the first batch."""
         first = self._read()
         self.loss, self.rates = first["loss"], first["rates"]
-        with np.load(gradients) as file:
+        with np.load(self.file) as file:
             self.gradients = {name: file[name] for name in file.files}
 
     def turn(self) -> dict[str, float]:
@@ -106,13 +109,15 @@ def working(engine: str, folder: Path) -> Iterator[Worker]:
             process.kill()
 
 
-def measured(problem: Problem, repeats: int) -> dict:
-    """Return the figures of a problem: times of all engines, in turn, and what they agree in."""
+def measured(problem: Problem, repeats: int, engines: Iterable[str]) -> dict:
+    """Return the figures of a problem: times of engines, in turn, and what they agree in."""
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         folder = Path(place)
         (folder / "problem").write_bytes(pickle.dumps(problem))
         np.savez(folder / "weights.npz", **problem.weights())
-        workers = {name: stack.enter_context(working(name, folder)) for name in ENGINES}
+        workers = {name: stack.enter_context(working(name, folder)) for name in engines}
+        for worker in workers.values():
+            worker.start()
         seconds = in_turn(workers, repeats)
         reference = workers["tensorflow"]
         return {
@@ -168,6 +173,7 @@ def claims(figures: Mapping[str, dict]) -> list[Claim]:
             bound,
         )
         for name, than, bound in TARGETS
+        if name in figures
         for clock, words in CLOCKS.items()
     ]
     seconds = figures["recurrent"]["cpu"]["seconds"]["layerwise"]
@@ -191,7 +197,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the benchmark; return the exit status."""
     arguments = measure.parser(__doc__, "training_engine").parse_args(argv)
     problems = TINY if arguments.tiny else PROBLEMS
-    figures = {name: measured(p, arguments.repeats) for name, p in problems.items()}
+    engines = ENGINES if arguments.tiny else (*ENGINES, AS_IT_COMES)
+    figures = {name: measured(p, arguments.repeats, engines) for name, p in problems.items()}
     settings = {"threads": 2, "load_average": os.getloadavg()}
     return measure.finish(arguments, settings, [SEED], figures, claims(figures))
 
