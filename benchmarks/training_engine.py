@@ -5,8 +5,9 @@
 All start from the same weights, and train with the same batches. What is timed is a turn of some
 batches, each a step of training as Keras makes it from tensors: forward, back and through the
 optimiser, whose rate is 0: spikes stay as many as they are. Each engine and problem has a process
-of its own, with two threads; its time is that of the clock, and that of the processors. That all have the same loss and gradients is checked before.
-Peak memory is that of the whole process, imports included.
+of its own, with two threads; its time is that of the clock, and that of the processors. That all
+have the same loss and gradients is checked before. Peak memory is that of the whole process,
+imports included.
 """
 
 from __future__ import annotations
