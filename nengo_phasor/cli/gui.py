@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import warnings
+import webbrowser
 from pathlib import Path
 
 from nengo_phasor import compat, models
@@ -29,12 +31,26 @@ def gui(model, arguments):
 
     Arguments after the model's name are passed on to Nengo GUI. The command opens
     networks/MODEL.py, of the current folder or of the clone. If there is neither, it opens a copy
-    below runs/gui, which keeps your changes of the layout. Ctrl-C ends it.
+    below runs/gui, which keeps your changes of the layout. Without a browser on this machine, it
+    prints the address to open. Ctrl-C ends it.
     """
     check_model(model, models.with_network())
+    warnings.filterwarnings("ignore", "Install the jedi module")  # the editor works without
     nengo_gui = compat.require("nengo_gui.main")
-    sys.argv = ["nengo", str(door(model)), *arguments]
+    sys.argv = ["nengo", *without_browser(arguments), str(door(model)), *arguments]
     nengo_gui.main()
+
+
+def without_browser(arguments: tuple[str, ...]) -> list[str]:
+    """Return the option that keeps Nengo GUI from ending where it finds no browser to open."""
+    if any(argument.startswith(("--browser", "--no-browser")) for argument in arguments):
+        return []
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        click.echo("No browser was found here. Open the address below in a browser.")
+        return ["--no-browser"]
+    return []
 
 
 def door(name: str) -> Path:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import webbrowser
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -381,6 +382,26 @@ def test_gui_opens_the_nearest_door(installation, monkeypatch):
     Path("networks", "on_chip.py").touch()
     invoke("gui", "on_chip")
     assert ran[-1][-1] == "networks/on_chip.py"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--no-browser",), ("--browser", "lynx")])
+@pytest.mark.parametrize("found", [True, False])
+def test_gui_without_a_browser_prints_the_address(monkeypatch, found, arguments):
+    """Nengo GUI would end with a traceback."""
+    main = pytest.importorskip("nengo_gui.main")
+
+    def get(using=None):
+        if not found:
+            raise webbrowser.Error("could not locate runnable browser")
+
+    ran = []
+    monkeypatch.setattr(webbrowser, "get", get)
+    monkeypatch.setattr(main, "main", lambda: ran.extend(sys.argv))
+    monkeypatch.setattr(sys, "argv", [])
+    shown = invoke("gui", "on_chip", *arguments)
+    notices = not found and not arguments
+    assert ran == ["nengo", *["--no-browser"] * notices, ran[-1 - len(arguments)], *arguments]
+    assert ("Open the address below" in shown.output) == notices
 
 
 def test_gui_says_what_has_nothing_to_show():
