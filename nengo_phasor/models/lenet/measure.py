@@ -16,6 +16,7 @@ CHUNK = 200
 def measure(net: nengo.Network, x: np.ndarray, y: np.ndarray, steps: int) -> dict:
     """Return the accuracy of a network on images, and its spikes and operations per image.
 
+    Spikes cause ``operations``; the image itself, a current, ``image_operations`` that multiply.
     ``net`` is one that a function in `.designs.DESIGNS` builds. An item whose logits are NaN, as
     after training has diverged, counts as wrong.
     """
@@ -38,5 +39,6 @@ def measure(net: nengo.Network, x: np.ndarray, y: np.ndarray, steps: int) -> dic
         "spikes": sum(per_image.values()),
         "spikes_by_layer": per_image,
         "operations": operations / len(x),
+        "image_operations": float(targets[net.image].sum()),
         "neurons": sum(probe.size_in for probe in net.spikes.values()),
     }

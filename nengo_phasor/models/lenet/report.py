@@ -14,10 +14,16 @@ from nengo_phasor.models.shared import page
 
 TITLE = "Training with a cost of spikes: {name}"
 
-STORY = """A spiking LeNet was trained for accuracy alone, and with the number of its spikes in the
-loss, weighted by one of five schedules. Most spikes turn out not to be needed. The numbers are
-means on the test set over the seeds that a loss was tried with; epoch and weight were chosen on
-validation images."""
+CHOICE = """The numbers are means on the test set over the seeds that a loss was tried with;
+epoch and weight were chosen on validation images."""
+
+STORIES = {
+    "lenet": f"""A spiking LeNet was trained for accuracy alone, and with the number of its spikes
+in the loss, weighted by one of five schedules. Most spikes turn out not to be needed. {CHOICE}""",
+    "vgg": f"""A network of six convolutions was trained in spikes, for accuracy alone and with the
+number of its spikes in the loss. Its twin has the same layers, without spikes. {CHOICE}""",
+}
+"""What a page says, by the network."""
 
 CAPTIONS = {
     "pareto.png": "Validation accuracy against spikes: every epoch of every run, except for those "
@@ -66,7 +72,7 @@ def layers(found: Mapping[str, Any], figure: Figure) -> None:
     axes = figure.subplots(1, 2, sharey=True)
     for ax, (title, history) in zip(axes, _shown(found).items(), strict=True):
         epochs = history["epochs"]
-        for name, style in zip(epochs[0]["spikes_by_layer"], plots.STYLES, strict=True):
+        for name, style in zip(epochs[0]["spikes_by_layer"], LOOKS, strict=False):
             spikes = [epoch["spikes_by_layer"][name] for epoch in epochs]
             ax.plot(range(1, len(epochs) + 1), spikes, label=name, markersize=4, **style)
         ax.set(title=title, xlabel="epoch", yscale="symlog", ylim=0)
@@ -118,5 +124,29 @@ def write(found: Mapping[str, Any], name: str, folder: Path) -> Path:
         for loss in tables[0]
         for words, key in (("test accuracy", "accuracy"), ("spikes saved", "fewer_spikes"))
     }
-    section = page.Section(rows=page.percentages(numbers), pictures=CAPTIONS)
-    return page.write(folder, TITLE.format(name=name), STORY, [section])
+    sections = [page.Section(rows=page.percentages(numbers), pictures=CAPTIONS)]
+    if found["compared"]:
+        sections.append(beside_twin(found))
+    return page.write(folder, TITLE.format(name=name), STORIES[found["design"]], sections)
+
+
+def beside_twin(found: Mapping[str, Any]) -> page.Section:
+    """Return the table that compares the networks with their twins, as means over the seeds."""
+    twins, columns = found["compared"], ("accuracy", "spikes per neuron", "energy (uJ)")
+
+    def line(name, rows, accuracy="accuracy"):
+        means = [np.mean([row[key] for row in rows]) for key in (accuracy, "joules")]
+        spikes = [row["spikes"] / row["neurons"] for row in rows if "spikes" in row]
+        each = f"{np.mean(spikes):.3f}" if spikes else "-"
+        return (name, f"{means[0]:.2%}", each, f"{1e6 * means[1]:.2f}")
+
+    tables = found["tables"]["table 2"]
+    lines = [
+        (*line("twin, floating point", twins)[:3], "-"),
+        line("twin, 8 bits", twins, "quantised"),
+        *(line(loss, [rows[loss] for rows in tables if loss in rows]) for loss in tables[0]),
+    ]
+    text = (
+        "The same layers without spikes and in spikes, on test images; energy on an 8-bit device."
+    )
+    return page.Section("Beside the analog twin", text, columns=("", *columns), rows=lines)

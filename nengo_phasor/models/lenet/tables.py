@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from nengo_phasor import compat, datasets
+from nengo_phasor import compat, datasets, energy
 from nengo_phasor.models.lenet.data import Parts
 from nengo_phasor.models.lenet.designs import DESIGNS
 from nengo_phasor.models.lenet.measure import measure
 from nengo_phasor.models.lenet.runs import BASELINE, name_of
 from nengo_phasor.models.lenet.search import Study, points, search
 from nengo_phasor.models.shared import run_folder
+
+DEVICE = "cmos_45nm_int8"
+"""Whose energy is compared, in `nengo_phasor.energy.DEVICES`: weights and outputs have 8 bits."""
 
 TABLES = {"table 1": 0.0, "table 2": 0.0099}
 """How far the validation accuracy may be below the baseline's, in the paper's tables.
@@ -92,7 +95,13 @@ def table(
         row["accurate_enough"] = row["validation_accuracy"] >= least
         row["fewer_spikes"] = 1 - row["spikes"] / rows[BASELINE]["spikes"]
         row["accuracy_lost"] = rows[BASELINE]["accuracy"] - row["accuracy"]
+        row["joules"] = joules(synapse=row["operations"], mac=row["image_operations"])
     return rows
+
+
+def joules(**operations: float) -> float:
+    """Return the energy of an inference's operations by kind, on `DEVICE`."""
+    return float(energy.energy(operations, DEVICE).total)
 
 
 def experiment(study: Study, name: str) -> dict[str, Any]:
@@ -109,6 +118,7 @@ def experiment(study: Study, name: str) -> dict[str, Any]:
     for which, seed in tqdm(pairs, desc="tables", unit="table"):
         tables[which].append(table(found[seed], TABLES[which], parts, study.runs))
     return {
+        "design": study.design,
         "tables": tables,
         "best": {
             which: [best_loss(found[seed], allowance) for seed in study.seeds]
@@ -133,4 +143,5 @@ def compared(study: Study, name: str, parts: Parts) -> list[dict[str, Any]]:
     """Return what the runs of each seed are compared with, if there is anything."""
     make = DESIGNS[study.design].compared
     runs = [same_seed[0] for same_seed in study.tried(name).values()]
-    return [make(run, parts, study.runs) for run in runs] if make else []
+    found = [make(run, parts, study.runs) for run in runs] if make else []
+    return [{**one, "joules": joules(mac=one["mac"])} for one in found]

@@ -72,7 +72,7 @@ def fitted(run: Run, parts: Parts, folder: Path):
     """Return the Keras model after its training."""
     keras = compat.require("tensorflow").keras
     model = keras_model(parts.x_train.shape[1:], run.seed)
-    batches = len(parts.x_train) // BATCH
+    batches = len(parts.x_train) // _batch_size(parts)
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, run.twin_epochs * batches)
     optimizer = keras.optimizers.SGD(rate, momentum=MOMENTUM, nesterov=True)
     model.compile(
@@ -95,18 +95,22 @@ def _batches(run: Run, parts: Parts, epoch: int):
     """Return an epoch's batches for Keras: the same for the same seed and epoch."""
     import tensorflow as tf
 
-    order = epoch_order(len(parts.x_train), run.seed, epoch)
+    order, size = epoch_order(len(parts.x_train), run.seed, epoch), _batch_size(parts)
 
     class Batches(tf.keras.utils.Sequence):
         def __len__(self):
-            return len(order) // BATCH
+            return len(order) // size
 
         def __getitem__(self, index):
-            chosen = order[index * BATCH : (index + 1) * BATCH]
+            chosen = order[index * size : (index + 1) * size]
             rng = np.random.RandomState((run.seed, epoch, index))
             return mirrored_and_shifted(parts.x_train[chosen], rng), parts.y_train[chosen]
 
     return Batches()
+
+
+def _batch_size(parts: Parts) -> int:
+    return min(BATCH, len(parts.x_train))
 
 
 def folded(model) -> dict[str, np.ndarray]:

@@ -1,10 +1,13 @@
+import json
+
 import nengo
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from numpy.testing import assert_allclose, assert_array_equal
 
 from nengo_phasor import energy, layerwise
-from nengo_phasor.models.lenet import batches, deep_claims, twin, vgg
+from nengo_phasor.models.lenet import batches, deep_claims, deep_commands, twin, vgg
 from nengo_phasor.models.lenet.data import Parts
 from nengo_phasor.models.lenet.measure import measure
 from nengo_phasor.models.lenet.runs import Run
@@ -185,3 +188,32 @@ def test_claims():
     assert (accuracy.value, spikes.value, saved.value) == pytest.approx((0.91, 0.25, 0.4))
     assert accuracy.holds
     assert not saved.holds
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def test_the_command(folder, tmp_path):
+    """The command that makes results/sparse_deep.json, on a tiny setting."""
+    pytest.importorskip("distributed")
+    output, runs = tmp_path / "out.json", tmp_path / "runs"
+    arguments = [
+        *("results", "--set", "fashion_mnist", "--data", folder, "--images", 100, "--epochs", 1),
+        *("--steps", 2, "--twin-epochs", 1, "--seeds", "3", "--runs", runs, "--output", output),
+        *("--workers", 1, "--test-images", 20),
+    ]
+    arguments = list(map(str, arguments))
+    result = CliRunner().invoke(deep_commands.main, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    content = json.loads(output.read_text())
+    found = content["figures"]["fashion_mnist"]
+    (twin_found,), (rows,) = found["compared"], found["tables"]["table 2"]
+    per_mac, per_synapse = 0.3e-12, 0.1e-12  # Horowitz 2014
+    assert twin_found["joules"] == pytest.approx(per_mac * twin_found["mac"])
+    for row in rows.values():
+        expected = per_mac * row["image_operations"] + per_synapse * row["operations"]
+        assert row["joules"] == pytest.approx(expected)
+        assert row["spikes"] <= 2 * row["neurons"]
+    page = (runs / "fashion_mnist-report" / "index.html").read_text()
+    assert "Beside the analog twin" in page
+    assert "twin, 8 bits" in page
