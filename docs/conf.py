@@ -1,4 +1,4 @@
-"""How Sphinx builds the documentation: ``make docs``."""
+"""Sphinx's configuration, for ``make docs``."""
 
 import os
 import shutil
@@ -35,9 +35,9 @@ exclude_patterns = ["_build", "README.md"]
 
 
 def links_to_edit() -> dict[str, str]:
-    """Return the theme's options for links to edit a page, if it is known where the source is.
+    """Return the theme's options for links to edit a page, if the repository's address is known.
 
-    That is the address in NENGO_PHASOR_REPOSITORY, or that of the clone's ``origin``.
+    The address is in NENGO_PHASOR_REPOSITORY; by default it is that of the clone's ``origin``.
     """
     address = os.environ.get("NENGO_PHASOR_REPOSITORY", "")
     if not address and shutil.which("git"):
@@ -63,19 +63,19 @@ intersphinx_mapping = inventories.write(FOLDER / "generated" / "inventories")
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
-nb_execution_mode = "off"  # what they are kept with is shown; the tests execute them
+nb_execution_mode = "off"  # pages show the stored outputs; the tests execute the notebooks
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
-autodoc_typehints = "none"  # the docstrings have types, with shapes and units
+autodoc_typehints = "none"  # docstrings name the types, with shapes and units
 autodoc_member_order = "bysource"
-autosummary_generate = False  # `pages` writes what it would
+autosummary_generate = False  # `pages` writes these files
 default_role = "py:obj"
 numpydoc_show_class_members = False
 
-# Names that have no page: of projects without an inventory; of constants; and of modules that are
-# inside. Those of Nengo and its backends are in `inventories`.
+# Names without a page: those of projects without an inventory, constants, and internal modules.
+# Names of Nengo and its backends are in `inventories`.
 OTHERS = r"(nengo\.networks|nengo_spa|tf|np|numpy|matplotlib|keras|pkg_resources)\b.*"
 CONSTANTS = r"(\w+\.)?[A-Z][A-Z_]+"
 INSIDE = r"State|compartments|drawings"
@@ -83,12 +83,12 @@ nitpick_ignore_regex = [(r"py:.*", names) for names in (OTHERS, CONSTANTS, INSID
 
 
 def setup(app):
-    """Write the pages that are made from the library and from results, before they are read."""
+    """Write the pages generated from the library and from results, before Sphinx reads them."""
     pages.write(FOLDER / "generated")
     app.connect("html-page-context", without_link_to_edit)
 
 
 def without_link_to_edit(app, pagename, templatename, context, doctree):
-    """Leave out the link to edit on pages that are made here: they have no file in the source."""
+    """Remove the link to edit from generated pages, which have no file in the repository."""
     if pagename.startswith("generated/"):
         context["page_source_suffix"] = ""

@@ -1,7 +1,8 @@
-"""Where other projects document the names that these pages refer to.
+"""The pages on which other projects document the names that this documentation refers to.
 
-A build must not need the internet, so their inventories are not fetched: these are the few names
-that are used, in the format that `sphinx.ext.intersphinx` reads.
+A build must not need the internet, so the inventories of these projects are not fetched. This
+module has the few names that are used and writes them in the format that
+`sphinx.ext.intersphinx` reads.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 
 class Project(NamedTuple):
-    """A documentation, and the names used here by the page that has them."""
+    """A project's documentation: its address, and the names used here by their page."""
 
     address: str
     names: dict[str, tuple[str, ...]]
@@ -59,7 +60,7 @@ PROJECTS = {
 
 
 def write(folder: Path) -> dict[str, tuple[str, str]]:
-    """Write the inventories into a folder; return what `intersphinx_mapping` has to be."""
+    """Write the inventories into a folder; return the value of `intersphinx_mapping`."""
     folder.mkdir(parents=True, exist_ok=True)
     mapping = {}
     for name, project in PROJECTS.items():

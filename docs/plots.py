@@ -1,4 +1,4 @@
-"""The pictures on the pages of neurons and synapses: each draws a type on a figure."""
+"""Draws the pictures on the pages of neurons and synapses, one function for each type."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nengo_phasor.plots import STYLES
 
 DT = 0.001
 FREQUENCY = 10.0
-LEFT_OUT = "0.75"
+DROPPED = "0.75"
 
 
 # ---------------------------------------------------------------------------------------- neurons
@@ -48,7 +48,7 @@ def resonance(figure: Figure, cls: type) -> None:
 
 
 def phasor(figure: Figure, cls: type) -> None:
-    """Draw currents in the plane, and what is left of each."""
+    """Draw input currents in the complex plane, and the output for each."""
     z = np.array([1.3 * np.exp(0.9j), 0.5 * np.exp(2.6j), 0.8 * np.exp(-1.2j), 0.04 * np.exp(4j)])
     rows = np.concatenate([z.real, z.imag])
     output = np.zeros(8)
@@ -58,16 +58,14 @@ def phasor(figure: Figure, cls: type) -> None:
     ax.add_patch(Circle((0, 0), 1, fill=False, ec="0.7"))
     for start, end in zip(z, y, strict=True):
         ax.plot([start.real, end.real], [start.imag, end.imag], color="0.6", linestyle=":")
-    ax.plot(
-        z.real, z.imag, color=LEFT_OUT, marker="o", linestyle="none", mec="0.4", label="current"
-    )
+    ax.plot(z.real, z.imag, color=DROPPED, marker="o", linestyle="none", mec="0.4", label="current")
     ax.plot(y.real, y.imag, color="black", marker="o", linestyle="none", label="output")
     ax.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", xlabel="real", ylabel="imaginary")
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def surrogate_lif(figure: Figure, cls: type) -> None:
-    """Draw the voltage with either reset, and the surrogate derivative."""
+    """Draw the voltage for both kinds of reset, and the surrogate derivative."""
     axes = figure.subplots(1, 2, width_ratios=(2.5, 1))
     currents = np.where(np.arange(150) < 100, 1.6, 0.3)
     for reset, style in zip(("subtract", "zero"), STYLES, strict=False):
@@ -98,7 +96,7 @@ def adaptive(figure: Figure, cls: type) -> None:
 
 
 def adaptive_rate(figure: Figure, cls: type) -> None:
-    """Draw transfer functions, and means of spikes."""
+    """Draw transfer functions, and mean outputs of simulated neurons."""
     curves, simulated = {}, {}
     S, points = np.linspace(0, 2, 201), np.linspace(0.1, 2, 12)
     for m_f in (0.1, 0.4):
@@ -109,7 +107,7 @@ def adaptive_rate(figure: Figure, cls: type) -> None:
 
 
 def mean_output(neurons: NeuronType, current: float) -> float:
-    """Return the mean output over two seconds, once it has settled."""
+    """Return the mean output over two seconds after it has settled."""
     return float(response(neurons, np.full(2500, current))["output"][500:].mean())
 
 
@@ -130,17 +128,17 @@ def draw_spikes(ax: Axes, raster: np.ndarray, color: str) -> None:
 
 
 def sparsified(figure: Figure, cls: type) -> None:
-    """Draw what a sparsifier leaves out, and what it sends on."""
+    """Draw the spikes that a sparsifier drops in grey, and those that it passes in black."""
     raster = layer_spikes()
     synapse: Synapse = cls(0.3)
     ax = figure.add_subplot()
     nph.plots.spike_raster(0 * raster, DT, FREQUENCY, ax)
-    draw_spikes(ax, raster, LEFT_OUT)
+    draw_spikes(ax, raster, DROPPED)
     draw_spikes(ax, synapse.filt(raster / DT, dt=DT), "black")
 
 
 def assumed(figure: Figure, cls: type) -> None:
-    """Draw what a receiver takes for the spikes of a layer of which one half is silent."""
+    """Draw the spikes that a receiver assumes from a layer of which one half is silent."""
     raster = layer_spikes(12, 3)
     raster[:, ::2] = 0
     received = cls(FREQUENCY).filt(raster / DT, dt=DT) * DT
@@ -151,11 +149,11 @@ def assumed(figure: Figure, cls: type) -> None:
     signs = received[steps, neurons]
     nph.plots.spike_raster(0 * raster, DT, FREQUENCY, below)
     below.vlines((steps + 0.5) * DT, neurons, neurons + 0.7 * signs, color="black")
-    below.set(ylim=(-1, 12), ylabel="received of", yticks=range(0, 12, 4))
+    below.set(ylim=(-1, 12), ylabel="received from", yticks=range(0, 12, 4))
 
 
 def encoded(figure: Figure, cls: type) -> None:
-    """Draw phases, and the spikes that they are encoded in."""
+    """Draw phases, and the spikes that encode them."""
     signal = np.repeat([[-0.5, 0.0, 0.5], [0.3, 0.8, -0.2]], [200, 300], axis=0)
     spikes = cls(FREQUENCY).filt(signal, dt=DT)
     above, below = figure.subplots(2, sharex=True, height_ratios=(1, 1))
