@@ -102,7 +102,7 @@ PAGES = (
     Page(
         nph.ArcSparsifier,
         plots.sparsified,
-        "Spikes of a layer, left out (light) and sent on (black), at a strength of 0.3. Dotted: "
+        "Spikes of a layer, dropped (light) and passed (black), at a strength of 0.3. Dotted: "
         "the reference.",
         (
             "It has to know the time of the reference, so the layer's rhythm must start with the "
@@ -114,7 +114,7 @@ PAGES = (
     Page(
         nph.FieldSparsifier,
         plots.sparsified,
-        "Spikes of a layer, left out (light) and sent on (black), at a strength of 0.3. Dotted: "
+        "Spikes of a layer, dropped (light) and passed (black), at a strength of 0.3. Dotted: "
         "the reference, which this sparsifier does not know.",
         (
             "It predicts the rhythm from earlier spikes, so the first spikes pass.",
@@ -126,7 +126,7 @@ PAGES = (
     Page(
         nph.RandomSparsifier,
         plots.sparsified,
-        "Spikes of a layer, left out (light) and sent on (black), at a strength of 0.3.",
+        "Spikes of a layer, dropped (light) and passed (black), at a strength of 0.3.",
         (
             "It ignores phases, so it loses accuracy where the other sparsifiers do not. It is the "
             "control.",

@@ -30,7 +30,7 @@ class Described(FrozenObject):
     """A Nengo neuron type or synapse whose repr shows what matters.
 
     As Nengo's, it shows the arguments that differ from their defaults. Those of ``always_shown``
-    are shown whatever they are, and those of ``found_anew`` are left out.
+    are always shown, and those of ``found_anew`` are omitted.
     """
 
     always_shown: tuple[str, ...] = ()

@@ -1,8 +1,8 @@
 """The recurrent parts of a network in `.layerwise`: stepped together, forward and back.
 
-Nodes and ensembles that depend on each other can't be run one after the other over a whole window.
-They run step by step, for all items at once. In each step, what comes through a filter is known
-from the step before; so the rest has an order.
+Nodes and ensembles that depend on each other cannot be run one after the other over a whole window.
+They run step by step, for all items at once. In each step, the outputs of filters are known from
+the previous step, so the remaining objects have an order.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def loop_of(members: set, incoming: dict) -> Loop:
     Raises
     ------
     nengo.exceptions.BuildError
-        If there is a circle without a filter, which Nengo can't step either, or if there is
-        anything in the loop that can't be stepped here.
+        If a circle of connections has no filter, so that Nengo cannot step it either, or if the
+        loop contains an object that cannot be stepped here.
     """
     within = {
         obj: [c for c in connections if _vertex(c.pre_obj) in members]
@@ -65,7 +65,7 @@ def loop_of(members: set, incoming: dict) -> Loop:
 
 
 def _check(obj, within) -> None:
-    """Refuse what can't be stepped."""
+    """Reject an object or a synapse that cannot be stepped."""
     others = [
         c
         for c in within
@@ -81,14 +81,14 @@ def _check(obj, within) -> None:
 
 
 class LoopRun:
-    """One window of a loop, for a chunk of items.
+    """A window of time of a loop, for a chunk of items.
 
     Parameters
     ----------
     loop : `.Loop`
-        What runs.
+        The loop to run.
     window : `.Window`
-        Has the signals that come from outside, and the parts.
+        The window, which has the signals from outside the loop, and the parts.
     cells : {nengo.Ensemble: callable}
         ``cells(ensemble, span)`` returns an ensemble's neurons to be stepped, such as
         `.neurons.Cells`.
@@ -111,7 +111,7 @@ class LoopRun:
         self.traces: dict[Any, np.ndarray] = {}
 
     def run(self, keep: bool = False) -> dict[Any, Signal]:
-        """Return the output of each member; ``keep`` what the way back needs."""
+        """Return the output of each member; if ``keep``, store what the backward pass needs."""
         n_steps, n_items, dtype = self.span.n_steps, self.span.n_items, self.span.dtype
         members = self.loop.members
         given = {obj: self._from_outside(obj) for obj in members}
@@ -144,7 +144,7 @@ class LoopRun:
         return Signal.of(output).events() if spikes else Signal.of(output)
 
     def _node(self, node, k, x) -> None:
-        """Write a node's output of a step."""
+        """Write a node's output in a step."""
         output = self.outputs[node][k]
         if node.output is None:
             output[...] = x
@@ -153,7 +153,7 @@ class LoopRun:
             call(node, self.span.time(k), (given.copy(),), output[item])
 
     def _from_outside(self, obj) -> np.ndarray:
-        """Return what an object gets from outside of the loop, a node's input or a current."""
+        """Return what an object receives from outside the loop: a node's input or a current."""
         window, within = self.window, self.loop.within[obj]
         outside = [c for c in window.incoming[obj] if c not in within]
         if isinstance(obj, nengo.Node):
@@ -166,14 +166,14 @@ class LoopRun:
         return span.arrays(connection, np.zeros((n_states, size)))
 
     def _weighted(self, connection, k) -> np.ndarray:
-        """Return what a connection's weights make of its source in a step, (n_items, n)."""
+        """Return the weighted source of a connection in a step, (n_items, n)."""
         source = self.outputs[_vertex(connection.pre_obj)][k]
         if not isinstance(connection.pre_obj, nengo.Ensemble):
             source = source[:, np.arange(source.shape[1])[connection.pre_slice]]
         return _applied(self.parts.maps[connection][0], source)
 
     def _add_within(self, x, obj, k, states) -> None:
-        """Add to an object's input of a step what comes from within the loop."""
+        """Add what comes from within the loop to an object's input in a step."""
         encoded = None
         for c in self.loop.within[obj]:
             y = states[c][-1] if c in states else self._weighted(c, k)
@@ -185,12 +185,12 @@ class LoopRun:
         if encoded is not None:
             x += encoded @ self.parts.encoders[obj].weights
 
-    # ----------------------------------------------------------------------------- the way back
+    # ---------------------------------------------------------------------------- backward pass
 
     def back(self, gradients: dict, way) -> None:
-        """Take the gradients by the members' outputs to what they get from outside, and to weights.
+        """Propagate the gradients of the members' outputs back to their inputs and their weights.
 
-        ``gradients`` are of shape (n_steps or 1, n_items, n). ``way`` is the `.adjoint.WayBack`.
+        ``gradients`` have the shape (n_steps or 1, n_items, n). ``way`` is the `.adjoint.WayBack`.
         """
         n_steps, n_items, dtype = self.span.n_steps, self.span.n_items, self.span.dtype
         trained = {e: way.window.trained[e] for e in self.make_cells}
@@ -226,7 +226,7 @@ class LoopRun:
         self._weights_and_outside(by_input, by_y, way)
 
     def _back_within(self, obj, k, by_x, by_y, states, by_output):
-        """Take the gradient by an object's input of a step to what it gets from within."""
+        """Propagate the gradient of an object's input in a step back to its inputs in the loop."""
         by_encoded = None
         for c in self.loop.within[obj]:
             by_z = by_x
@@ -242,7 +242,7 @@ class LoopRun:
                 self._give(by_output, c, by_z)
 
     def _give(self, by_output, connection, by_y) -> None:
-        """Add the gradient by a connection's weighted signal to that by its source."""
+        """Add the gradient of a connection's weighted signal to the gradient of its source."""
         pulled = self.parts.maps[connection][0].pull(by_y[None])[0]
         target = by_output[_vertex(connection.pre_obj)]
         if isinstance(connection.pre_obj, nengo.Ensemble):
@@ -252,7 +252,7 @@ class LoopRun:
             np.add.at(target.T, columns, pulled.T)
 
     def _weights_and_outside(self, by_input, by_y, way) -> None:
-        """Add the gradients by weights within, and take the others out of the loop."""
+        """Add the gradients of weights in the loop, and pass the others on to the outside."""
         for obj, within in self.loop.within.items():
             for c in within:
                 way.weights(c, way.window.source(c), by_y[c])
@@ -264,7 +264,7 @@ class LoopRun:
 
 
 def _applied(linear, x: np.ndarray) -> np.ndarray:
-    """Return the image of one step, (n_items, n)."""
+    """Return the result of a linear map for one step, (n_items, n)."""
     if isinstance(linear, maps.Identity):
         return x
     if isinstance(linear, maps.Dense):

@@ -1,4 +1,4 @@
-"""What of a network trains in `.layerwise`, and its values as Nengo has them."""
+"""The parameters that `.layerwise` trains, and their values in Nengo's form."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from nengo_phasor.layerwise.adjoint import Parameter
 
 
 def configure_settings(trainable: bool | None = None) -> None:
-    """Say, within a network, whether its objects train, as ``nengo_dl.configure_settings`` does.
+    """Configure which objects of a network are trained, as ``nengo_dl.configure_settings`` does.
 
-    After it, ``net.config[obj].trainable = False`` (or True) says so of an object or of a class of
-    objects: a connection's weights, an ensemble's encoders and biases, and its ``neurons``' biases.
-    By default everything trains.
+    Call it within ``with net:``. Then ``net.config[obj].trainable = False`` (or True) applies to an
+    object or to a class of objects: to the weights of a connection, to the encoders and biases of
+    an ensemble, and to the biases of an ensemble's ``neurons``. By default, everything is trained.
 
     Parameters
     ----------
     trainable : bool, optional
-        The default for all objects of the network and of those in it.
+        The default for all objects of the network and of its subnetworks.
 
     Raises
     ------
     nengo.exceptions.ConfigError
-        If there is no network: call it within ``with net:``.
+        If it is not called within a network.
     """
     config = Config.context[-1] if Config.context else None
     if config is None:
@@ -47,9 +47,9 @@ def configure_settings(trainable: bool | None = None) -> None:
 
 
 def trainable(network: nengo.Network, built: dict) -> list[Parameter]:
-    """Return what trains of a network, in order: all that could, but for what it says itself.
+    """Return the trained parameters of a network, in order: all that are not configured otherwise.
 
-    ``built`` are a connection's maps (`.feedforward.Parts.maps`).
+    ``built`` has the maps of each connection (`.feedforward.Parts.maps`).
     """
     found: list[Parameter] = []
     _collect(found, [], network, built)
@@ -74,19 +74,19 @@ def _collect(found, above, network, built):
 
 
 def _setting(configs, obj):
-    """Return what the innermost network that says anything of it says of an object."""
+    """Return the setting for an object in the innermost network that has one."""
     setting = None
     for config in configs:
         try:
             own = getattr(config[obj], "trainable", None)
-        except ConfigError:  # the network says nothing of such objects
+        except ConfigError:  # the network has no settings for such objects
             continue
         setting = setting if own is None else own
     return setting
 
 
 def value_of(parts, parameter: Parameter) -> np.ndarray:
-    """Return the array of a parameter, in the form that layerwise has it."""
+    """Return the array of a parameter, in layerwise's form."""
     obj, name = parameter
     if name == "bias":
         return parts.biases[obj]
@@ -94,7 +94,7 @@ def value_of(parts, parameter: Parameter) -> np.ndarray:
 
 
 def as_built(parts, obj, built):
-    """Return how Nengo would have built an object as it is now, given how it was built."""
+    """Return Nengo's built form of an object with its present parameters, given the original."""
     if isinstance(obj, nengo.Connection):
         linear = parts.maps[obj][0]
         if isinstance(linear, maps.Identity):
@@ -110,14 +110,14 @@ def as_built(parts, obj, built):
 
 
 def nengo_params(parts, model, obj) -> dict:
-    """Return the arguments with which Nengo builds an object as it is now.
+    """Return the arguments with which Nengo builds an object that has the present parameters.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the object is neither a connection nor an ensemble, or of another network.
+        If the object is neither a connection nor an ensemble, or belongs to another network.
     nengo.exceptions.BuildError
-        If a sparse transform has several entries in one place.
+        If a sparse transform has several entries at the same place.
     """
     if isinstance(obj, nengo.ensemble.Neurons):
         obj = obj.ensemble
@@ -162,7 +162,7 @@ def _of_connection(parts, connection):
 
 
 def _with_init(transform, init):
-    """Return a copy of a transform with another init, which Nengo lets nobody set."""
+    """Return a copy of a transform with another init, which Nengo makes read-only."""
     other = copy.copy(transform)
     type(transform).init.data[other] = init
     return other
@@ -176,7 +176,7 @@ def _sparse(connection, weights: maps.Sparse) -> SparseMatrix:
 
 
 def names(network: nengo.Network) -> dict:
-    """Return names of nodes without input and of probes, as NengoDL has them: unique, no spaces."""
+    """Return names for nodes without input and for probes like NengoDL's: unique, no spaces."""
     found: dict = {}
     count: dict[str, int] = {}
     nodes = [node for node in network.all_nodes if not node.size_in]

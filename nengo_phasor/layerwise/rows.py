@@ -1,4 +1,4 @@
-"""What `.layerwise` knows of neuron types, and users may tell it of theirs by `register`."""
+"""The table of neuron types that `.layerwise` runs fast, which users can extend by `register`."""
 
 from __future__ import annotations
 
@@ -24,28 +24,29 @@ from nengo_phasor.neurons import (
 
 
 class Row(NamedTuple):
-    """What `.layerwise` knows of a neuron type: that its ``step`` may run a whole batch at once.
+    """The properties of a neuron type whose ``step`` can run a whole batch at once.
 
-    It says that ``step`` takes arrays of shape (n_items, n_neurons) in place of (n_neurons,),
-    writes all of its output, draws nothing at random, and treats each item by itself; and that each
-    state is one real number a neuron, which is looked at when a network is built.
+    An entry declares that ``step`` takes arrays of shape (n_items, n_neurons) as well as
+    (n_neurons,), writes its whole output, uses no random numbers, and treats each item separately.
+    Each state must be one real number per neuron, which is checked when a network is built.
 
     Parameters
     ----------
     window : callable, optional
-        A compiled loop over a whole window, as ``compiled.window_of`` makes it of a loop over a row
-        of neurons, to run in place of ``step``. The type's ``constants(dt)`` returns a NamedTuple
-        of numbers for it, with ``height``: the output of a spike, which is all that there may be
-        besides 0.
+        A compiled loop over a whole window, which runs instead of ``step``. ``compiled.window_of``
+        makes it from a loop over a row of neurons. The type's ``constants(dt)`` must return a
+        NamedTuple of numbers with a field ``height``, the output of a spike. The output is either
+        ``height`` or 0.
     back : callable, optional
-        A loop back through a row of neurons, by which these train through time: see
-        ``nengo_phasor.layerwise.backward.window_back_of``. For types that have a ``window``.
+        A backward loop through a row of neurons, for training through time; see
+        ``nengo_phasor.layerwise.backward.window_back_of``. The type must have a ``window``.
     pull : callable, optional
-        ``pull(neurons, J, by_output)`` returns the gradient by the input current, given that by the
-        output, in arrays of shape (..., n_neurons). For types without a state.
+        ``pull(neurons, J, by_output)`` returns the gradient with respect to the input current,
+        given that with respect to the output, in arrays of shape (..., n_neurons). The type must
+        not have a state.
     trains_as : callable, optional
-        ``trains_as(neurons)`` returns the neuron type that ``Simulator.fit``
-        runs in its place, such as that of its mean rates, or None to run the neurons themselves.
+        ``trains_as(neurons)`` returns the neuron type that ``Simulator.fit`` runs instead, such as
+        the type of the mean rates, or None to run the neurons themselves.
     """
 
     window: Callable | None = None
@@ -58,7 +59,7 @@ TABLE: dict[type, Row] = {}
 
 
 def known(neurons: NeuronType) -> Row | None:
-    """Return what is known of neurons, if anything is."""
+    """Return the entry of a neuron type, if there is one."""
     return entry(TABLE, type(neurons))
 
 
@@ -80,8 +81,8 @@ def register(neuron_type: type, row: Row) -> None:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If neuron_type is no class of neurons, or row no `.Row`, or has a loop for which the type
-        has no ``constants``.
+        If neuron_type is not a class of neurons, if row is not a `.Row`, or if row has a loop but
+        the type has no ``constants``.
 
     Examples
     --------
@@ -93,8 +94,8 @@ def register(neuron_type: type, row: Row) -> None:
     check_is(row, "row", Row)
     if row.window and not hasattr(neuron_type, "constants"):
         raise ValidationError(
-            f"has a compiled loop, and {neuron_type.__name__} no constants(dt) for it: give the "
-            "class this method",
+            f"has a compiled loop, but {neuron_type.__name__} has no constants(dt) for it: give "
+            "the class this method",
             attr="row",
         )
     TABLE[neuron_type] = row

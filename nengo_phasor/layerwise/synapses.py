@@ -1,4 +1,4 @@
-"""How `.layerwise` takes a signal through a synapse: any by its own step, known ones faster."""
+"""Synapses in `.layerwise`: any synapse runs by its own step, and known ones run faster."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ sparse = compat.require("scipy.sparse")
 
 
 def through(built: BuiltProcess, x: Signal, key, span: Span) -> Signal:
-    """Return a signal after a synapse, by the fastest way there is.
+    """Return a signal after a synapse, computed in the fastest way.
 
-    ``key`` is that of the synapse's state in ``span``.
+    ``key`` is the key of the synapse's state in ``span``.
     """
     synapse = built.process
     if is_kept(built):
@@ -48,7 +48,7 @@ def is_kept(built: BuiltProcess) -> bool:
 
 
 def is_stepless(synapse) -> bool:
-    """Return whether a synapse is what its ``constants`` and ``advance`` say."""
+    """Return whether ``constants`` and ``advance`` fully define a synapse."""
     return isinstance(synapse, SpikeSynapse) and keeps(
         type(synapse), SpikeSynapse, "make_state", "make_step"
     )
@@ -83,7 +83,7 @@ def through_steps(synapse: SpikeSynapse, x: Signal, span: Span) -> Signal:
 
 
 def through_events(synapse: SpikeSynapse, x: Signal, span: Span) -> Signal:
-    """Return events after a synapse that is silent at zero: each stands by itself."""
+    """Return events after a synapse that is silent at zero, in which events are independent."""
     x = x.repeated(span.n_steps)
     step, item = np.divmod(x.rows, x.n_items)
     tick = Tick(step + 1.0, (step + 1).astype(np.uint32))
@@ -93,9 +93,9 @@ def through_events(synapse: SpikeSynapse, x: Signal, span: Span) -> Signal:
 
 
 def through_field(synapse: FieldSparsifier, x: Signal, span: Span) -> Signal:
-    """Return events after a field sparsifier, which only sees how many there are.
+    """Return events after a field sparsifier, which depends only on their number.
 
-    The rhythm of `.dynamics.rhythm_silences` depends on the activity alone.
+    The rhythm of `.dynamics.rhythm_silences` depends only on the activity.
     """
     x = x.repeated(span.n_steps)
     return x.kept(~field_silences(synapse, x, span).ravel()[x.rows])
@@ -111,7 +111,7 @@ def field_silences(synapse: FieldSparsifier, x: Signal, span: Span) -> np.ndarra
 
 
 def through_assumption(synapse: AssumeReference, x: Signal, span: Span) -> Signal:
-    """Return events and the assumed ones, which are few: all in the reference's steps."""
+    """Return events and assumed events; these are few, and all in the steps of the reference."""
     x = x.repeated(span.n_steps)
     events, n_items, n = x.values, x.n_items, x.size
     period, height = synapse.constants(span.dt, np.arange(n), span.items)
@@ -120,9 +120,10 @@ def through_assumption(synapse: AssumeReference, x: Signal, span: Span) -> Signa
     step, item = np.divmod(x.rows, n_items)
     place = (np.searchsorted(references, step) * n_items + item) * n + events.indices
     shape = (len(references) + 1, n_items, n)
-    heard = np.bincount(place, events.data / height, minlength=np.prod(shape)).reshape(shape)[:-1]
-    cycle, item, neuron = np.nonzero(heard != 1)
-    missed = (1.0 - heard[cycle, item, neuron]) * height
+    received = np.bincount(place, events.data / height, minlength=np.prod(shape))
+    received = received.reshape(shape)[:-1]
+    cycle, item, neuron = np.nonzero(received != 1)
+    missed = (1.0 - received[cycle, item, neuron]) * height
     rows = references[cycle] * n_items + item
     missed = sparse.csr_matrix((missed.astype(events.dtype), (rows, neuron)), events.shape)
     return Signal(events + missed, n_items)
@@ -131,7 +132,7 @@ def through_assumption(synapse: AssumeReference, x: Signal, span: Span) -> Signa
 def encode_constant(encoder: PhaseEncoder, x: Signal, span: Span) -> Signal:
     """Return the spikes of phases that do not change over the window.
 
-    Where a cycle is a whole number of steps, these are the steps of one cycle: it repeats.
+    If a cycle has an integer number of steps, only the first cycle is returned: it repeats.
     """
     n_steps, (phase,) = span.n_steps, x.values
     period = phases.steps_per_cycle(encoder.frequency, span.dt)
@@ -148,7 +149,7 @@ EVENT_WAYS = {FieldSparsifier: through_field, AssumeReference: through_assumptio
 """Synapses with a state that need not look at every neuron in every step."""
 
 CONSTANT_WAYS = {PhaseEncoder: encode_constant}
-"""Synapses that know at once what they make of a constant."""
+"""Synapses whose output for a constant input can be computed at once."""
 
 
 # -------------------------------------------------------------------------------------- filters
@@ -164,7 +165,7 @@ class Filter(NamedTuple):
 
     @classmethod
     def of(cls, synapse: LinearFilter, dt: float, dtype) -> Filter:
-        """Return the filter of a synapse; one of a single state gets another that is idle."""
+        """Return the filter of a synapse; a filter with a single state gets a second, idle one."""
         A, B, C, D = synapse._get_ss(dt)
         order, D = len(B), D.item()
         A, B, C = A.reshape(order, order), B.ravel(), C.ravel()
@@ -178,12 +179,12 @@ class Filter(NamedTuple):
 
     @property
     def n_states(self) -> int:
-        """Number of values that go on from one step to the next: the states and the output."""
+        """The number of values kept from one step to the next: the states and the output."""
         return len(self.A) + 1
 
 
 def filtered(constants: Filter, x: Signal, key, span: Span) -> Signal:
-    """Return a signal after one of Nengo's filters, which act a step later."""
+    """Return a signal after one of Nengo's filters, which delay by one step."""
     state = span.arrays(key, np.zeros((constants.n_states, x.size)))
     x = np.ascontiguousarray(x.dense())
     output = np.empty((span.n_steps, *x.shape[1:]), x.dtype)
@@ -195,14 +196,14 @@ def filtered(constants: Filter, x: Signal, key, span: Span) -> Signal:
     return Signal.of(output)
 
 
-# -------------------------------------------------------------------------------- the way back
+# ------------------------------------------------------------------------------- backward pass
 
 
 def back(built: BuiltProcess, x: Signal, by_output: np.ndarray, key, span: Span) -> np.ndarray:
-    """Return the gradient by a signal, given that by what came of it through a synapse.
+    """Return the gradient of a synapse's input, given the gradient of its output.
 
-    ``span`` has the states of the way back. A sparsifier passes on the gradient where it passes on
-    spikes: which these are is no matter of the gradient, as in NengoDL.
+    ``span`` has the states of the backward pass. A sparsifier passes the gradient where it passes
+    spikes; the choice of these spikes has no gradient, as in NengoDL.
     """
     if not is_kept(built):
         return folded(
@@ -218,7 +219,7 @@ def back(built: BuiltProcess, x: Signal, by_output: np.ndarray, key, span: Span)
 
 
 def goes_back(built: BuiltProcess) -> bool:
-    """Return whether a gradient can pass a synapse."""
+    """Return whether gradients can pass through a synapse."""
     return is_kept(built) or (
         not built.is_late
         and is_stepless(built.process)
@@ -227,9 +228,9 @@ def goes_back(built: BuiltProcess) -> bool:
 
 
 def folded(gradient: np.ndarray, n_steps: int) -> np.ndarray:
-    """Return the gradient by a signal of ``n_steps`` that repeats, given that by all its steps.
+    """Return the gradient of a signal that repeats ``n_steps``, given the gradient of all steps.
 
-    A gradient of fewer steps repeats itself.
+    A gradient with fewer steps repeats as well.
     """
     if len(gradient) <= n_steps:
         return gradient
@@ -241,19 +242,19 @@ def folded(gradient: np.ndarray, n_steps: int) -> np.ndarray:
 
 
 def _back_where_passed(synapse: SpikeSynapse, x: Signal, by_output, span):
-    """Return the gradient where a synapse that looks at no spike passes them."""
+    """Return the gradient where a synapse passes spikes, if this does not depend on the spikes."""
     ones = np.ones((1, x.n_items, x.size), by_output.dtype)
     return by_output * through_steps(synapse, Signal.of(ones), span).dense()
 
 
 def _back_through_field(synapse: FieldSparsifier, x: Signal, by_output, span):
-    """Return the gradient where the rhythm lets spikes pass."""
+    """Return the gradient where the rhythm passes spikes."""
     silent = field_silences(synapse, x.events().repeated(span.n_steps), span)
     return np.where(silent[..., None], 0, by_output)
 
 
 def _back_through_assumption(synapse: AssumeReference, x: Signal, by_output, span):
-    """Return the gradient by spikes: each takes one off at the next reference."""
+    """Return the gradient of spikes: each spike cancels one assumed at the next reference."""
     period, _ = synapse.constants(span.dt, np.arange(x.size), span.items)
     steps = np.arange(1.0, span.n_steps + 1)
     references = dynamics.spikes_at_phase(np, np.zeros_like(steps), steps, period)
@@ -266,7 +267,7 @@ def _back_through_assumption(synapse: AssumeReference, x: Signal, by_output, spa
 
 
 def _back_to_nothing(synapse: PhaseEncoder, x: Signal, by_output, span):
-    """Return zeros: the time of a spike is a comparison of phases, without a derivative."""
+    """Return zeros: the time of a spike results from a comparison, which has no derivative."""
     return np.zeros_like(by_output)
 
 
@@ -277,4 +278,4 @@ BACK_WAYS = {
     AssumeReference: _back_through_assumption,
     PhaseEncoder: _back_to_nothing,
 }
-"""Spike synapses that gradients can pass."""
+"""Spike synapses through which gradients can pass."""

@@ -1,4 +1,4 @@
-"""How users train in `.layerwise`: the interface of `nengo_dl.Simulator`, by Keras."""
+"""Training in `.layerwise` for users: the interface of `nengo_dl.Simulator`, with Keras."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ compat.prefer_keras_2()
 class Training:
     """The part of `.Simulator` that trains.
 
-    Losses, metrics, optimisers and callbacks are Keras'. What runs forward and back is compiled,
-    event by event where there are few spikes: training costs what the spikes cost. TensorFlow is
-    imported by `compile` and not before.
+    Losses, metrics, optimisers and callbacks are those of Keras. The forward and backward passes
+    are compiled and process single events where there are few spikes, so the cost of training
+    depends on the number of spikes. Only `compile` imports TensorFlow.
     """
 
     network: nengo.Network
@@ -37,28 +37,28 @@ class Training:
     _learner: Any = None
 
     def compile(self, optimizer: Any = "rmsprop", loss=None, metrics=None, loss_weights=None):
-        """Choose what training minimises, and how.
+        """Choose the losses that training minimises, and the optimiser.
 
         Parameters
         ----------
         optimizer : str or tf.keras.optimizers.Optimizer
-            Keras' optimiser.
+            The Keras optimiser, or its name.
         loss : loss, or {nengo.Probe: loss}
-            What to minimise, a Keras loss of what each probe sees, (n_items, n_steps, n). One loss
-            stands for all probes.
+            The Keras loss of the values that each probe records, of shape (n_items, n_steps, n).
+            A single loss applies to all probes.
         metrics : {nengo.Probe: metric or list of metrics}, optional
-            What to tell besides.
+            The Keras metrics to report in addition.
         loss_weights : {nengo.Probe: float}, optional
-            Weights of the losses.
+            The weights of the losses.
 
         Raises
         ------
         nengo.exceptions.BuildError
-            If there is anything between what trains and these probes that has no derivative. The
-            message names the object, and what to do.
+            If anything between a trained parameter and these probes has no derivative. The
+            message names the object and the remedy.
         nengo.exceptions.ValidationError
-            If there is no loss, or a probe is of another network, or nothing trains, or if Keras
-            does not know the optimizer, a loss or a metric.
+            If there is no loss, a probe belongs to another network, or nothing can be trained; or
+            if Keras does not know the optimizer, a loss or a metric.
         """
         self._check_open()
         compat.require("tensorflow")
@@ -95,17 +95,17 @@ class Training:
     def _trainer(self):
         self._check_open()
         if self._learner is None:
-            raise SimulationError("nothing says what to minimise: call compile(...) first")
+            raise SimulationError("the simulator is not compiled: call compile(...) first")
         return self._learner
 
     @property
     def keras_model(self):
-        """The Keras model that trains: its ``optimizer``, ``trainable_variables``, ``weights``."""
+        """The Keras model, with its ``optimizer``, ``trainable_variables`` and ``weights``."""
         return self._trainer.model
 
     @property
     def parameters(self) -> list:
-        """What trains, in the order of the Keras model's variables: pairs of object and name."""
+        """The trained parameters, pairs of object and name, in the order of Keras' variables."""
         return self._trainer.parameters
 
     def fit(
@@ -117,49 +117,51 @@ class Training:
         checkpoint: int | None = None,
         **kwargs: Any,
     ):
-        """Train; return Keras' history.
+        """Train the network, and return Keras' history.
 
         Parameters
         ----------
         x : {nengo.Node: (n_items, n_steps or 1, n) array_like}, or what Keras takes
-            Outputs of nodes without input. A single step stands for a constant. Also a
-            `tf.keras.utils.Sequence` or a generator of batches (x, y) whose keys are the names of
-            `get_name`, and where ``x["n_steps"]`` may say how long a constant lasts.
+            The outputs of nodes without input. A single step stands for a constant. Instead, a
+            `tf.keras.utils.Sequence` or a generator can provide batches (x, y), whose keys are the
+            names given by `get_name`; ``x["n_steps"]`` can set how long a constant lasts.
         y : {nengo.Probe: (n_items, n_steps, n) array_like}
-            Targets of the losses.
+            The targets of the losses.
         n_steps : int, optional
-            Length of the window. By default the data's.
+            The number of steps to run. By default, it is that of the data.
         truncation : int, optional
-            Number of steps after which gradients are applied, and go no further back in time.
+            The number of steps after which gradients are applied. Gradients go no further back in
+            time than that.
         checkpoint : int, optional
-            Number of steps whose currents and states are kept at a time. The way back runs the
-            others again: a third more time, and a fraction of the memory, in long windows.
+            The number of steps whose currents and states are kept at a time. The backward pass
+            computes the others again. In long windows, this takes a third more time and a fraction
+            of the memory.
         **kwargs
-            Of `tf.keras.Model.fit`. By default batches are of minibatch_size items.
+            Arguments of `tf.keras.Model.fit`. By default, a batch has minibatch_size items.
 
         Raises
         ------
         nengo.exceptions.SimulationError
-            If it was not compiled, or if a gradient is no finite number: the weights are then those
-            before that batch.
+            If the simulator was not compiled, or if a gradient is not finite; the weights are then
+            those from before that batch.
         nengo.exceptions.SimulatorClosed
             If the simulator was closed.
         nengo.exceptions.ValidationError
-            If the data or targets are of the wrong shape or type, or not finite, or for an object
-            that takes none, or if there are none for a probe that has a loss or metric; if a number
-            of items, epochs or steps is none.
+            If the data or targets have a wrong shape or type or are not finite, if they are for an
+            object that takes none, or if they are missing for a probe that has a loss or metric;
+            or if a number of items, epochs or steps is not a positive integer.
         """
         return self._trainer.fit(x, y, n_steps, truncation, checkpoint, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, n_steps: int | None = None, **kwargs: Any):
-        """Return {name: value} of the losses and metrics. Spiking neurons spike.
+        """Return the losses and metrics as {name: value}, computed with spiking neurons.
 
-        Parameters and errors are those of `fit`.
+        The parameters and errors are those of `fit`.
         """
         return self._trainer.evaluate(x, y, n_steps, **kwargs)
 
     def get_name(self, obj: nengo.Node | nengo.Probe) -> str:
-        """Return the name by which Keras knows a node or probe; its history has "NAME_loss".
+        """Return Keras' name of a node or probe, as in "NAME_loss" in its history.
 
         Raises
         ------
@@ -177,29 +179,30 @@ class Training:
 
     @property
     def parts(self) -> Parts:
-        """What runs the network, with what was trained."""
+        """The parts that run the network, with the trained parameters."""
         if self._learner is None:
             return self._parts
         return self._parts.with_values(self._learner.values)
 
     def get_nengo_params(self, nengo_objs, as_dict: bool = False):
-        """Return arguments with which Nengo builds objects as they are now.
+        """Return the arguments with which Nengo builds objects that have the present parameters.
 
         Parameters
         ----------
         nengo_objs : nengo.Ensemble or nengo.Connection, or list of these
             The objects.
         as_dict : bool
-            Whether to return them by label, in place of a list.
+            Whether to return a dict by label instead of a list.
 
         Returns
         -------
         dict, or list or dict of dicts
+            The arguments of each object, by name.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If there is anything else in nengo_objs, or an object of another network.
+            If nengo_objs contains anything else, or an object of another network.
         """
         several = isinstance(nengo_objs, list | tuple)
         objs = nengo_objs if several else [nengo_objs]
@@ -214,17 +217,17 @@ class Training:
         return found if several else found[0]
 
     def freeze_params(self, objs) -> None:
-        """Write what was trained into the network's objects, for any other simulator to run.
+        """Write the trained parameters into the network's objects, for any simulator to use.
 
         Parameters
         ----------
         objs : nengo.Network, nengo.Ensemble or nengo.Connection, or list of these
-            All the ensembles and connections of a network, or some.
+            The objects to change; a network stands for all its ensembles and connections.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If there is anything else in objs, or an object of another network.
+            If objs contains anything else, or an object of another network.
         """
         for obj in objs if isinstance(objs, list | tuple) else [objs]:
             network = isinstance(obj, nengo.Network)
@@ -233,20 +236,21 @@ class Training:
                     setattr(part, name, value)
 
     def save_params(self, path: str | os.PathLike) -> None:
-        """Write what trains to a file of NumPy arrays, path.npz."""
+        """Save the trained parameters as NumPy arrays in the file path.npz."""
         values = [value_of(self.parts, p) for p in self.parameters]
         with atomic.replacing(f"{os.fspath(path)}.npz") as place, open(place, "wb") as file:
             np.savez_compressed(file, *values)
 
     def load_params(self, path: str | os.PathLike) -> None:
-        """Read what `save_params` wrote.
+        """Load the parameters that `save_params` saved.
 
         Raises
         ------
         FileNotFoundError
             If there is no such file.
         nengo.exceptions.SimulationError
-            If the file is damaged, or of another network, or if it was not compiled.
+            If the file is damaged or belongs to another network, or if the simulator was not
+            compiled.
         """
         trainer, place = self._trainer, f"{os.fspath(path)}.npz"
         try:

@@ -11,7 +11,7 @@ It also runs models that nengo-loihi's own emulator can't: those with compartmen
         sim.run(1.0)
 
 It differs only in its emulator, which is `EmulatorInterface` here. This keeps nengo-loihi's order
-of events and its arithmetic to the bit, with integers and with floats: currents are added spike by
+of events and its exact arithmetic, with integers and with floats: currents are added spike by
 spike in the same order, and random numbers are drawn in the same order if any of them matters. For
 the following it uses nengo-loihi's own code:
 

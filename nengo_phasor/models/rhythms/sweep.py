@@ -132,7 +132,7 @@ def curves(
 ) -> dict[tuple[str, str], list[dict]]:
     """Return, for each receiver and sparsifier of the points, scores from all spikes to the fewest.
 
-    A score's ``removed`` is the fraction that is left out of the ``spikes`` of both layers, or of
+    A score's ``removed`` is the fraction dropped from the ``spikes`` of both layers, or from
     the "hidden_spikes".
     """
     dense, *scores = sweep(params, x, y, [DENSE, *points])
