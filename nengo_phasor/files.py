@@ -212,7 +212,7 @@ def _checked(path: Path, x: np.ndarray, y: np.ndarray, shape: tuple, n_classes: 
     try:
         y = np.asarray(y)
     except ValueError as error:
-        raise DatasetError(f"{path}: its labels are no list of integers: {error}") from error
+        raise DatasetError(f"{path}: its labels are not a list of integers: {error}") from error
     if x.dtype != np.uint8 or x.shape[1:] != shape:
         raise DatasetError(
             f"{path} belongs to images of shape {x.shape[1:]}, {x.dtype}; not {shape}, uint8"

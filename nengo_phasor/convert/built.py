@@ -27,7 +27,7 @@ def _output(sig_in=None, sig_out=None, mode="set"):
 def built(network: nengo.Network) -> Model:
     """Return the built model, with ``params`` of ensembles and connections, and ``seeds``.
 
-    Since dt is not used, rhythms that need a short time step and long delays are no obstacle.
+    Since dt is not used, rhythms that need a short time step and long delays do not matter.
     """
     model = _WithoutTime()
     model.build(network)

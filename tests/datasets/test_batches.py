@@ -152,7 +152,7 @@ def test_batch_truncated_anywhere(tmp_path):
         ({b"data": np.zeros((1, 3072), np.uint8), b"labels": [-1]}, "from -1 to -1"),
         ({b"data": np.zeros((1, 3072), np.uint8), b"labels": [10]}, "from 10 to 10"),
         ({b"data": np.zeros((1, 3072), np.uint8), b"labels": ["1"]}, "not a list of integers"),
-        ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [1, [2]]}, "no list of integers"),
+        ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [1, [2]]}, "not a list of integers"),
     ],
 )
 def test_batches_that_do_not_fit(tmp_path, batch, message):
