@@ -73,7 +73,7 @@ def surrogate_lif(figure: Figure, cls: type) -> None:
         seen = response(neurons, currents)
         times = DT * np.arange(1, len(currents) + 1)
         axes[0].plot(times, seen["voltage"], label=f'reset "{reset}"', **{**style, "marker": None})
-    axes[0].set(xlabel="time (s)", ylabel="voltage (no unit)")
+    axes[0].set(xlabel="time (s)", ylabel="voltage (no unit)", ylim=(-0.05, 1.4))
     axes[0].legend(frameon=False, loc="upper right")
     x = np.linspace(-1, 1, 201)
     axes[1].plot(x + 1, neurons.surrogate.derivative(np, x), color="black")
