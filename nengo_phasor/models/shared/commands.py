@@ -35,6 +35,8 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("\nStopped.", err=True)
             ctx.exit(INTERRUPTED)
+        except BrokenPipeError:  # as in `nengo-phasor list | head`; click ends quietly
+            raise
         except extras.MissingExtra as error:
             raise Missing(str(error)) from None
         except (NengoException, ImportError, OSError) as error:
