@@ -13,26 +13,16 @@ import numpy as np
 from nengo.exceptions import BuildError
 
 from nengo_phasor import compat, gradients
-from nengo_phasor.layerwise.compiled import cached, compiled_of
+from nengo_phasor.layerwise.compiled import compile_equation, compiled_of, in_single
+from nengo_phasor.layerwise.vectors import add_scaled, cached
 from nengo_phasor.surrogates import Surrogate
 
 numba = compat.require("numba")
 
 for _equation in (gradients.leaky_spike, gradients.resonate_and_fire, gradients.adaptive_spike):
-    numba.extending.register_jitable(error_model="numpy")(_equation)
+    compile_equation(_equation)
 
 # ---------------------------------------------------------------------------------- linear maps
-
-
-@cached
-def add_products(result, starts, columns, values, gradient):
-    """Add the transpose of a sparse signal times a gradient, of as many rows: (n_in, n_out)."""
-    for row in range(len(starts) - 1):
-        source = gradient[row]
-        for k in range(starts[row], starts[row + 1]):
-            target, value = result[columns[k]], values[k]
-            for j in range(len(source)):
-                target[j] += value * source[j]
 
 
 @cached
@@ -82,12 +72,12 @@ def unfold(x, windows, shape_in, stride, padding):
                     left = (z * stride - padding[1]) * channels
                     first = max(0, -left) if inside else stretch
                     last = max(first, min(stretch, width * channels - left))
-                    for j in range(first):
-                        windows[remainder, k, n, z, j] = 0
+                    source, target = x[n], windows[remainder, k, n, z]
+                    start = row * width * channels + left
+                    target[:first] = 0
                     for j in range(first, last):
-                        windows[remainder, k, n, z, j] = x[n, row * width * channels + left + j]
-                    for j in range(last, stretch):
-                        windows[remainder, k, n, z, j] = 0
+                        target[j] = source[start + j]
+                    target[last:] = 0
 
 
 @cached
@@ -95,6 +85,7 @@ def fold(x, windows, shape_in, stride, padding):
     """Add windows to the images that `unfold` has them from."""
     height, width, channels = shape_in
     n_remainders, n_rows, n_images, n_places, stretch = windows.shape
+    one = x.dtype.type(1)
     for remainder in range(n_remainders):
         for k in range(n_rows):
             row = k * n_remainders + remainder - padding[0]
@@ -104,39 +95,9 @@ def fold(x, windows, shape_in, stride, padding):
                 for z in range(n_places):
                     left = (z * stride - padding[1]) * channels
                     start = row * width * channels + left
-                    for j in range(max(0, -left), min(stretch, width * channels - left)):
-                        x[n, start + j] += windows[remainder, k, n, z, j]
-
-
-@cached
-def add_convolved_products(
-    result, starts, columns, values, gradient, shape_in, shape_out, strides, padding
-):
-    """Add the gradient by a kernel, (height, width, n_in, n_out), whose columns are flipped.
-
-    Flipped, and with a stride of 1, all that an event reaches in a row is one stretch.
-    """
-    kernel_height, _, stretch = result.shape
-    n_out = shape_out[2]
-    kernel_width = stretch // n_out
-    width, channels = shape_in[1], shape_in[2]
-    for row in range(len(starts) - 1):
-        image = gradient[row].reshape((shape_out[0], shape_out[1] * n_out))
-        for k in range(starts[row], starts[row + 1]):
-            place, channel = divmod(columns[k], channels)
-            y, x = divmod(place, width)
-            left = x + padding[1] - kernel_width + 1
-            first, last = max(left, 0), min(left + kernel_width, shape_out[1])
-            if first >= last:
-                continue
-            value = values[k]
-            for a in range(kernel_height):
-                down = y + padding[0] - a
-                if 0 <= down < shape_out[0]:
-                    source = image[down, first * n_out : last * n_out]
-                    target = result[a, channel, (first - left) * n_out : (last - left) * n_out]
-                    for j in range(len(source)):
-                        target[j] += value * source[j]
+                    first, last = max(0, -left), min(stretch, width * channels - left)
+                    source = windows[remainder, k, n, z]
+                    add_scaled(x[n], start + first, source, first, last - first, one)
 
 
 @cached
@@ -263,7 +224,7 @@ def _run_back(J, trace, by_output, by_states, by_J, c):
 
 
 @cache
-def window_back_of(back_row: Callable, surrogate: Surrogate | None) -> Callable:
+def window_back_of(back_row: Callable, surrogate: Surrogate | None, dtype: np.dtype) -> Callable:
     """Return the compiled loop back through a window, given that through a row of neurons.
 
     Parameters
@@ -276,29 +237,35 @@ def window_back_of(back_row: Callable, surrogate: Surrogate | None) -> Callable:
         ``slope`` is the surrogate's derivative of a number. It is compiled.
     surrogate : `.Surrogate`, optional
         The neurons', if they have one.
+    dtype : numpy.dtype
+        The precision.
 
     Raises
     ------
     nengo.exceptions.BuildError
         If the surrogate's ``derivative`` can't be compiled.
     """
-    known = {"back_row": numba.njit(back_row), "slope": _slope_of(surrogate)}
+    known = {"back_row": numba.njit(back_row), "slope": _slope_of(surrogate, dtype)}
     loop = compiled_of(_run_back, None, **known)
     vars(loop).update(known)  # for loops of other kinds
     return loop
 
 
-def _slope_of(surrogate: Surrogate | None):
+def _slope_of(surrogate: Surrogate | None, dtype: np.dtype):
     """Return the compiled derivative of a surrogate, its parameters being constants."""
     if surrogate is None:
 
         def none(x):
-            return 0.0 * x
+            return x - x
 
         return numba.njit(none)
     config = surrogate.get_config()
+    derivative = type(surrogate).derivative
+    if dtype == np.float32:
+        config = {k: np.float32(v) if isinstance(v, float) else v for k, v in config.items()}
+        derivative = in_single(derivative)
     parameters = namedtuple("Parameters", config)(**config)
-    derivative = numba.njit(type(surrogate).derivative)
+    derivative = numba.njit(error_model="numpy")(derivative)
 
     def slope(x):
         return derivative(parameters, FUNCTIONS, x)
@@ -306,7 +273,7 @@ def _slope_of(surrogate: Surrogate | None):
     slope.__name__ = "_".join([type(surrogate).__name__, *map(str, config.values())])
     slope = numba.njit(slope)
     try:
-        slope(0.5)
+        slope(dtype.type(0.5))
     except numba.core.errors.NumbaError as error:
         raise BuildError(
             f"{surrogate}: its derivative can't be compiled. Let it use arithmetic, and from its "

@@ -17,12 +17,35 @@ from typing import Any
 import numpy as np
 
 from nengo_phasor import compat, dynamics, surrogates
+from nengo_phasor.layerwise import vectors
+from nengo_phasor.layerwise.vectors import bits_of_64, cached, lowest_bit
 from nengo_phasor.listing import shows_public_names
 
 __dir__ = shows_public_names(__name__)
 
 numba = compat.require("numba")
 overload = compat.require("numba.extending").overload
+
+
+def in_single(function: Callable) -> Callable:
+    """Return a function whose literal numbers are of single precision.
+
+    NumPy computes with these in the precision of arrays, Numba in double.
+    """
+    code = function.__code__
+    literals = (np.float32(k) if isinstance(k, float) else k for k in code.co_consts)
+    return FunctionType(code.replace(co_consts=tuple(literals)), function.__globals__)
+
+
+def compile_equation(equation: Callable) -> None:
+    """Let compiled loops call an equation, in the precision of its first argument."""
+    single = in_single(equation)
+
+    def choose(*arguments):
+        return single if arguments[0] == numba.float32 else equation
+
+    overload(equation, jit_options={"error_model": "numpy"}, strict=False)(choose)
+
 
 for _equation in (
     dynamics.resonate,
@@ -31,10 +54,7 @@ for _equation in (
     dynamics.leaky_spike,
     dynamics.adaptive_spike,
 ):
-    numba.extending.register_jitable(error_model="numpy")(_equation)
-
-cached = numba.njit(nogil=True, cache=True)
-"""Compiles loops that call nothing outside this module: the cache does not notice changes there."""
+    compile_equation(_equation)
 
 
 @cached
@@ -74,69 +94,6 @@ def add_sparse(result, starts, columns, values):
     for row in range(len(starts) - 1):
         for k in range(starts[row], starts[row + 1]):
             result[row, columns[k]] += values[k]
-
-
-@cached
-def add_dense(result, starts, columns, values, weights):
-    """Add a sparse signal multiplied by weights of shape (n_in, n_out)."""
-    for row in range(len(starts) - 1):
-        target = result[row]
-        for k in range(starts[row], starts[row + 1]):
-            source, value = weights[columns[k]], values[k]
-            for j in range(len(target)):
-                target[j] += value * source[j]
-
-
-@cached
-def add_convolved(result, starts, columns, values, kernel, shape_in, shape_out, strides, padding):
-    """Add a sparse signal convolved with a kernel of shape (height, n_in, width * n_out).
-
-    Channels are last. The kernel's columns are flipped (see `flipped`), so that with a stride of 1
-    all outputs that an event reaches in a row are contiguous.
-    """
-    kernel_height, _, stretch = kernel.shape
-    width, channels, n_out = shape_in[1], shape_in[2], shape_out[2]
-    kernel_width = stretch // n_out
-    for row in range(len(starts) - 1):
-        image = result[row].reshape((shape_out[0], shape_out[1] * n_out))
-        for k in range(starts[row], starts[row + 1]):
-            place, channel = divmod(columns[k], channels)
-            y, x = divmod(place, width)
-            value = values[k]
-            for a in range(kernel_height):
-                down, off = divmod(y + padding[0] - a, strides[0])
-                if off or not 0 <= down < shape_out[0]:
-                    continue
-                source = kernel[a, channel]
-                if strides[1] == 1:
-                    left = x + padding[1] - kernel_width + 1
-                    first, last = max(left, 0), min(left + kernel_width, shape_out[1])
-                    target = image[down, first * n_out : last * n_out]
-                    source = source[(first - left) * n_out :]
-                    for j in range(len(target)):
-                        target[j] += value * source[j]
-                    continue
-                for b in range(kernel_width):
-                    across, off = divmod(x + padding[1] - b, strides[1])
-                    if off or not 0 <= across < shape_out[1]:
-                        continue
-                    first = (kernel_width - 1 - b) * n_out
-                    for j in range(n_out):
-                        image[down, across * n_out + j] += value * source[first + j]
-
-
-def flipped(kernel):
-    """Return a kernel of shape (height, width, n_in, n_out) in the form `add_convolved` takes."""
-    height, width, n_in, n_out = kernel.shape
-    return np.ascontiguousarray(kernel[:, ::-1].transpose(0, 2, 1, 3)).reshape(
-        height, n_in, width * n_out
-    )
-
-
-def unflipped(kernel, n_out):
-    """Return the original of a kernel that was `flipped`."""
-    height, n_in, stretch = kernel.shape
-    return kernel.reshape(height, n_in, stretch // n_out, n_out).transpose(0, 2, 1, 3)[:, ::-1]
 
 
 @cached
@@ -279,35 +236,33 @@ def _run(J, n_steps, n_neurons, states, trace, c):
     """
     width = J.shape[1]
     n_items = width // n_neurons
-    fired = np.zeros(-(-width // 8) * 8, np.uint8)
-    eights = fired.view(np.uint64)
-    columns = np.empty(width + 8 + n_steps * width // 32, np.int32)
+    fired = np.zeros(width + 64, np.uint8)
+    columns = np.empty(width + n_steps * width // 8, np.int32)
     starts = np.zeros(n_steps * n_items + 1, np.int64)
-    count = 0
+    count, row = 0, 0
     for k in range(n_steps):
         if len(trace):
             trace[k] = states
-        item, end = 0, n_neurons
-        advance_row(J[k % len(J)], states, fired, c)  # noqa: F821 - given by window_of
-        if count + width + 8 > len(columns):
-            longer = np.empty(2 * len(columns) + width + 8, np.int32)
+        advance_row(J[k % len(J)], states, fired[:width], c)  # noqa: F821 - given by window_of
+        if count + width > len(columns):
+            longer = np.empty(2 * len(columns) + width, np.int32)
             longer[:count] = columns[:count]
             columns = longer
-        before = count
-        for eight in range(len(eights)):
-            if eights[eight]:
-                for j in range(8 * eight, 8 * eight + 8):  # no branches to mispredict
-                    columns[count] = j
-                    count += fired[j]
-        for spike in range(before, count):
-            while columns[spike] >= end:
-                item, end = item + 1, end + n_neurons
-            columns[spike] -= end - n_neurons
-            starts[k * n_items + item + 1] += 1
-    return columns[:count].copy(), np.cumsum(starts)
+        for item in range(n_items):
+            for first in range(0, n_neurons, 64):
+                bits = bits_of_64(fired, item * n_neurons + first)
+                if first + 64 > n_neurons:
+                    bits &= (np.uint64(1) << np.uint64(n_neurons - first)) - np.uint64(1)
+                while bits:
+                    columns[count] = first + lowest_bit(bits)
+                    count += 1
+                    bits &= bits - np.uint64(1)
+            row += 1
+            starts[row] = count
+    return columns[:count].copy(), starts
 
 
-SOURCES = "".join(map(inspect.getsource, (dynamics, surrogates, sys.modules[__name__])))
+SOURCES = "".join(map(inspect.getsource, (dynamics, surrogates, vectors, sys.modules[__name__])))
 """The source of all that our rows of neurons call: Numba's cache checks only a function's file."""
 
 

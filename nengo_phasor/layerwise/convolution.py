@@ -11,13 +11,17 @@ from typing import NamedTuple
 import numpy as np
 
 from nengo_phasor import compat
-from nengo_phasor.layerwise import backward, compiled
+from nengo_phasor.layerwise import backward, events
 from nengo_phasor.layerwise.signal import Signal
+from nengo_phasor.layerwise.vectors import aligned_empty
 
 blas = compat.require("scipy.linalg.blas")
 
-THIN, THIN_BACK = 0.2, 0.08
-"""Shares of values that are not zero up to which events are faster, forward and back."""
+THIN = 0.45
+"""Share of values that are not zero up to which events are faster, forward and back."""
+
+WIDE = 24
+"""The least number of columns with which products of matrices are fast."""
 
 WINDOW_BYTES = 2**20
 """Size aimed at for windows that are laid out at once: what a core's cache holds."""
@@ -60,8 +64,8 @@ class Convolution(NamedTuple):
         """Add the signal's image."""
         flat = result.reshape(-1, self.size_out)
         if x.is_thin(THIN):
-            kernel = compiled.flipped(self.kernel)
-            compiled.add_convolved(flat, *x.parts, kernel, *self._geometry)
+            taps, *rest = self._reach
+            events.add_convolved(flat, *x.parts, events.laid_out(self.kernel, taps), *rest)
             return
         for images, windows in self._windows(x):
             total = np.zeros_like(self._by_rows(flat[images]))
@@ -85,16 +89,20 @@ class Convolution(NamedTuple):
     def gradient(self, x: Signal, gradient: np.ndarray) -> np.ndarray:
         """Return the gradient by the kernel."""
         flat = np.ascontiguousarray(gradient).reshape(-1, self.size_out)
-        if x.is_thin(THIN_BACK) and self.strides == (1, 1):
-            result = np.zeros_like(compiled.flipped(self.kernel))
-            backward.add_convolved_products(result, *x.parts, flat, *self._geometry)
-            return self._as_in_nengo(compiled.unflipped(result, self.shape_out[2]))
-        result = np.zeros_like(self._rows)
+        if x.is_thin(THIN):
+            taps, *rest = self._reach
+            by_kernel = aligned_empty(self.kernel.size, self.kernel.dtype)
+            by_kernel[...] = 0
+            events.add_convolved_products(by_kernel, *x.parts, flat, *rest)
+            return self._as_in_nengo(events.restored(by_kernel, taps, self.kernel.shape))
+        by_rows = np.zeros_like(self._rows)
         for images, windows in self._windows(x):
             by_output = self._by_rows(flat[images])
-            for a, by_row in enumerate(result):
+            for a, by_row in enumerate(by_rows):
                 _add_product(by_row, self._reached(windows, a).T, by_output)
-        return self._as_in_nengo(result.reshape(self.kernel.shape))
+        (height, _, n_in, n_out), n = self.kernel.shape, self._side_by_side
+        places = self._places(by_rows.reshape(height, -1, n_in, n, n_out))
+        return self._as_in_nengo(sum(columns[:, :, :, place] for columns, place in places))
 
     def _as_in_nengo(self, kernel):
         """Return a kernel of the channels of a group, and of the transform's dimensions."""
@@ -102,17 +110,37 @@ class Convolution(NamedTuple):
         return own.reshape(own.shape[2 - self.dimensions :])
 
     @property
-    def _geometry(self):
-        return self.shape_in, self.shape_out, self.strides, self.padding
+    def _reach(self):
+        return events.reach(
+            self.shape_in, self.shape_out, self.kernel.shape[:2], self.strides, self.padding
+        )
 
     @property
     def _folding(self):
-        return self.shape_in, self.strides[1], self.padding
+        return self.shape_in, self.strides[1] * self._side_by_side, self.padding
+
+    @property
+    def _side_by_side(self) -> int:
+        """How many places of the output are one row of a product: few outputs make it slow."""
+        wide = -(-WIDE // self.shape_out[2])
+        return next(n for n in range(wide, 0, -1) if self.shape_out[1] % n == 0)
 
     @property
     def _rows(self):
-        """The kernel's rows, (rows, columns * n_in, n_out)."""
-        return self.kernel.reshape(len(self.kernel), -1, self.shape_out[2])
+        """The kernel's rows, (rows, columns * n_in, places * n_out), of places side by side."""
+        (height, width, n_in, n_out), n = self.kernel.shape, self._side_by_side
+        rows = np.zeros(
+            (height, width + (n - 1) * self.strides[1], n_in, n, n_out), self.kernel.dtype
+        )
+        for columns, place in self._places(rows):
+            columns[:, :, :, place] = self.kernel
+        return rows.reshape(height, -1, n * n_out)
+
+    def _places(self, rows):
+        """Yield of rows, (rows, columns, n_in, places, n_out), what each place sees, and which."""
+        for place in range(rows.shape[3]):
+            first = place * self.strides[1]
+            yield rows[:, first : first + self.kernel.shape[1]], place
 
     def _layout(self, n_images):
         """The shape of windows: (strides, rows, n_images, places, columns * n_in).
@@ -121,7 +149,9 @@ class Convolution(NamedTuple):
         that a row of the kernel reaches is one stretch.
         """
         n_rows = self.shape_out[0] + (len(self.kernel) - 1) // self.strides[0]
-        return self.strides[0], n_rows, n_images, self.shape_out[1], self._rows.shape[1]
+        columns = self.kernel.shape[1] + (self._side_by_side - 1) * self.strides[1]
+        n_places = self.shape_out[1] // self._side_by_side
+        return self.strides[0], n_rows, n_images, n_places, columns * self.shape_in[2]
 
     def _reached(self, windows, a):
         """Return, of windows, what row ``a`` of the kernel reaches, (n, columns * n_in)."""
@@ -143,9 +173,10 @@ class Convolution(NamedTuple):
             yield images, windows
 
     def _by_rows(self, flat):
-        """Return images' outputs with their rows first, (n, n_out)."""
+        """Return images' outputs with their rows first, (n, places * n_out)."""
         rows = flat.reshape(len(flat), self.shape_out[0], -1).transpose(1, 0, 2)
-        return np.ascontiguousarray(rows).reshape(-1, self.shape_out[2])
+        n_columns = self._side_by_side * self.shape_out[2]
+        return np.ascontiguousarray(rows).reshape(-1, n_columns)
 
 
 def _add_product(result: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:

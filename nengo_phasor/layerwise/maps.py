@@ -14,13 +14,13 @@ import nengo
 import numpy as np
 
 from nengo_phasor import compat, convolutions
-from nengo_phasor.layerwise import backward, compiled
+from nengo_phasor.layerwise import backward, compiled, events
 from nengo_phasor.layerwise.convolution import Convolution, ungrouped
 from nengo_phasor.layerwise.signal import Signal
 
 sparse = compat.require("scipy.sparse")
 
-THIN = 0.1
+THIN = 0.3
 """Share of values that are not zero up to which events are faster than a product of matrices."""
 
 
@@ -74,21 +74,21 @@ class Dense(NamedTuple):
     def add(self, result: np.ndarray, x: Signal) -> None:
         """Add the signal's image."""
         if x.is_thin(THIN):
-            compiled.add_dense(_flat(result), *x.parts, self.weights)
+            events.add_dense(_flat(result), *x.parts, self.weights)
         else:
             flat = _flat(result)
             flat += _flat(x.dense()) @ self.weights
 
     def pull(self, gradient: np.ndarray) -> np.ndarray:
         """Return the gradient by the signal."""
-        return gradient @ self.weights.T
+        return (_flat(gradient) @ self.weights.T).reshape(*gradient.shape[:-1], -1)
 
     def gradient(self, x: Signal, gradient: np.ndarray) -> np.ndarray:
         """Return the gradient by the weights."""
         if not x.is_thin(THIN):
             return _flat(x.dense()).T @ _flat(gradient)
         result = np.zeros_like(self.weights)
-        backward.add_products(result, *x.parts, _flat(gradient))
+        events.add_dense_products(result, *x.parts, _flat(gradient))
         return result
 
 
@@ -142,9 +142,8 @@ class Sparse(NamedTuple):
         w = self.weights
         if w.nnz != w.shape[0] or np.any(np.diff(w.indptr) != 1):
             return Signal(x.values @ w, x.n_items)
-        starts, columns, values = x.parts
-        moved = w.indices[columns], values * w.data[columns]
-        return Signal.of_rows(starts, *moved, x.n_items, self.size_out)
+        starts, *rest = events.moved(*x.parts, w.indices, w.data, self.size_out)
+        return Signal.of_rows(starts, rest[0], rest[1], x.n_items, self.size_out)
 
     def add(self, result: np.ndarray, x: Signal) -> None:
         """Add the signal's image."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import cached_property
 
 import numpy as np
 from nengo.builder.neurons import SimNeurons
@@ -48,11 +49,11 @@ class Layer:
         ``span`` is the `.span.Span` of the window, whose states under ``key`` are advanced.
         """
         if self.window:
-            states = span.arrays(key, self.initial())
+            states = span.arrays(key, self.initial)
             return self.run_compiled(J, states, span, np.empty((0, *states.shape[:1], 0), J.dtype))
         output = np.empty((span.n_steps, *J.shape[1:]), self.dtype)
         if self.in_batches:
-            states = span.arrays(key, self.initial())
+            states = span.arrays(key, self.initial)
             self._advance(J, output, self.divided(states, J.shape[1:]), span)
         else:
             for item, cells in enumerate(span.objects(key, self.item)):
@@ -69,6 +70,7 @@ class Layer:
         c = self.neurons[0].constants(dt)
         return type(c)(*map(self.dtype.type, c))
 
+    @cached_property
     def initial(self) -> np.ndarray:
         """Return the states at rest of all neurons of an item, (n_states, n)."""
         n = self.stages[0].J.size
@@ -153,7 +155,7 @@ class Cells:
         self.neurons = layer.neurons
         self.states = np.empty((0, 0))
         if layer.in_batches:
-            initial = layer.initial()
+            initial = layer.initial
             states = span.arrays(key, initial)
             shape = (span.n_items, layer.stages[0].J.size)
             self.states = states.reshape(len(states), int(np.prod(shape)))

@@ -57,7 +57,7 @@ class RecurrentLayer(LoopRun):
         (layer,), span = self.loop.members, self.span
         neurons = self.parts.layers[layer]
         given = self._from_outside(layer)
-        states = span.arrays(layer, neurons.initial())
+        states = span.arrays(layer, neurons.initial)
         shape = span.n_steps, span.n_items * layer.n_neurons
         current, fired = np.empty(shape, span.dtype), np.zeros(shape, np.uint8)
         trace = np.empty((shape[0] if keep else 0, len(states), shape[1]), span.dtype)

@@ -14,6 +14,7 @@ from nengo_phasor.layerwise.neurons import Cells, Layer
 from nengo_phasor.layerwise.rows import known
 from nengo_phasor.layerwise.signal import Signal
 from nengo_phasor.layerwise.span import Span
+from nengo_phasor.layerwise.vectors import aligned_empty
 
 
 class ThroughTime:
@@ -29,11 +30,12 @@ class ThroughTime:
 
     def __init__(self, layer: Layer, back: Callable):
         self.layer = layer
-        self.loop = window_back_of(back, getattr(layer.neurons[0], "surrogate", None))
+        surrogate = getattr(layer.neurons[0], "surrogate", None)
+        self.loop = window_back_of(back, surrogate, layer.dtype)
 
     def run(self, J: np.ndarray, key, span: Span) -> tuple[Signal, Any]:
         """Return the output, and what the way back needs: the states before each step."""
-        states = span.arrays(key, self.layer.initial())
+        states = span.arrays(key, self.layer.initial)
         shape = (span.n_steps, len(states), int(np.prod(J.shape[1:])))
         trace = np.empty(shape, self.layer.dtype)
         return self.layer.run_compiled(J, states, span, trace), trace
@@ -45,11 +47,12 @@ class ThroughTime:
 
     def by_states(self, key, span: Span, n: int) -> np.ndarray:
         """Return the gradients by the states of n neurons after a span, to be taken back."""
-        return span.arrays(key, np.zeros((len(self.layer.initial()), n)))
+        return span.arrays(key, np.zeros((len(self.layer.initial), n)))
 
     def back_through(self, J, trace, by_output, by_states, dt: float) -> np.ndarray:
         """Take the gradients by the states, in place, back through some steps; see `back`."""
-        by_J = np.zeros(J.shape, self.layer.dtype)
+        by_J = aligned_empty(J.shape, self.layer.dtype)
+        by_J[...] = 0
         self.loop(
             np.ascontiguousarray(J).reshape(len(J), -1),
             trace,

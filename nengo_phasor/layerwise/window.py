@@ -14,6 +14,7 @@ from nengo_phasor.layerwise.loops import Loop
 from nengo_phasor.layerwise.recurrent import run_of
 from nengo_phasor.layerwise.signal import Signal
 from nengo_phasor.layerwise.span import Span
+from nengo_phasor.layerwise.vectors import aligned_empty
 
 
 class Window:
@@ -126,9 +127,8 @@ class Window:
         if any(period % x.n_steps for x, _ in terms):
             period = self.span.n_steps
         size = terms[0][1].size_out if terms else len(bias)
-        result = np.zeros((period, self.span.n_items, size), self.span.dtype)
-        if np.any(bias):
-            result += np.asarray(bias, self.span.dtype)
+        result = aligned_empty((period, self.span.n_items, size), self.span.dtype)
+        result[...] = bias
         for x, linear_map in terms:
             if x.n_steps == period:
                 linear_map.add(result, x)

@@ -115,7 +115,7 @@ class Random:
         gains = {e: e.gain for e in self.layers}
         items = len(self.data)
         states = {
-            e: [Var(np.tile(s, (items, 1))) for s in sim.parts.layers[e].initial()]
+            e: [Var(np.tile(s, (items, 1))) for s in sim.parts.layers[e].initial]
             for e in self.layers
         }
         filters = {
