@@ -1,4 +1,5 @@
 import json
+import logging
 import os
 import runpy
 import signal
@@ -178,6 +179,29 @@ def test_a_killed_search_loses_no_finished_run(folder, tmp_path):
     for picture in ("pareto.png", "layers.png", "loss.png"):
         assert picture in page
         assert (runs / "fashion_mnist-report" / picture).stat().st_size > 5000
+
+
+def test_a_search_by_address(folder, tmp_path):
+    """On the workers of a scheduler that runs already; it is left running."""
+    dask = pytest.importorskip("dask.distributed")
+    arguments = [
+        *("results", "--set", "fashion_mnist", "--data", folder, "--images", 100, "--epochs", 1),
+        *("--steps", 2, "--schedule", "linear", "--seeds", 0, "--runs", tmp_path / "runs"),
+        *("--output", tmp_path / "out.json", "--test-images", 20),
+    ]
+    with dask.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+    ) as cluster:
+        at = ["--cluster", cluster.scheduler_address]
+        result = CliRunner().invoke(
+            commands.main, list(map(str, [*arguments, *at])), catch_exceptions=False
+        )
+        assert result.exit_code == 0, result.output
+        with dask.Client(cluster.scheduler_address) as client:
+            pids = client.run(os.getpid)
+    assert len(list((tmp_path / "runs").glob("*/history.json"))) == 2
+    assert set(pids.values()).isdisjoint({os.getpid()})
+    assert json.loads((tmp_path / "out.json").read_text())["figures"]["fashion_mnist"]["tables"]
 
 
 def test_train_and_export_commands(folder, tmp_path, monkeypatch):
