@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from nengo_phasor import plots
+from nengo_phasor.models.lenet.training import SECONDS
 from nengo_phasor.models.shared import page
 
 TITLE = "Training with a cost of spikes: {name}"
@@ -29,6 +30,7 @@ CAPTIONS = {
     "pareto.png": "Validation accuracy against spikes: every epoch of every run, except for those "
     "that are almost silent. Rings mark the chosen epochs.",
     "layers.png": "Spikes per layer over the epochs, without and with the cost of spikes.",
+    "time.png": "Processor time of each epoch of training against the spikes after it.",
     "loss.png": "The two parts of the loss over the epochs, of the best schedule.",
 }
 
@@ -106,7 +108,22 @@ def _shown(found):
     return {"accuracy alone": runs["baseline"][0], f"{best} schedule": chosen}
 
 
-DRAW = {"pareto.png": pareto, "layers.png": layers, "loss.png": loss}
+def time(found: Mapping[str, Any], figure: Figure) -> None:
+    """Draw what an epoch's training took against its spikes, but for each run's first epoch.
+
+    The first one compiles.
+    """
+    ax = figure.add_subplot()
+    for look, (name, runs) in zip(LOOKS, by_loss(found["histories"]).items(), strict=False):
+        epochs = [epoch for run in runs for epoch in run["epochs"][1:]]
+        x, y = ([epoch[key] for epoch in epochs] for key in ("spikes", SECONDS))
+        ax.scatter(x, y, s=14, **look, label=name)
+    ax.set(xlabel="spikes per validation image after the epoch", ylim=0)
+    ax.set_ylabel("processor time of an epoch (s)")
+    ax.legend()
+
+
+DRAW = {"pareto.png": pareto, "layers.png": layers, "loss.png": loss, "time.png": time}
 
 
 def write(found: Mapping[str, Any], name: str, folder: Path) -> Path:

@@ -6,6 +6,7 @@ Importing this module does not import TensorFlow.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from nengo_phasor.models.lenet.runs import SCHEDULES, Run
 from nengo_phasor.models.shared import checkpoint, run_folder
 
 HISTORY = "history.json"
+
+SECONDS = "processor_seconds"
+"""What an epoch's training took; it alone is not the same in a repeated run."""
 
 
 def compiled(run: Run, net: nengo.Network) -> tuple[nengo_phasor.layerwise.Simulator, dict]:
@@ -101,7 +105,7 @@ def train(run: Run, parts: Parts, folder: Path) -> Iterator[dict]:
 def fitted(
     run: Run, parts: Parts, epoch: int, sim, net: nengo.Network, costs: Mapping
 ) -> dict[str, float]:
-    """Train for an epoch, counted from 0; return the loss and its parts.
+    """Train for an epoch, counted from 0; return the loss and its parts, and processor time.
 
     ``sim`` and ``costs`` are what `compiled` makes of ``net``.
     """
@@ -109,6 +113,7 @@ def fitted(
 
     schedule = SCHEDULES[run.schedule](run.sigma_0, run.epochs)
     names = [sim.get_name(probe) for probe in (net.logits, *costs)]
+    began = time.process_time()
     seen = sim.fit(
         batches(run, parts, epoch, sim.get_name(net.image), names),
         callbacks=[callbacks.SparsitySchedule(schedule, *costs.values())],
@@ -121,6 +126,7 @@ def fitted(
         "loss": seen["loss"][0],
         "crossentropy": seen[f"{names[0]}_loss"][0],
         "sigma": seen["sigma"][0],
+        SECONDS: time.process_time() - began,
     }
 
 

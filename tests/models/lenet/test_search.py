@@ -176,7 +176,7 @@ def test_a_killed_search_loses_no_finished_run(folder, tmp_path):
         saved.append(row["fewer_spikes"] if enough else 0)
     assert content["claims"][0]["value"] == pytest.approx(np.mean(saved))
     page = (runs / "fashion_mnist-report" / "index.html").read_text()
-    for picture in ("pareto.png", "layers.png", "loss.png"):
+    for picture in ("pareto.png", "layers.png", "loss.png", "time.png"):
         assert picture in page
         assert (runs / "fashion_mnist-report" / picture).stat().st_size > 5000
 
