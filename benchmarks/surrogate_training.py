@@ -48,7 +48,7 @@ class Training:
     def __init__(self, problem: Problem, stack: ExitStack):
         weights = network.initial_weights(problem.shape, problem.run.seed)
         net = network.lenet(problem.shape, weights)
-        simulator, _ = training.compiled(problem.run, net)
+        simulator, _ = training.compiled(problem.run, net, problem.batch)
         sim = stack.enter_context(simulator)
         rng = np.random.RandomState(0)
         images = rng.normal(size=(problem.batch, 1, net.image.size_out)).astype(np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,17 +36,24 @@ class Design(NamedTuple):
     settings: Mapping[str, Any]
 
 
-def _unchanged(images: np.ndarray, *_: Any) -> np.ndarray:
+def _unchanged(images: np.ndarray) -> np.ndarray:
     return images
 
 
 DESIGNS = {
-    "lenet": Design(lenet, start.start, with_bias_channel, _unchanged, None, {}),
+    "lenet": Design(
+        lenet,
+        start.start,
+        with_bias_channel,
+        partial(mirrored_and_shifted, shift=2),
+        None,
+        {},
+    ),
     "vgg": Design(
         vgg,
         twin.start,
         _unchanged,
-        mirrored_and_shifted,
+        partial(mirrored_and_shifted, shift=twin.SHIFT),
         twin.compared,
         {"learning_rate": 1e-3},
     ),

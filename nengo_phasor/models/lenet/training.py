@@ -25,14 +25,20 @@ from nengo_phasor.models.shared import checkpoint, run_folder
 
 HISTORY = "history.json"
 
+LAST_RATE = 0.1
+"""The learning rate at the end, as a fraction of that at the start; it falls as a cosine."""
+
 SECONDS = "processor_seconds"
 """What an epoch's training took; it alone is not the same in a repeated run."""
 
 
-def compiled(run: Run, net: nengo.Network) -> tuple[nengo_phasor.layerwise.Simulator, dict]:
+def compiled(
+    run: Run, net: nengo.Network, n_images: int
+) -> tuple[nengo_phasor.layerwise.Simulator, dict]:
     """Return the simulator of a network, compiled for training, and its losses of spikes.
 
-    The targets of the logits are one-hot, (n, 1, 10); those of spikes have no effect.
+    The targets of the logits are one-hot, (n, 1, 10); those of spikes have no effect. ``n_images``
+    is the number of training images, with which the learning rate falls to `LAST_RATE`.
     """
     tf = compat.require("tensorflow")
 
@@ -51,9 +57,9 @@ def compiled(run: Run, net: nengo.Network) -> tuple[nengo_phasor.layerwise.Simul
     sim = nengo_phasor.layerwise.Simulator(
         net, dt=DT, minibatch_size=run.batch_size, dtype="float32", progress_bar=False
     )
-    optimizer = tf.keras.optimizers.Adam(
-        run.learning_rate, use_ema=True, ema_momentum=run.averaging
-    )
+    updates = run.epochs * (n_images // run.batch_size)
+    rate = tf.keras.optimizers.schedules.CosineDecay(run.learning_rate, updates, LAST_RATE)
+    optimizer = tf.keras.optimizers.Adam(rate, use_ema=True, ema_momentum=run.averaging)
     sim.compile(
         optimizer,
         loss={net.logits: crossentropy, **costs},
@@ -79,7 +85,7 @@ def train(run: Run, parts: Parts, folder: Path) -> Iterator[dict]:
     design, shape = DESIGNS[run.design], parts.x_train.shape[1:]
     start = design.start(run, parts, folder)
     net = design.network(shape, start)
-    simulator, costs = compiled(run, net)
+    simulator, costs = compiled(run, net, len(parts.x_train))
     with simulator as sim:
         model = sim.keras_model
         state = checkpoint.Checkpoint(

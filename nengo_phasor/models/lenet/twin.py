@@ -25,6 +25,9 @@ DECAY = 5e-4
 
 BATCH = 100
 BITS = 8
+SHIFT = 4
+"""By how many pixels training images are moved at most."""
+
 EPSILON = 1e-3
 """Added to the variance of a batch."""
 
@@ -104,7 +107,7 @@ def _batches(run: Run, parts: Parts, epoch: int):
         def __getitem__(self, index):
             chosen = order[index * size : (index + 1) * size]
             rng = np.random.RandomState((run.seed, epoch, index))
-            return mirrored_and_shifted(parts.x_train[chosen], rng), parts.y_train[chosen]
+            return mirrored_and_shifted(parts.x_train[chosen], rng, SHIFT), parts.y_train[chosen]
 
     return Batches()
 

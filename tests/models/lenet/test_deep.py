@@ -155,7 +155,7 @@ def test_operations_are_those_of_energy(model, parts):
 def test_images_are_moved_and_mirrored():
     x = np.arange(6 * 10 * 12 * 2, dtype=np.float32).reshape(6, 10, 12, 2)
     rng = np.random.RandomState(0)
-    got = batches.mirrored_and_shifted(np.concatenate([x] * 30), rng)
+    got = batches.mirrored_and_shifted(np.concatenate([x] * 30), rng, 4)
     assert got.shape == (180, 10, 12, 2)
     around = np.pad(x, ((0, 0), (4, 4), (4, 4), (0, 0)), mode="reflect")
     places = set()
