@@ -30,7 +30,7 @@ import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from training_problems import SEED, LeNet, Perceptron, Phasors, Problem, Recurrent
+from training_problems import SEED, Convolutions, LeNet, Perceptron, Phasors, Problem, Recurrent
 
 from nengo_phasor.results import Claim
 
@@ -49,6 +49,7 @@ LENETS = {
 }
 PROBLEMS: dict[str, Problem] = {
     **{name: LeNet(16, 50, 4, 16, *kind) for name, kind in LENETS.items()},
+    "VGG, 10% spiking": Convolutions(4, 50, 1, 4, 0.1),
     "MLP": Perceptron(100, 50, 8, 100),
     "phasor MLP": Phasors(1, 128, 100, 1),
     "recurrent": Recurrent(1300, 103, 6, 1),
@@ -61,6 +62,7 @@ TINY: dict[str, Problem] = {
 TARGETS = [
     *((name, "nengo_dl", ">= 5" if rate == 0.1 else ">= 7") for name, (rate, _) in LENETS.items()),
     *((name, "tensorflow", ">= 2") for name in (*LENETS, "MLP")),
+    ("VGG, 10% spiking", "tensorflow", ">= 1"),
     ("phasor MLP", "tensorflow", ">= 0.9"),
 ]
 """Problems, what `layerwise` is compared with, and how many times as fast it is to be."""

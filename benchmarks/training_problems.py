@@ -15,12 +15,12 @@ import nengo
 import numpy as np
 import tensorflow as tf
 
-from nengo_phasor import ResonateAndFire, dynamics, networks, phases, surrogates
+from nengo_phasor import ResonateAndFire, dynamics, networks, phases, pooling, surrogates
 from nengo_phasor.dl import losses
 from nengo_phasor.dl.builders import heaviside
 from nengo_phasor.models.lenet.data import with_bias_channel
 from nengo_phasor.models.lenet.network import BIAS, DT, TAU, initial_weights, lenet, neurons
-from nengo_phasor.models.lenet.start import MATCHED, rate_matched
+from nengo_phasor.models.lenet.start import MATCHED, bisected, rate_matched
 
 SEED = 0
 FLOOR = 1e-6
@@ -135,6 +135,73 @@ class LeNet(Problem):
             seen[name] = by_item(spikes)
             y = folded(spikes)
         seen["logits"] = by_item(unfolded(y @ weights["logits"], n_items))
+        return seen
+
+
+@dataclass(frozen=True)
+class Convolutions(Problem):
+    """3 x 3 convolutions in the manner of VGG; ``rate`` is how many neurons spike in a step."""
+
+    rate: float
+    maps: tuple[int, ...] = (32, 32, 64, 64, 128, 128)
+    strides: tuple[int, ...] = (1, 1, 2, 1, 2, 1)
+    shape: tuple[int, int, int] = (32, 32, 3)
+
+    def weights(self) -> Weights:
+        """Return random weights with which every layer spikes at the rate."""
+        rng, n_in, weights = np.random.RandomState(SEED + 1), self.shape[2], {}
+        x = rng.normal(size=(4, 1, int(np.prod(self.shape)))).astype(np.float32)
+        for k, n_out in enumerate(self.maps):
+            weights[f"conv{k}"] = rng.normal(0, 1 / np.sqrt(9 * n_in), (3, 3, n_in, n_out))
+            n_in = n_out
+        weights["logits"] = rng.normal(0, 1 / np.sqrt(n_in), (n_in, 10))
+        weights = {name: values.astype(np.float32) for name, values in weights.items()}
+        for name in list(weights)[:-1]:
+
+            def rate(power: float, name: str = name) -> float:
+                scaled = {**weights, name: np.float32(10**power) * weights[name]}
+                return np.mean(self.outputs(scaled, x)[name].numpy() != 0)
+
+            weights[name] *= np.float32(10 ** bisected(rate, -1, 2, self.rate))
+        return weights
+
+    def data(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return random images, (n_items, 1, n), and targets by output."""
+        rng = np.random.RandomState(SEED + 2)
+        images = rng.normal(size=(self.n_items, 1, int(np.prod(self.shape))))
+        return images.astype(np.float32), {"logits": self.classes(10)}
+
+    def network(self, weights: Weights) -> nengo.Network:
+        """Return the network, with ``source``, ``links`` and ``seen``, probes by name."""
+        with nengo.Network(seed=SEED) as net:
+            x = net.source = nengo.Node(np.zeros(int(np.prod(self.shape))))
+            shape, net.links = self.shape, {}
+            for (name, values), stride in zip(weights.items(), self.strides, strict=False):
+                transform = nengo.Convolution(
+                    values.shape[3], shape, strides=(stride, stride), padding="same", init=values
+                )
+                layer = neurons(name, transform.size_out)
+                net.links[name] = nengo.Connection(x, layer, transform=transform, synapse=None)
+                x, shape = layer, transform.output_shape.shape
+            mean = nengo.Node(size_in=shape[2])
+            average = pooling.average_pool(shape, shape[:2])
+            nengo.Connection(x, mean, transform=average, synapse=None)
+            out = nengo.Node(size_in=10)
+            link = nengo.Connection(mean, out, transform=weights["logits"].T, synapse=None)
+            net.links["logits"], net.seen = link, {"logits": nengo.Probe(out)}
+        return net
+
+    def outputs(self, weights, x):
+        """Return what there is to see, (n_items, n_steps, n)."""
+        n_items, seen = x.shape[0], {}
+        y = tf.reshape(x, (n_items, *self.shape))
+        for (name, values), stride in zip(weights.items(), self.strides, strict=False):
+            current = tf.nn.conv2d(y, values, stride, "SAME") + BIAS
+            spikes = leaky(unfolded(current, n_items), self.n_steps)
+            seen[name] = by_item(spikes)
+            y = folded(spikes)
+        logits = tf.reduce_mean(y, axis=(1, 2)) @ weights["logits"]
+        seen["logits"] = by_item(unfolded(logits, n_items))
         return seen
 
 

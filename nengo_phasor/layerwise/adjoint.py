@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import nengo
 import numpy as np
 
-from nengo_phasor.layerwise import backward, synapses
+from nengo_phasor.layerwise import backward, maps, synapses
 from nengo_phasor.layerwise.feedforward import vertex
 from nengo_phasor.layerwise.loops import Loop, LoopRun
 from nengo_phasor.layerwise.recurrent import run_of
@@ -36,10 +36,8 @@ class TrainingWindow(Window):
 
     Parameters
     ----------
-    simulator, span, data
+    simulator, span, data, parts
         As of `.Window`.
-    parts : `.feedforward.Parts`
-        What runs, in place of the simulator's.
     probes : list of nengo.Probe
         What is to be seen.
     trained : {nengo.Ensemble: `.trained.ThroughTime` or `.trained.Pointwise`}
@@ -47,8 +45,7 @@ class TrainingWindow(Window):
     """
 
     def __init__(self, simulator, span: Span, data, parts, probes, trained):
-        super().__init__(simulator, span, data)
-        self.parts = parts
+        super().__init__(simulator, span, data, parts)
         self.probes = probes
         self.trained = trained
         self.kept: dict[nengo.Ensemble, Any] = {}
@@ -211,7 +208,9 @@ class WayBack:
     def weights(self, connection: nengo.Connection, x: Signal, by_y: np.ndarray) -> None:
         """Add the gradient by a connection's weights, if they train."""
         if (parameter := Parameter(connection, "weights")) in self.wanted:
-            self.add(parameter, self.parts.maps[connection][0].gradient(x, by_y))
+            weights, _ = self.parts.maps[connection]
+            assert not isinstance(weights, maps.Identity)  # which has nothing that trains
+            self.add(parameter, weights.gradient(x, by_y))
 
     def give(self, source, gradient: np.ndarray, columns) -> None:
         """Add the gradient by some of an object's values to that by all of them."""

@@ -90,10 +90,11 @@ def ordered_spikes(steps, n_steps):
 
 @cached
 def add_sparse(result, starts, columns, values):
-    """Add a sparse signal to a dense one of the same shape."""
+    """Add a sparse signal to a dense one, which has as many rows or repeats."""
     for row in range(len(starts) - 1):
+        target = result[row % len(result)]
         for k in range(starts[row], starts[row + 1]):
-            result[row, columns[k]] += values[k]
+            target[columns[k]] += values[k]
 
 
 @cached

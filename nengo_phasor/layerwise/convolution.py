@@ -6,6 +6,7 @@ columns * channels): then each row of the kernel is one product of matrices, for
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -122,8 +123,7 @@ class Convolution(NamedTuple):
     @property
     def _side_by_side(self) -> int:
         """How many places of the output are one row of a product: few outputs make it slow."""
-        wide = -(-WIDE // self.shape_out[2])
-        return next(n for n in range(wide, 0, -1) if self.shape_out[1] % n == 0)
+        return _divisor(self.shape_out[1], -(-WIDE // self.shape_out[2]))
 
     @property
     def _rows(self):
@@ -177,6 +177,12 @@ class Convolution(NamedTuple):
         rows = flat.reshape(len(flat), self.shape_out[0], -1).transpose(1, 0, 2)
         n_columns = self._side_by_side * self.shape_out[2]
         return np.ascontiguousarray(rows).reshape(-1, n_columns)
+
+
+@cache
+def _divisor(n: int, most: int) -> int:
+    """Return the largest divisor of n up to a number."""
+    return next(k for k in range(most, 0, -1) if n % k == 0)
 
 
 def _add_product(result: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cached_property
 from threading import Event
 from typing import Any, NamedTuple
 
@@ -26,8 +27,10 @@ from nengo_phasor.layerwise.trained import trained
 CHUNK_BYTES = 2**22
 """Size aimed at for the largest array of a chunk of items."""
 
-N_CHUNKS, MIN_ITEMS = 4, 8
-"""Into how many chunks a batch is cut at least, where each has so many items.
+N_CHUNKS, MIN_ITEMS, MIN_BYTES = 4, 8, 2**21
+"""Into how many chunks a batch is cut at least, where each has so many items and bytes.
+
+Smaller ones would mostly wait for each other's Python code.
 
 Gradients are added up chunk by chunk. So chunks depend on the batch alone, never on the number of
 threads: the same seed gives the same weights, to the bit, on any number of them.
@@ -179,21 +182,32 @@ class Engine:
     def _items(self, data, n_steps, n_items) -> list[np.ndarray]:
         """Return the items of each chunk."""
         widest = width(self.simulator.network, self.simulator.incoming, data)
-        most = CHUNK_BYTES // (n_steps * widest * self.simulator.dtype.itemsize)
+        item_bytes = n_steps * widest * self.simulator.dtype.itemsize
+        most = CHUNK_BYTES // item_bytes
         loops = any(isinstance(stage, Loop) for stage in self.simulator.order)
         least = MIN_ITEMS_OF_LOOPS if loops else MIN_ITEMS
-        size = max(1, min(most, max(least, -(-n_items // N_CHUNKS))))
+        n_chunks = max(1, min(N_CHUNKS, n_items * item_bytes // MIN_BYTES))
+        size = max(1, min(most, max(least, -(-n_items // n_chunks))))
         return [np.arange(i, min(i + size, n_items)) for i in range(0, n_items, size)]
 
     def _each(self, function, chunks: list[Chunk]) -> list:
         """Return what a function returns of each chunk, in threads of our own, not of BLAS."""
-        with one_thread_each(), ThreadPoolExecutor(self.simulator.threads) as pool:
+        with one_thread_each():
+            if len(chunks) == 1:
+                return [function(chunks[0])]
+            futures = [self._pool.submit(function, chunk) for chunk in chunks]
             try:
-                return list(pool.map(function, chunks))
+                return [future.result() for future in futures]
             except BaseException:
                 for chunk in chunks:
                     chunk.stopped.set()
+                wait(futures)
                 raise
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        """Threads that stay: to start them takes longer than some batches."""
+        return ThreadPoolExecutor(self.simulator.threads)
 
 
 class Chunk:

@@ -88,9 +88,7 @@ class Learner:
     @property
     def values(self) -> dict[Parameter, np.ndarray]:
         """What was trained."""
-        return dict(
-            zip(self.parameters, (v.numpy() for v in self.model.trainable_variables), strict=True)
-        )
+        return dict(zip(self.parameters, (v.numpy() for v in self.model.values), strict=True))
 
     def load(self, values: list[np.ndarray], path) -> None:
         """Set what trains."""

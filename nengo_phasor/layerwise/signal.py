@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nengo_phasor import compat
+from nengo_phasor.layerwise import compiled
 
 sparse = compat.require("scipy.sparse")
 
@@ -123,6 +124,6 @@ class Signal(NamedTuple):
         x = self.repeated(n_steps)
         if not x.is_sparse:
             return x.values.sum(axis=0)[:, None]
-        place = (x.rows % x.n_items) * x.size + x.values.indices
-        total = np.bincount(place, x.values.data, minlength=x.n_items * x.size)
-        return total.reshape(x.n_items, 1, x.size).astype(x.values.dtype)
+        total = np.zeros((x.n_items, x.size))
+        compiled.add_sparse(total, *x.parts)
+        return total[:, None].astype(x.values.dtype)

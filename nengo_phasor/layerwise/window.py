@@ -9,7 +9,7 @@ import nengo
 import numpy as np
 
 from nengo_phasor.layerwise import maps, processes, synapses
-from nengo_phasor.layerwise.feedforward import is_pool, vertex
+from nengo_phasor.layerwise.feedforward import Parts, is_pool, vertex
 from nengo_phasor.layerwise.loops import Loop
 from nengo_phasor.layerwise.recurrent import run_of
 from nengo_phasor.layerwise.signal import Signal
@@ -27,13 +27,21 @@ class Window:
         The steps and items.
     data : {nengo.Node: (n_items, n_steps or 1, n) ndarray}
         The outputs of nodes, which replace their own.
+    parts : `.feedforward.Parts`, optional
+        What runs. By default the simulator's.
     """
 
-    def __init__(self, simulator, span: Span, data: dict[nengo.Node, np.ndarray]):
+    def __init__(
+        self,
+        simulator,
+        span: Span,
+        data: dict[nengo.Node, np.ndarray],
+        parts: Parts | None = None,
+    ):
         self.network = simulator.network
         self.model = simulator.model
         self.incoming = simulator.incoming
-        self.parts = simulator.parts
+        self.parts = simulator.parts if parts is None else parts
         self.may_be_missing = simulator.may_be_missing
         self.order = simulator.order
         self.span = span

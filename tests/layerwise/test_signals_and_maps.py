@@ -1,12 +1,13 @@
 """Signals, and the linear maps that they go through."""
 
 import nengo
+import numba
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
-from nengo_phasor.layerwise import maps, processes
+from nengo_phasor.layerwise import maps, processes, vectors
 from nengo_phasor.layerwise.signal import Signal
 from nengo_phasor.pooling import MaxPool
 
@@ -100,6 +101,67 @@ def test_convolution(arguments):
         linear_map.add(result, sent)
     np.testing.assert_allclose(result[0, 0], 1 + 2 * expected, rtol=1e-11, atol=1e-11)
     np.testing.assert_allclose(result[0, 1], 1 + 4 * expected, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("n_filters", [1, 6, 16, 21])
+@pytest.mark.parametrize("arguments", CONVOLUTIONS, ids=lambda a: "-".join(map(str, a.values())))
+def test_few_events_through_convolutions(arguments, n_filters):
+    """Forward and back, against the product with the matrix: so few that each goes by itself."""
+    n_filters *= arguments.get("groups", 1)
+    transform = nengo.Convolution(**{**arguments, "n_filters": n_filters})
+    rng = np.random.RandomState(0)
+    kernel = transform.sample(rng=rng)
+    linear_map = maps.convolution(transform, kernel, np.dtype(float))
+    matrix = maps.convolution_matrix(transform, kernel)
+    x = rng.normal(size=(3, 2, transform.size_in)) * (rng.uniform(size=transform.size_in) < 0.3)
+    events, result = Signal.of(x).events(), np.ones((3, 2, transform.size_out))
+    linear_map.add(result, events)
+    expected = 1 + x.reshape(6, -1) @ matrix.T
+    np.testing.assert_allclose(result.reshape(6, -1), expected, rtol=1e-11, atol=1e-11)
+    by_output = rng.normal(size=result.shape)
+    by_kernel = linear_map.gradient(events, by_output)
+    for place in rng.randint(kernel.size, size=5):
+        unit = np.eye(1, kernel.size, place).reshape(kernel.shape)
+        one = maps.convolution_matrix(transform, unit)
+        wanted = np.sum((x.reshape(6, -1) @ one.T) * by_output.reshape(6, -1))
+        assert by_kernel.reshape(-1)[place] == pytest.approx(wanted, rel=1e-9, abs=1e-9)
+
+
+def test_events_that_meet():
+    """What a pool brings to one place is one event, the sum of all."""
+    rows, columns = np.arange(130), np.repeat(np.arange(65), 2)
+    weights = np.random.RandomState(0).normal(size=130)
+    matrix = sparse.csr_matrix((weights, (rows, columns)), (130, 65))
+    x = np.random.RandomState(1).poisson(0.3, (7, 3, 130)).astype(float)
+    image = maps.with_own_entries(matrix).image(Signal.of(x).events())
+    assert image.is_sparse
+    assert image.values.has_canonical_format
+    np.testing.assert_allclose(image.dense(), x @ matrix.toarray(), rtol=1e-12, atol=1e-12)
+    result = np.zeros((3, 7, 65))
+    image.write(result, np.arange(7), 7)
+    assert_array_equal(result, image.dense().transpose(1, 0, 2))
+    total = image.summed(7)[:, 0]
+    np.testing.assert_allclose(total, image.dense().sum(axis=0), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_vectors_of_any_length(dtype):
+    """Nothing beside what is added to is touched."""
+    for n in (0, 1, 3, 15, 16, 17, 40):
+        target, source = np.arange(60, dtype=dtype), np.arange(60, dtype=dtype)[::-1].copy()
+        expected = target.copy()
+        expected[5 : 5 + n] += dtype(0.5) * source[3 : 3 + n]
+        _added(target, source, n, dtype(0.5))
+        assert_array_equal(target, expected)
+    line = vectors.aligned_empty((3, 5), dtype)
+    assert line.shape == (3, 5)
+    assert line.dtype == dtype
+    assert line.ctypes.data % 64 == 0
+
+
+@numba.njit
+def _added(target, source, n, value):
+    vectors.add_scaled(target, 5, source, 3, n, value)
 
 
 @pytest.mark.parametrize("linear_map", ["identity", "dense", "sparse"])
