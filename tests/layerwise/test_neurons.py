@@ -327,7 +327,7 @@ def test_states_that_are_not_one_number_a_neuron(monkeypatch, value):
         ),
         ((int, layerwise.Row()), "neuron_type: must be a subclass.*NeuronType, got <class 'int'>"),
         ((nengo.LIF, None), r"row: must be a Row, got None"),
-        ((Own, layerwise.Row(print)), r"row: has a compiled loop, and Own no constants\(dt\)"),
+        ((Own, layerwise.Row(print)), r"row: has a compiled loop, but Own has no constants\(dt\)"),
     ],
 )
 def test_what_is_registered(arguments, message):
