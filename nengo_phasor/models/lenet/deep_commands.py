@@ -18,5 +18,5 @@ from nengo_phasor.models.lenet.command_line import Defaults, command_line
 from nengo_phasor.models.lenet.deep_claims import claims
 
 main = command_line(
-    __doc__, "vgg", Defaults("sparse_deep", 4, 8, ["linear"], ["linear"], twin_epochs=20), claims
+    __doc__, "vgg", Defaults("sparse_deep", 4, 8, ["linear"], ["linear"], twin_epochs=40), claims
 )

@@ -20,7 +20,7 @@ LEARNING_RATE = 0.1
 """Of stochastic gradient descent with momentum at the start; it falls to 0 as a cosine."""
 
 MOMENTUM = 0.9
-DECAY = 5e-4
+DECAY = 1e-4
 """The weight of the squared weights in the loss."""
 
 BATCH = 100
