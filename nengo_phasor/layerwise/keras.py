@@ -80,7 +80,7 @@ class Learner:
         return getattr(target, "ensemble", target) in self.engine.reached
 
     def _named(self, by_object: Any) -> Any:
-        """Return Nengo's objects' names in their place; what has names or is none as it is."""
+        """Return the names of Nengo's objects in their place; anything else stays as it is."""
         if not isinstance(by_object, Mapping):
             return by_object
         return {self.names.get(obj, obj): value for obj, value in by_object.items()}
@@ -201,7 +201,7 @@ class Learner:
 
 
 def check_steps(n_steps, attr, obj) -> None:
-    """Refuse a number of steps that is none."""
+    """Refuse a number of steps that is not a positive integer."""
     if n_steps is not None:
         check_positive_integer(n_steps, attr, obj)
 
@@ -322,7 +322,7 @@ class Model(tf.keras.Model):
             total = gradient.sum()
         if not np.isfinite(total) and not np.isfinite(gradient).all():
             raise SimulationError(
-                f"{obj}: the gradient of {what} is no finite number in batch "
+                f"{obj}: the gradient of {what} is not finite in batch "
                 f"{int(self.optimizer.iterations)} (the first is 0) since it was compiled; the "
                 "weights are those before. Try a smaller learning rate, or clip gradients"
             )

@@ -146,5 +146,5 @@ def trained(layer: Layer, ensemble: nengo.Ensemble) -> ThroughTime | Pointwise:
 
 
 def _has_slope(neurons) -> bool:
-    """Return whether spikes have a derivative: not where there could be a surrogate and is none."""
+    """Return whether spikes have a derivative: not if a surrogate is possible but missing."""
     return getattr(neurons, "surrogate", True) is not None
