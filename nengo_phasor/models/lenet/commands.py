@@ -29,7 +29,7 @@ REPEATED = ("constant", "linear")
 """The schedules that are searched with every seed; the others only use the first seed."""
 
 main = command_line(
-    __doc__, "lenet", Defaults("sparse_lenet", 16, 12, list(SCHEDULES), REPEATED), claims
+    __doc__, "lenet", Defaults("sparse_lenet", 16, 30, list(SCHEDULES), REPEATED), claims
 )
 
 
