@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 
 from nengo_phasor import compat, datasets, energy
@@ -15,6 +14,8 @@ from nengo_phasor.models.lenet.network import CLASSES
 from nengo_phasor.models.lenet.runs import Run
 from nengo_phasor.models.lenet.vgg import LAYERS, SIZE, vgg
 from nengo_phasor.models.shared import checkpoint, run_folder
+
+filelock = compat.require("filelock")
 
 LEARNING_RATE = 0.1
 """Of stochastic gradient descent with momentum at the start; it falls to 0 as a cosine."""

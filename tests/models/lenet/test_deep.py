@@ -96,8 +96,9 @@ def test_a_killed_twin_goes_on_to_the_same_weights(parts, tmp_path):
 def test_compared(parts, tmp_path):
     """The multiply-accumulates are those of all windows, as far as they are in the image."""
     got = twin.compared(run(), parts, tmp_path)
-    assert 0 <= got["quantised"] <= 1
-    assert 0 <= got["accuracy"] <= 1
+    weights = twin.trained(run(), parts, twin.place(run(), tmp_path))
+    for key, bits in (("accuracy", None), ("quantised", 8)):
+        assert got[key] == twin.accuracy(weights, parts.x_test, parts.y_test, bits)
     size, channels, macs = SHAPE[0], SHAPE[2], 0
     for maps, stride in vgg.LAYERS:
         ones = np.ones((1, size, size, 1), np.float32)
@@ -106,7 +107,7 @@ def test_compared(parts, tmp_path):
         size, channels = windows.shape[1], maps
         macs += size**2 * maps  # biases
     macs += size**2 * channels + 10 * channels + 10
-    assert got["mac"] == pytest.approx(macs, rel=0.01)
+    assert got["mac"] == macs
 
 
 # --- the network ----------------------------------------------------------------------------------
