@@ -14,15 +14,17 @@ from typing import Any
 
 import nengo
 import numpy as np
-from nengo.builder import Builder
+from nengo.builder import Builder, Signal
 from nengo.builder.neurons import SimNeurons, build_neurons
 from nengo.builder.processes import build_process
+from nengo.builder.transforms import ConvInc, conv2d
 from nengo.dists import Distribution
 from nengo.ensemble import Neurons
 from nengo.exceptions import BuildError, ValidationError
 from nengo.processes import PresentInput
 
 from nengo_phasor.checks import warn_outside
+from nengo_phasor.convolutions import RowwiseConvolution
 from nengo_phasor.listing import shows_public_names
 from nengo_phasor.neurons import PhaseCoding, Phasor, ResonateAndFire
 from nengo_phasor.synapses import PhaseEncoder, RandomSparsifier, RhythmicSynapse, SpikeSynapse
@@ -55,6 +57,48 @@ def build_phasor(model, neuron_type, neurons):
     check_phase_coding(model, model.toplevel)
     signals = model.sig[neurons]
     model.add_op(SimPhasor(neuron_type, signals["in"], signals["out"]))
+
+
+class SimRowwiseConvolution(ConvInc):
+    """The operator of a `.RowwiseConvolution`: Nengo's own does not run three dimensions.
+
+    It sets its output, as operators do that NengoDL does not know.
+    """
+
+    def __init__(self, W, X, Y, conv, tag=None):
+        super().__init__(W, X, Y, conv, tag)
+        self.sets, self.incs = self.incs, []
+
+    @property
+    def Y(self):
+        """The output."""
+        return self.sets[0]
+
+    def make_step(self, signals, dt, rng):
+        """Return the function that convolves the images."""
+        kernel, conv = signals[self.W][0], self.conv
+        images = signals[self.X].reshape(conv.input_shape.shape)
+        maps = signals[self.Y].reshape(conv.output_shape.shape)
+
+        def step():
+            maps[...] = conv2d(images, kernel, conv.padding.upper(), conv.strides[1:])
+
+        return step
+
+
+@Builder.register(RowwiseConvolution)
+def build_rowwise_convolution(
+    model, transform, sig_in, decoders=None, encoders=None, rng=np.random
+):
+    """Build the transform as Nengo builds a convolution, with an operator that runs it."""
+    if decoders is not None:
+        raise BuildError(
+            f"{transform} can't follow decoders: connect from `ensemble.neurons` or from a node"
+        )
+    kernel = Signal(transform.sample(rng=rng), readonly=True, name=f"{transform}.weights")
+    weighted = Signal(shape=transform.size_out, name=f"{transform}.weighted")
+    model.add_op(SimRowwiseConvolution(kernel, sig_in, weighted, transform))
+    return weighted, kernel
 
 
 @Builder.register(SpikeSynapse)

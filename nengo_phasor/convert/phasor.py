@@ -14,6 +14,7 @@ from nengo.exceptions import BuildError, ValidationError
 from nengo_phasor import phases
 from nengo_phasor.builders import sparsifier_seed
 from nengo_phasor.convert.built import built
+from nengo_phasor.convert.phasor_weights import real_transform, taken
 from nengo_phasor.neurons import Phasor, ResonateAndFire
 from nengo_phasor.synapses import AssumeReference, PhaseEncoder, SpikeSynapse
 
@@ -27,11 +28,12 @@ def to_spiking(
     """Convert a phase-domain network to a network of resonate-and-fire neurons.
 
     Every ensemble of 2n `.Phasor` neurons becomes n `.ResonateAndFire` neurons. Connections between
-    them keep their weights, as dense transforms. Every node that outputs phasors becomes a node
-    that outputs their n phases, which a `.PhaseEncoder` turns into one spike per cycle. A node
-    without input (where NengoDL and the layerwise simulator take data) thus takes phases instead of
-    phasors. Any topology is allowed: several layers, branches, skip connections. Subnetworks are
-    kept, and so are the computations of nodes that precede the phasors.
+    them keep their weights: matrices as dense transforms, kernels as convolutions. Every node that
+    outputs phasors becomes a node that outputs their n phases, which a `.PhaseEncoder` turns into
+    one spike per cycle. A node without input (where NengoDL and the layerwise simulator take data)
+    thus takes phases instead of phasors. Any topology is allowed: several layers, branches, skip
+    connections. Subnetworks are kept, and so are the computations of nodes that precede the
+    phasors.
 
     Parameters
     ----------
@@ -58,9 +60,10 @@ def to_spiking(
     Raises
     ------
     nengo.exceptions.BuildError
-        If an object can't be converted: neurons of another type, a synapse or a slice between
-        phasors, a transform that is not a real weight matrix on phasors, decoded connections,
-        functions, learning rules, gains other than 1, nodes that take phasors.
+        If an object can't be converted: neurons of another type, a synapse between phasors, a
+        connection to a part of a layer or from anything but whole phasors, a transform that does
+        not act alike on real and imaginary parts, decoded connections, functions, learning rules,
+        gains other than 1, nodes that take phasors.
     nengo.exceptions.ValidationError
         If network, neuron_type or sparsifier has the wrong type, or the frequencies of the
         sparsifier and of the neurons differ.
@@ -159,7 +162,12 @@ class _Conversion:
         if np.any(bias):
             source = nengo.Node(np.angle(bias) / np.pi, label=_label(old, "bias"))
             spikes = self.relay(source, self.encoder, _label(old, "bias spikes"))
-            nengo.Connection(spikes, new.neurons, transform=np.diag(np.abs(bias)), synapse=None)
+            own = nengo.Sparse(
+                (len(bias), len(bias)),
+                indices=np.tile(np.arange(len(bias))[:, None], 2),
+                init=np.abs(bias),
+            )
+            nengo.Connection(spikes, new.neurons, transform=own, synapse=None)
         sparsifier = self.sparsifier
         if sparsifier is not None and sparsifier.seed is not None:  # else layers share a mask
             sparsifier = sparsifier.with_seed(sparsifier_seed(sparsifier.seed, len(self.sent)))
@@ -201,15 +209,16 @@ class _Conversion:
         return node
 
     def connection(self, old):
-        """Return the counterpart: dense weights between phasors, the same connection elsewhere."""
+        """Return the counterpart: real weights between phasors, the same connection elsewhere."""
         if old.pre_obj not in self.phasors:
             return self.plain(old)
         obstacles = {
             f"{old.post_obj} takes phasors, but is neither Phasor neurons nor a passthrough node": (
                 not _takes_phasors(old.post_obj, self.phasors)
             ),
-            "slices of phasors can't be converted": isinstance(old.pre, ObjView)
-            or isinstance(old.post, ObjView),
+            "slices of phasors can't be converted where a connection ends": isinstance(
+                old.post, ObjView
+            ),
             "functions of phasors can't be converted": old.function is not None,
             f"a synapse ({old.synapse}) would filter phasors, not spikes": old.synapse is not None,
             "learning rules can't be converted": old.learning_rule_type is not None,
@@ -217,9 +226,9 @@ class _Conversion:
         for obstacle in (what for what, is_there in obstacles.items() if is_there):
             raise BuildError(f"{old}: {obstacle}; change or remove the connection")
         return nengo.Connection(
-            self.received[old.pre_obj],
+            taken(self.received[old.pre_obj], old),
             self.target(old.post_obj),
-            transform=self.weights(old),
+            transform=real_transform(old, self.params[old].weights),
             synapse=None,
         )
 
@@ -241,26 +250,6 @@ class _Conversion:
     def target(self, old):
         """Return the counterpart of a connection's post object."""
         return self.mapping[old.ensemble].neurons if isinstance(old, Neurons) else self.mapping[old]
-
-    def weights(self, old):
-        """Return the real weights, (n_post, n_pre) or a scalar, that act alike on both parts."""
-        weights, transform = self.params[old].weights, old.transform
-        n_post, n_pre = old.size_out // 2, old.size_in // 2
-        if isinstance(transform, nengo.Convolution):
-            rows = transform.channels_last and transform.input_shape.shape == (2, n_pre)
-            if rows and np.shape(weights) == (1, n_pre, n_post):
-                return weights[0].T
-        elif weights is None or np.ndim(weights) == 0:
-            return weights
-        elif isinstance(transform, nengo.Dense):
-            full = np.diag(weights) if np.ndim(weights) == 1 else weights
-            real = full[:n_post, :n_pre]
-            if np.array_equal(full, np.kron(np.eye(2), real)):
-                return real
-        raise BuildError(
-            f"{old}: {transform} is not a real weight matrix that acts alike on real and imaginary "
-            "parts: use nengo_phasor.networks.real_weights"
-        )
 
     def probe(self, old):
         """Return a probe of the spikes or values that correspond to the old target."""

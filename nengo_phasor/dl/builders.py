@@ -10,9 +10,10 @@ import tensorflow as tf
 from nengo.exceptions import BuildError
 from nengo_dl.builder import Builder, OpBuilder
 from nengo_dl.neuron_builders import SimNeuronsBuilder, TFNeuronBuilder
+from nengo_dl.transform_builders import ConvIncBuilder
 
 from nengo_phasor import dynamics
-from nengo_phasor.builders import SimPhasor
+from nengo_phasor.builders import SimPhasor, SimRowwiseConvolution
 from nengo_phasor.dl.tables import register
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
@@ -125,6 +126,9 @@ class SimPhasorBuilder(SimNeuronsBuilder):
     """Runs each layer of Phasor neurons separately, because their operators are never merged."""
 
     mergeable = staticmethod(OpBuilder.mergeable)
+
+
+Builder.register(SimRowwiseConvolution)(ConvIncBuilder)  # NengoDL's for its operators that set
 
 
 class Double:

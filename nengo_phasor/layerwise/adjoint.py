@@ -16,7 +16,7 @@ from nengo_phasor.layerwise import backward, maps, synapses
 from nengo_phasor.layerwise.feedforward import vertex
 from nengo_phasor.layerwise.loops import Loop, LoopRun
 from nengo_phasor.layerwise.recurrent import run_of
-from nengo_phasor.layerwise.signal import Signal
+from nengo_phasor.layerwise.signal import Signal, is_whole
 from nengo_phasor.layerwise.span import Span
 from nengo_phasor.layerwise.synapses import folded
 from nengo_phasor.layerwise.window import Window
@@ -214,13 +214,9 @@ class WayBack:
 
     def give(self, source, gradient: np.ndarray, columns) -> None:
         """Add the gradient by some of an object's values to that by all of them."""
-        if columns != slice(None):
+        if not is_whole(columns):
             n = self.window.signals[source].size
-            whole = np.zeros((*gradient.shape[:-1], n), gradient.dtype)
-            np.add.at(
-                np.moveaxis(whole, -1, 0), np.arange(n)[columns], np.moveaxis(gradient, -1, 0)
-            )
-            gradient = whole
+            gradient = _placed(gradient, np.arange(n)[columns], n)
         before = self.by_signal.get(source)
         self.by_signal[source] = gradient if before is None else before + gradient
 
@@ -243,6 +239,16 @@ def reached(order: list, incoming: dict, wanted: Iterable[Parameter]) -> set:
         if (own | weights) & wanted or sources & found:
             found.update(members)
     return found
+
+
+def _placed(gradient: np.ndarray, places: np.ndarray, n: int) -> np.ndarray:
+    """Return the gradient by n values, given that by those at some places, which may repeat."""
+    whole = np.zeros((*gradient.shape[:-1], n), gradient.dtype)
+    if len(np.unique(places)) == len(places):  # which is much faster
+        whole[..., places] = gradient
+    else:
+        np.add.at(np.moveaxis(whole, -1, 0), places, np.moveaxis(gradient, -1, 0))
+    return whole
 
 
 def _to_maxima(pool, x: np.ndarray, gradient: np.ndarray) -> np.ndarray:

@@ -170,7 +170,49 @@ class Sparse(NamedTuple):
         return result.reshape(self.shape)
 
 
-LinearMap = Identity | Dense | Sparse | Convolution
+class Rowwise(NamedTuple):
+    """A convolution of several images by one kernel, which are like so many more items."""
+
+    of_image: Convolution
+    n_images: int
+
+    @property
+    def size_out(self) -> int:
+        """Number of outputs."""
+        return self.n_images * self.of_image.size_out
+
+    @property
+    def values(self) -> np.ndarray:
+        """The kernel as Nengo has it, with a first axis of 1."""
+        return self.of_image.values[None]
+
+    def with_values(self, values: np.ndarray) -> Rowwise:
+        """Return the map with another kernel."""
+        return self._replace(of_image=self.of_image.with_values(values[0]))
+
+    def image(self, x: Signal) -> None:
+        """Return None: what comes out is dense."""
+
+    def add(self, result: np.ndarray, x: Signal) -> None:
+        """Add the signal's image."""
+        self.of_image.add(self._each(result), Signal.of(self._each(x.dense())))
+
+    def pull(self, gradient: np.ndarray) -> np.ndarray:
+        """Return the gradient by the signal."""
+        by_images = self.of_image.pull(self._each(gradient))
+        return by_images.reshape(*gradient.shape[:-1], -1)
+
+    def gradient(self, x: Signal, gradient: np.ndarray) -> np.ndarray:
+        """Return the gradient by the kernel."""
+        images = Signal.of(self._each(x.dense()))
+        return self.of_image.gradient(images, self._each(gradient))[None]
+
+    def _each(self, flat):
+        """Return images as items of their own, (n_steps, n_items * n_images, n)."""
+        return flat.reshape(len(flat), -1, flat.shape[-1] // self.n_images)
+
+
+LinearMap = Identity | Dense | Sparse | Convolution | Rowwise
 
 
 def of_transform(transform, weights, size_out: int, dtype) -> LinearMap:
@@ -196,6 +238,8 @@ def with_own_entries(matrix) -> Sparse:
 
 def convolution(transform: nengo.Convolution, kernel: np.ndarray, dtype) -> LinearMap:
     """Return the map of a convolution transform: event by event, or else a sparse matrix."""
+    if (of_image := convolutions.of_one_row(transform)) is not None:
+        return Rowwise(convolution(of_image, kernel[0], dtype), transform.input_shape.shape[0])
     if transform.dimensions > 2 or not transform.channels_last:
         places = np.arange(1.0, kernel.size + 1).reshape(kernel.shape)
         return Sparse.of(convolution_matrix(transform, places).T, kernel.astype(dtype))

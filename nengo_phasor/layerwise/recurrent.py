@@ -13,7 +13,7 @@ from nengo.ensemble import Neurons
 from nengo_phasor.layerwise import maps
 from nengo_phasor.layerwise.compiled import compiled_of
 from nengo_phasor.layerwise.loops import Loop, LoopRun
-from nengo_phasor.layerwise.signal import Signal
+from nengo_phasor.layerwise.signal import Signal, is_whole
 from nengo_phasor.layerwise.trained import ThroughTime
 
 
@@ -43,7 +43,7 @@ def _is_plain(connection, parts) -> bool:
     ends = connection.pre_obj, connection.post_obj
     return (
         all(isinstance(end, Neurons) for end in ends)
-        and connection.pre_slice == slice(None)
+        and is_whole(connection.pre_slice)
         and isinstance(weights, maps.Dense)
         and isinstance(places, maps.Identity)
     )

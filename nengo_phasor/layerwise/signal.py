@@ -97,7 +97,7 @@ class Signal(NamedTuple):
 
     def select(self, columns) -> Signal:
         """Return some of the values of each step, selected like a slice of a Nengo object."""
-        if isinstance(columns, slice) and columns == slice(None):
+        if is_whole(columns):
             return self
         return Signal(self.values[..., np.arange(self.size)[columns]], self.n_items)
 
@@ -127,3 +127,8 @@ class Signal(NamedTuple):
         total = np.zeros((x.n_items, x.size))
         compiled.add_sparse(total, *x.parts)
         return total[:, None].astype(x.values.dtype)
+
+
+def is_whole(places) -> bool:
+    """Return whether a slice of a Nengo object, which may be an array of places, selects it all."""
+    return isinstance(places, slice) and places == slice(None)

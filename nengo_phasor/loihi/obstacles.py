@@ -187,7 +187,9 @@ OBSTACLES = (
     ),
     Obstacle(
         lambda f: (
-            f.to_ours and isinstance(f.conn.post_obj, Neurons) and f.conn.post_slice != slice(None)
+            f.to_ours
+            and isinstance(f.conn.post_obj, Neurons)
+            and not (isinstance(f.conn.post_slice, slice) and f.conn.post_slice == slice(None))
         ),
         lambda f: (
             "a connection to a part of the neurons can't be put on the chip: connect to all of "

@@ -6,8 +6,17 @@ from nengo_phasor.networks.phasor import (
     RandomProjection,
     real_weights,
 )
+from nengo_phasor.networks.phasor_conv import PhasorConv, PhasorPool, real_kernels
 
-__all__ = ["PhasorClassifier", "PhasorDense", "RandomProjection", "real_weights"]
+__all__ = [
+    "PhasorClassifier",
+    "PhasorConv",
+    "PhasorDense",
+    "PhasorPool",
+    "RandomProjection",
+    "real_kernels",
+    "real_weights",
+]
 
 
 def __dir__():

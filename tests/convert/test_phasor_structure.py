@@ -245,7 +245,10 @@ CANT = {
         ["x", "gains", "weights"],
     ),
     "synapse": (lambda: between(synapse=0.01), ["Connection", "Lowpass(tau=0.01)", "change"]),
-    "pre slice": (lambda: between(pre=lambda x: x[:4]), ["Connection", "slices of phasors"]),
+    "pre slice": (
+        lambda: between(pre=lambda x: x[[0, 1, 1, 2]]),
+        ["Connection", "slices of phasors"],
+    ),
     "post slice": (lambda: between(post=lambda x: x[::-1]), ["Connection", "slices of phasors"]),
     "learning rule": (
         lambda: between(transform=np.eye(4), learning_rule_type=nengo.BCM()),
