@@ -60,6 +60,7 @@ def test_transforms(transform):
         (4, slice(2, 3)),
         (-1, -1),
         ([5, 0, 0], slice(None)),
+        (np.array([5, 0, 0, 2]), slice(None)),
         (slice(0, 2), slice(1, 3)),
         (slice(0, 2), [2, 0]),
         (slice(0, 2), [1, 1]),  # both add up

@@ -62,6 +62,7 @@ CONVOLUTIONS = [
     {"n_filters": 6, "input_shape": (4, 4, 4), "groups": 2},
     {"n_filters": 4, "input_shape": (4, 5, 4), "groups": 4, "channels_last": False},
     {"n_filters": 2, "input_shape": (4, 3, 3, 2), "kernel_size": (2, 2, 2), "strides": (1, 2, 1)},
+    {"n_filters": 2, "input_shape": (3, 5, 4, 2), "kernel_size": (1, 3, 2), "strides": (1, 2, 1)},
 ]
 
 
@@ -93,9 +94,9 @@ def test_convolution(arguments):
     result = np.ones((1, 2, transform.size_out))
     signal = Signal.of(np.stack([x, 2 * x])[None])
     linear_map = maps.convolution(transform, kernel, np.dtype(float))
-    assert isinstance(linear_map, maps.Convolution) == (
-        transform.dimensions <= 2 and transform.channels_last
-    )
+    by_images = transform.dimensions <= 2 or transform.kernel_size[0] == 1
+    fast = maps.Convolution | maps.Rowwise
+    assert isinstance(linear_map, fast) == (by_images and transform.channels_last)
     assert linear_map.size_out == transform.size_out
     for sent in (signal, signal.events()):
         linear_map.add(result, sent)

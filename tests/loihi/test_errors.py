@@ -210,6 +210,10 @@ CASES = {
         lambda: nengo.Connection(chip(), ensemble(n=5).neurons[:3], synapse=None),
         ["part of the neurons", "rows of zeros"],
     ),
+    "to neurons by their places": (
+        lambda: nengo.Connection(chip(), ensemble(n=5).neurons[np.arange(3)], synapse=None),
+        ["part of the neurons", "rows of zeros"],
+    ),
     "from a relay to a part": (
         lambda: nengo.Connection(relay(), ensemble(n=5).neurons[1:4], synapse=None),
         ["part of the neurons", "rows of zeros"],

@@ -287,3 +287,36 @@ def marked_by_nengo_dl(net):
         if model.sig[connection].get("weights") is not None:
             signals[connection, "weights"] = model.sig[connection]["weights"]
     return {said(net, *key) for key, signal in signals.items() if signal.trainable}
+
+
+@pytest.mark.parametrize("places", [np.array([3, 0, 0]), np.array([4, 1, 2]), [1, 1, 1]])
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_places_train_as_a_matrix_that_takes_them(places, recurrent):
+    """Gradients pass a slice by places, which may repeat, as they pass its matrix."""
+    found = []
+    for by_matrix in (False, True):
+        net = small(SPIKES)
+        with net:
+            taken = net.e.neurons if by_matrix else net.e.neurons[places]
+            ends = (net.e.neurons[:3], 0.01) if recurrent else (net.out, None)
+            transform = np.eye(5)[places] if by_matrix else None
+            link = nengo.Connection(taken, ends[0], transform=transform, synapse=ends[1])
+            layerwise.configure_settings()
+            net.config[link].trainable = False
+        sim = compiled(net, sgd(), dtype="float64")
+        x, y = data()
+        sim.fit({net.x: x}, {net.p: y}, verbose=0, shuffle=False)
+        found.append(values(sim))
+    for a, b in zip(*found, strict=True):
+        assert_allclose(a, b, rtol=1e-12, atol=1e-15)
+
+
+def test_a_layer_connected_to_some_of_its_neurons_by_their_places():
+    net = small(SPIKES)
+    with net:
+        nengo.Connection(
+            net.e.neurons[np.arange(5)], net.e.neurons, transform=np.eye(5), synapse=0.01
+        )
+    x, y = data()
+    history = compiled(net).fit({net.x: x}, {net.p: y}, verbose=0)
+    assert np.isfinite(history.history["loss"][0])
