@@ -60,7 +60,7 @@ def build_phasor(model, neuron_type, neurons):
 
 
 class SimRowwiseConvolution(ConvInc):
-    """The operator of a `.RowwiseConvolution`: Nengo's own does not run three dimensions.
+    """The operator of a ``RowwiseConvolution``: Nengo's own does not run three dimensions.
 
     It sets its output, as operators do that NengoDL does not know.
     """

@@ -238,11 +238,16 @@ def with_own_entries(matrix) -> Sparse:
 
 def convolution(transform: nengo.Convolution, kernel: np.ndarray, dtype) -> LinearMap:
     """Return the map of a convolution transform: event by event, or else a sparse matrix."""
-    if (of_image := convolutions.of_one_row(transform)) is not None:
-        return Rowwise(convolution(of_image, kernel[0], dtype), transform.input_shape.shape[0])
+    if (of_row := convolutions.of_one_row(transform)) is not None:
+        return Rowwise(_of_images(of_row, kernel[0], dtype), transform.input_shape.shape[0])
     if transform.dimensions > 2 or not transform.channels_last:
         places = np.arange(1.0, kernel.size + 1).reshape(kernel.shape)
         return Sparse.of(convolution_matrix(transform, places).T, kernel.astype(dtype))
+    return _of_images(transform, kernel, dtype)
+
+
+def _of_images(transform, kernel, dtype) -> Convolution:
+    """Return the map of a convolution over one or two dimensions, channels last."""
     kernel = ungrouped(kernel, transform.input_shape.n_channels)
     one, none = ((number,) * (2 - transform.dimensions) for number in (1, 0))
     return Convolution(
