@@ -27,6 +27,8 @@ from nengo_phasor import (
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
+    BindingPhasor,
+    BindingResonator,
     Phasor,
     ResonateAndFire,
     SurrogateLIF,
@@ -46,6 +48,8 @@ __all__ = [
     "AdaptiveSpikingRate",
     "ArcSparsifier",
     "AssumeReference",
+    "BindingPhasor",
+    "BindingResonator",
     "FieldSparsifier",
     "PhaseEncoder",
     "Phasor",

@@ -26,7 +26,7 @@ from nengo.processes import PresentInput
 from nengo_phasor.checks import warn_outside
 from nengo_phasor.convolutions import RowwiseConvolution
 from nengo_phasor.listing import shows_public_names
-from nengo_phasor.neurons import PhaseCoding, Phasor, ResonateAndFire
+from nengo_phasor.neurons import BindingResonator, PhaseCoding, Phasor, ResonateAndFire
 from nengo_phasor.synapses import PhaseEncoder, RandomSparsifier, RhythmicSynapse, SpikeSynapse
 
 __dir__ = shows_public_names(__name__)
@@ -42,21 +42,30 @@ def build_resonate_and_fire(model, neuron_type, neurons, **signals):
     build_neurons(model, neuron_type, neurons, **signals)
 
 
-class SimPhasor(SimNeurons):
-    """The operator of a layer of Phasor neurons, which is never merged with that of another layer.
+class SimRows(SimNeurons):
+    """The operator of neurons that are an array with rows, never merged with that of other neurons.
 
     Nengo's optimizer and NengoDL merge operators of the same type into one longer operator, whose
-    two halves would no longer be the real and imaginary parts.
+    two halves, for instance, would no longer be the real and imaginary parts.
     """
 
 
 @Builder.register(Phasor)
 def build_phasor(model, neuron_type, neurons):
-    """Build the neurons after checking that their number is even."""
+    """Build the neurons after checking that their number is a multiple of the number of rows."""
     explained(neurons, neuron_type.units, neurons.size_in)
     check_phase_coding(model, model.toplevel)
     signals = model.sig[neurons]
-    model.add_op(SimPhasor(neuron_type, signals["in"], signals["out"]))
+    model.add_op(SimRows(neuron_type, signals["in"], signals["out"]))
+
+
+@Builder.register(BindingResonator)
+def build_binding_resonator(model, neuron_type, neurons, **signals):
+    """Build the neurons after checking that their number is a multiple of the number of rows."""
+    explained(neurons, neuron_type.units, neurons.size_in)
+    build_resonate_and_fire(model, neuron_type, neurons, **signals)
+    op = model.operators.pop()
+    model.add_op(SimRows(op.neurons, op.J, op.output, op.state))
 
 
 class SimRowwiseConvolution(ConvInc):

@@ -94,10 +94,22 @@ def resonate_and_fire(
     output, voltage, current
     """
     new_voltage, new_current = resonate(J, voltage, current, Rotation(c.cos, c.sin), c.dt)
+    spike = peaked(voltage, current, new_voltage, new_current, c, heaviside)
+    return spike * c.height, new_voltage, new_current
+
+
+def peaked(
+    voltage: Array,
+    current: Array,
+    new_voltage: Array,
+    new_current: Array,
+    c: ResonateAndFireConstants,
+    heaviside: Callable,
+):
+    """Return 1 if a resonator went through a peak between two states that reaches the threshold."""
     is_up = heaviside(new_current + c.lean * new_voltage)
     crossing = is_up - is_up * heaviside(current + c.lean * voltage)
-    over = above_threshold(new_voltage, new_current, c.threshold)
-    return crossing * heaviside(over) * c.height, new_voltage, new_current
+    return crossing * heaviside(above_threshold(new_voltage, new_current, c.threshold))
 
 
 def above_threshold(voltage: Array, current: Array, threshold: Array):
@@ -275,7 +287,7 @@ def adaptive_transfer_inverse(xp, f: Array, c: TransferConstants):
     return (c.c_2 - c.c_4 * exponent) / (c.c_3 * exponent - c.c_1)
 
 
-def unit_phasor(xp, real: Array, imag: Array, floor: float):
+def unit_phasor(xp, real: Array, imag: Array, floor: float) -> tuple[Array, Array]:
     """Return ``z / |z|``, or 0 if ``|z| <= floor``, where there is no phase.
 
     Such small values are replaced by 1 in the square root and the quotient, because the gradient
@@ -286,6 +298,72 @@ def unit_phasor(xp, real: Array, imag: Array, floor: float):
     safe = xp.where(heard, power, xp.ones_like(power))
     scale = xp.where(heard, 1.0 / xp.sqrt(safe), xp.zeros_like(power))
     return real * scale, imag * scale
+
+
+def turned(real: Array, imag: Array, by_real: Array, by_imag: Array):
+    """Return the product of two complex numbers; that with a phasor of length 1 is a rotation."""
+    return real * by_real - imag * by_imag, real * by_imag + imag * by_real
+
+
+def bind_phasors(xp, real: Array, imag: Array, floor: float):
+    """Return ``x y conj(r)`` for unit phasors x, y and r, which adds phases: x + y - r.
+
+    Parameters
+    ----------
+    real, imag : (..., 3, n) array
+        The real and imaginary parts of x, y and r, each of which is normalised first (see
+        `unit_phasor`). Where one of them has no phase, the result is 0.
+
+    Returns
+    -------
+    (..., 2, 3, n) array
+        The real and imaginary parts of the product in the place of x; 0 in those of y and r.
+    """
+    x, y, (cos_r, sin_r) = (
+        unit_phasor(xp, real[..., k, :], imag[..., k, :], floor) for k in range(3)
+    )
+    cos, sin = turned(*y, cos_r, -sin_r)
+    parts = turned(*x, cos, sin)
+    return xp.stack([xp.stack([z, xp.zeros_like(z), xp.zeros_like(z)], -2) for z in parts], -3)
+
+
+def bind_spikes(
+    xp, J: Array, voltage: Array, current: Array, c: ResonateAndFireConstants, heaviside: Callable
+):
+    """Advance resonators y and r, and resonators x whose input they rotate; return x's spikes.
+
+    ``z_x <- exp((-1/tau + 2 pi i f) dt) z_x + J_x dt y conj(r)``, where y and r are the resonators'
+    states of this step, normalised; a state at or below the threshold has no phase, so nothing
+    passes. y conj(r) is the demodulated signal of y: it is slow, and each spike in J_x samples it.
+    In a steady rhythm the phase of z_x is thus that of its input plus that of y minus that of r.
+
+    Parameters
+    ----------
+    J, voltage, current : (..., 3, n) array
+        The inputs and states of x, y and r.
+
+    Returns
+    -------
+    output, voltage, current
+        Only x has an output; that of y and r is 0.
+    """
+    step = Rotation(c.cos, c.sin)
+    y, r = (
+        resonate(J[..., k, :], voltage[..., k, :], current[..., k, :], step, c.dt) for k in (1, 2)
+    )
+    cos_r, sin_r = unit_phasor(xp, *r, c.threshold)
+    cos, sin = turned(*unit_phasor(xp, *y, c.threshold), cos_r, -sin_r)
+    J_x, old_voltage, old_current = J[..., 0, :], voltage[..., 0, :], current[..., 0, :]
+    new_voltage, new_current = resonate(J_x * cos, old_voltage, old_current, step, c.dt)
+    new_current = new_current + J_x * sin * c.dt
+    spike = peaked(old_voltage, old_current, new_voltage, new_current, c, heaviside)
+    silent = xp.zeros_like(J_x)
+    rows = (
+        (spike * c.height, silent, silent),
+        (new_voltage, y[0], r[0]),
+        (new_current, y[1], r[1]),
+    )
+    return tuple(xp.stack(row, -2) for row in rows)
 
 
 def cycle_phase(xp, step: Array, steps_per_cycle: float):

@@ -121,6 +121,27 @@ def unit_phasor(xp, real: Array, imag: Array, by_real: Array, by_imag: Array, fl
     return -imag * turn, real * turn
 
 
+def bind_phasors(xp, real: Array, imag: Array, output: Array, by_output: Array, floor: float):
+    """Return the gradients by the real and imaginary parts of `.dynamics.bind_phasors`.
+
+    A turn of x or y turns the product by the same angle, and a turn of r turns it back.
+
+    Parameters
+    ----------
+    real, imag : (..., 3, n) array
+        The inputs.
+    output, by_output : (..., 2, 3, n) array
+        The output and the gradient by it.
+    """
+    cos, sin = output[..., 0, 0, :], output[..., 1, 0, :]
+    turn = by_output[..., 1, 0, :] * cos - by_output[..., 0, 0, :] * sin
+    power = real * real + imag * imag
+    heard = power > floor * floor
+    turns = xp.stack([turn, turn, -turn], -2) / xp.where(heard, power, xp.ones_like(power))
+    turns = xp.where(heard, turns, xp.zeros_like(power))
+    return -imag * turns, real * turns
+
+
 def lif_rate(xp, J: Array, tau_rc: float, tau_ref: float):
     """Return the derivative of the rate of ``nengo.LIFRate``, of an amplitude of 1."""
     over = xp.where(J > 1.0, J - 1.0, xp.ones_like(J))

@@ -19,6 +19,8 @@ from nengo_phasor import (
     AdaptiveSpikingRate,
     ArcSparsifier,
     AssumeReference,
+    BindingPhasor,
+    BindingResonator,
     FieldSparsifier,
     PhaseEncoder,
     Phasor,
@@ -135,6 +137,24 @@ TYPES = {
     ),
     Phasor: Entry(
         examples=(Phasor(), Phasor(floor=0.7)),
+        drive=rhythmic_currents,
+        refused={"floor": POSITIVE},
+    ),
+    BindingResonator: Entry(
+        examples=(
+            BindingResonator(),
+            BindingResonator(frequency=7, tau=0.25, threshold=0.02, amplitude=2.5),
+            BindingResonator(initial_state={"voltage": Uniform(-1, 1), "current": Choice([-0.3])}),
+        ),
+        drive=rhythmic_currents,
+        refused={
+            **dict.fromkeys(("frequency", "tau", "threshold", "amplitude"), POSITIVE),
+            "surrogate": SURROGATE,
+            "initial_state": STATE,
+        },
+    ),
+    BindingPhasor: Entry(
+        examples=(BindingPhasor(), BindingPhasor(floor=0.7)),
         drive=rhythmic_currents,
         refused={"floor": POSITIVE},
     ),

@@ -18,7 +18,7 @@ from nengo_phasor import (
     RandomSparsifier,
     ResonateAndFire,
 )
-from tests.registry import NEURONS, SYNAPSES, name
+from tests.registry import NEURONS, SYNAPSES, N, name
 
 
 def built(net, **kwargs):
@@ -38,7 +38,7 @@ def test_neurons_are_one_operator(neuron):
         special = object.__new__(cls)
         special.__setstate__(neuron.__getstate__())
         with nengo.Network() as net:
-            ensemble = nengo.Ensemble(4, 1, neuron_type=special, gain=np.ones(4), bias=np.ones(4))
+            ensemble = nengo.Ensemble(N, 1, neuron_type=special, gain=np.ones(N), bias=np.ones(N))
         model = built(net)
         (op,) = (op for op in model.operators if isinstance(op, SimNeurons))
         signals = model.sig[ensemble.neurons]

@@ -271,7 +271,7 @@ def test_fewer_than_4_steps_a_cycle(neuron):
 @pytest.mark.parametrize("neuron", phase_coding, ids=name)
 def test_has_no_rate_to_decode(neuron):
     with nengo.Network() as net:
-        ensemble = nengo.Ensemble(4, 1, neuron_type=neuron)
+        ensemble = nengo.Ensemble(N, 1, neuron_type=neuron)
         nengo.Probe(ensemble)
     with pytest.raises(BuildError, match=r"codes in phase.*`ensemble\.neurons`"):
         nengo.Simulator(net, progress_bar=False)
@@ -281,13 +281,14 @@ def test_has_no_rate_to_decode(neuron):
 def test_current_is_the_input(neuron):
     """Neither gains nor biases come from Nengo's tuning curves; a bias that is given counts."""
     with nengo.Network(seed=1) as net:
-        plain = nengo.Ensemble(4, 2, neuron_type=neuron)
-        biased = nengo.Ensemble(4, 2, neuron_type=neuron, gain=np.full(4, 2), bias=[1, 2, 3, 4])
+        plain = nengo.Ensemble(N, 2, neuron_type=neuron)
+        given = {"gain": np.full(N, 2), "bias": np.arange(N)}
+        biased = nengo.Ensemble(N, 2, neuron_type=neuron, **given)
     with nengo.Simulator(net, progress_bar=False) as sim:
-        assert_array_equal(sim.data[plain].gain, np.ones(4))
-        assert_array_equal(sim.data[plain].bias, np.zeros(4))
-        assert_array_equal(sim.data[biased].gain, np.full(4, 2))
-        assert_array_equal(sim.data[biased].bias, [1, 2, 3, 4])
+        assert_array_equal(sim.data[plain].gain, np.ones(N))
+        assert_array_equal(sim.data[plain].bias, np.zeros(N))
+        assert_array_equal(sim.data[biased].gain, given["gain"])
+        assert_array_equal(sim.data[biased].bias, given["bias"])
 
 
 @pytest.mark.parametrize("neuron", NEURONS, ids=name)

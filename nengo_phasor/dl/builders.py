@@ -13,11 +13,13 @@ from nengo_dl.neuron_builders import SimNeuronsBuilder, TFNeuronBuilder
 from nengo_dl.transform_builders import ConvIncBuilder
 
 from nengo_phasor import dynamics
-from nengo_phasor.builders import SimPhasor, SimRowwiseConvolution
+from nengo_phasor.builders import SimRows, SimRowwiseConvolution
 from nengo_phasor.dl.tables import register
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
+    BindingPhasor,
+    BindingResonator,
     Phasor,
     ResonateAndFire,
     SurrogateLIF,
@@ -121,9 +123,29 @@ class PhasorBuilder(TFNeuronBuilder):
         return tf.concat(dynamics.unit_phasor(tf, *tf.split(J, 2, axis=-1), self.floor), axis=-1)
 
 
-@Builder.register(SimPhasor)
-class SimPhasorBuilder(SimNeuronsBuilder):
-    """Runs each layer of Phasor neurons separately, because their operators are never merged."""
+class BindingPhasorBuilder(PhasorBuilder):
+    """Runs `.dynamics.bind_phasors`."""
+
+    def step(self, J, dt):
+        """Return the phasors, real parts before imaginary parts."""
+        rows = tf.reshape(J, (J.shape[0], 2, 3, -1))
+        bound = dynamics.bind_phasors(tf, rows[:, 0], rows[:, 1], self.floor)
+        return tf.reshape(bound, J.shape)
+
+
+class BindingResonatorBuilder(SpikingBuilder):
+    """Runs `.dynamics.bind_spikes`."""
+
+    def step(self, J, dt, voltage, current):
+        """Return the output and the new states."""
+        rows = (tf.reshape(x, (J.shape[0], 3, -1)) for x in (J, voltage, current))
+        advanced = dynamics.bind_spikes(tf, *rows, self.constants, self.heaviside)
+        return tuple(tf.reshape(x, J.shape) for x in advanced)
+
+
+@Builder.register(SimRows)
+class SimRowsBuilder(SimNeuronsBuilder):
+    """Runs each ensemble separately, because these operators are never merged."""
 
     mergeable = staticmethod(OpBuilder.mergeable)
 
@@ -221,6 +243,8 @@ class MaxPoolBuilder(OpBuilder):
 BUILDERS = {
     ResonateAndFire: ResonateAndFireBuilder,
     Phasor: PhasorBuilder,
+    BindingResonator: BindingResonatorBuilder,
+    BindingPhasor: BindingPhasorBuilder,
     SurrogateLIF: SurrogateLIFBuilder,
     AdaptiveSpiking: AdaptiveSpikingBuilder,
     AdaptiveSpikingRate: AdaptiveSpikingRateBuilder,

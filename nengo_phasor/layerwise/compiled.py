@@ -50,6 +50,7 @@ def compile_equation(equation: Callable) -> None:
 for _equation in (
     dynamics.resonate,
     dynamics.above_threshold,
+    dynamics.peaked,
     dynamics.resonate_and_fire,
     dynamics.leaky_spike,
     dynamics.adaptive_spike,

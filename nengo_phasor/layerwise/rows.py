@@ -10,13 +10,15 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
 
-from nengo_phasor import compat, gradients
+from nengo_phasor import compat, dynamics, gradients
 from nengo_phasor.checks import check_is, check_subclass
 from nengo_phasor.inheritance import entry
 from nengo_phasor.layerwise import backward, compiled
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
+    BindingPhasor,
+    BindingResonator,
     Phasor,
     ResonateAndFire,
     SurrogateLIF,
@@ -106,6 +108,15 @@ def _pull_phasor(neurons, J, by_output):
     return np.concatenate(gradients.unit_phasor(np, *parts, neurons.floor), axis=-1)
 
 
+def _pull_binding(neurons, J, by_output):
+    rows = (*J.shape[:-1], 2, 3, neurons.units(J.shape[-1]))
+    parts, by_output = J.reshape(rows), by_output.reshape(rows)
+    real, imag = parts[..., 0, :, :], parts[..., 1, :, :]
+    output = dynamics.bind_phasors(np, real, imag, neurons.floor)
+    by_parts = gradients.bind_phasors(np, real, imag, output, by_output, neurons.floor)
+    return np.stack(by_parts, axis=-3).reshape(J.shape)
+
+
 def _pull_transfer(neurons, J, by_output):
     return gradients.adaptive_transfer(np, J, by_output, neurons.transfer)
 
@@ -149,6 +160,8 @@ def _compiled(row: Callable, back: Callable, **others) -> Row:
 
 for _type, _row in {
     Phasor: Row(pull=_pull_phasor),
+    BindingPhasor: Row(pull=_pull_binding),
+    BindingResonator: Row(),
     AdaptiveSpikingRate: Row(pull=_pull_transfer),
     nengo.AdaptiveLIF: Row(),
     nengo.AdaptiveLIFRate: Row(),

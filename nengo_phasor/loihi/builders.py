@@ -137,8 +137,7 @@ def build_as_stock(model, f: Facts):
 
 def build_on_host(model, f: Facts):
     """Build a connection whose spikes are sparsified on the host, with the spikes' own clock."""
-    late = latencies(model).get(base_obj(f.conn.pre), 0) + int(f.pre_on_chip)
-    stock.build_connection(model, like(model, f.conn, synapse=on_time(model, f.conn, late)))
+    stock.build_connection(model, like(model, f.conn, synapse=on_time(model, f.conn, f.late)))
 
 
 def build_on_chip(model, f: Facts):

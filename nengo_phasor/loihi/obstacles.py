@@ -13,9 +13,10 @@ from nengo.transforms import NoTransform
 from nengo_loihi.builder import Model
 from nengo_loihi.passthrough import base_obj
 
+from nengo_phasor.loihi.latency import latencies
 from nengo_phasor.loihi.relays import is_plain, spike_height
 from nengo_phasor.loihi.tables import OFF_CHIP, compartments_of, is_gate
-from nengo_phasor.neurons import PhaseCoding
+from nengo_phasor.neurons import BindingResonator, PhaseCoding
 from nengo_phasor.synapses import SpikeSynapse
 
 CONVOLUTIONS = (nengo.Convolution, nengo.transforms.ConvolutionTranspose)
@@ -44,6 +45,8 @@ class Facts(NamedTuple):
         Whether the synapse receives unweighted spikes.
     height : float or None
         The amplitude of the spikes that the host sends to neurons; None if it sends none.
+    late : int
+        The number of steps by which its spikes arrive on the host later than in Nengo.
     """
 
     conn: nengo.Connection
@@ -56,6 +59,7 @@ class Facts(NamedTuple):
     compartments: Any
     was_plain: bool
     height: float | None
+    late: int
 
     @property
     def in_phase(self) -> bool:
@@ -92,6 +96,7 @@ def facts(model: Model, conn: nengo.Connection) -> Facts:
         compartments=compartments_of(post_type),
         was_plain=is_plain(conn) or conn in model.split.passthrough.to_add,
         height=_height(model.split.network, conn, post_type) if from_host else None,
+        late=latencies(model).get(base_obj(conn.pre), 0) + int(pre_on_chip),
     )
 
 
@@ -142,6 +147,14 @@ OBSTACLES = (
         lambda f: (
             f"{_name(f.pre_type)} neurons code in phase: connect from `ensemble.neurons` (or probe "
             "them), not from the ensemble"
+        ),
+    ),
+    Obstacle(
+        lambda f: isinstance(f.post_type, BindingResonator) and not f.post_on_chip and f.late > 0,
+        lambda f: (
+            f"{_name(f.post_type)} neurons run on the host and compare the times of spikes, of "
+            f"which those from the chip are late, here by {f.late} steps. For every ensemble that "
+            f"sends to them, {OFF_CHIP}"
         ),
     ),
     Obstacle(

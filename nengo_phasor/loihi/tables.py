@@ -21,6 +21,7 @@ from nengo_phasor.loihi.compartments import (
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
+    BindingResonator,
     Phasor,
     ResonateAndFire,
     SurrogateLIF,
@@ -31,6 +32,7 @@ COMPARTMENTS: dict[type[NeuronType], type[NeuronCompartment] | None] = {
     ResonateAndFire: ResonateAndFireCompartment,
     AdaptiveSpiking: AdaptiveCompartment,
     Phasor: None,
+    BindingResonator: None,
     SurrogateLIF: None,
     AdaptiveSpikingRate: None,
 }

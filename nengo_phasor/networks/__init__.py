@@ -1,5 +1,6 @@
 """Building blocks that return a `nengo.Network`, as `nengo.networks` does."""
 
+from nengo_phasor.networks.phase_bind import PhaseBind
 from nengo_phasor.networks.phasor import (
     PhasorClassifier,
     PhasorDense,
@@ -9,6 +10,7 @@ from nengo_phasor.networks.phasor import (
 from nengo_phasor.networks.phasor_conv import PhasorConv, PhasorPool, real_kernels
 
 __all__ = [
+    "PhaseBind",
     "PhasorClassifier",
     "PhasorConv",
     "PhasorDense",

@@ -1,14 +1,25 @@
 """Neuron types: immutable, validated parameter objects with the methods that Nengo requires."""
 
 from nengo_phasor.neurons.adaptive import AdaptiveSpiking, AdaptiveSpikingRate
+from nengo_phasor.neurons.binding import BindingPhasor, BindingResonator
 from nengo_phasor.neurons.lif import SurrogateLIF
 from nengo_phasor.neurons.phase import PhaseCoding, Phasor, ResonateAndFire
 
-NEURON_TYPES = (ResonateAndFire, Phasor, SurrogateLIF, AdaptiveSpiking, AdaptiveSpikingRate)
+NEURON_TYPES = (
+    ResonateAndFire,
+    Phasor,
+    BindingResonator,
+    BindingPhasor,
+    SurrogateLIF,
+    AdaptiveSpiking,
+    AdaptiveSpikingRate,
+)
 
 __all__ = [
     "AdaptiveSpiking",
     "AdaptiveSpikingRate",
+    "BindingPhasor",
+    "BindingResonator",
     "PhaseCoding",
     "Phasor",
     "ResonateAndFire",

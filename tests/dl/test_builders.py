@@ -22,7 +22,7 @@ from nengo_phasor import (
     metrics,
     phases,
 )
-from nengo_phasor.builders import SimPhasor
+from nengo_phasor.builders import SimRows
 from nengo_phasor.networks import PhasorClassifier
 from tests.registry import NEURONS, SYNAPSES, name
 
@@ -52,7 +52,7 @@ def test_only_equal_neurons_are_merged(neuron):
 
 def test_phasors_are_never_merged():
     op = SimpleNamespace(neurons=Phasor())
-    assert not Builder.builders[SimPhasor].mergeable(op, op)
+    assert not Builder.builders[SimRows].mergeable(op, op)
 
 
 @pytest.mark.parametrize("synapse", SYNAPSES, ids=name)
@@ -259,7 +259,7 @@ def test_is_loaded_with_nengo_dl():
 
 def test_a_nan_is_no_spike():
     """Nor does it come to others: of each spiking type, the neuron that gets it falls silent."""
-    kinds, n, n_steps = [k for k in NEURONS if k.spiking], 4, 250
+    kinds, n, n_steps = [k for k in NEURONS if k.spiking], 6, 250
     with nengo.Network(seed=0) as net:
         node, probes = nengo.Node(np.zeros(n)), []
         for kind in kinds:
@@ -270,11 +270,11 @@ def test_a_nan_is_no_spike():
             probes.append(nengo.Probe(ensemble.neurons))
     x = np.random.RandomState(0).normal(3, 90, (2, n_steps, n))
     x[1] = x[0]
-    x[1, 20, 2] = np.nan
+    x[1, 20, 1] = np.nan
     with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
         sim.run_steps(n_steps, data={node: x}, progress_bar=False)
     for probe in probes:
         clean, got = sim.data[probe]
         assert clean[20:].any()
-        assert not got[20:, 2].any()
-        assert_array_equal(np.delete(got, 2, axis=1), np.delete(clean, 2, axis=1))
+        assert not got[20:, 1].any()
+        assert_array_equal(np.delete(got, 1, axis=1), np.delete(clean, 1, axis=1))

@@ -337,7 +337,7 @@ def test_what_is_registered(arguments, message):
 
 def test_a_nan_is_no_spike():
     """Of no spiking type of ours; the other neurons are as if it was not there."""
-    for neuron in (n for n in NEURONS if n.spiking):
+    for neuron in (n for n in compiled_neurons if n.spiking):
         J = batch(neuron, 200)
         expected, _, _ = run_layer(neuron, J, 200)
         J[50, :, 2] = np.nan

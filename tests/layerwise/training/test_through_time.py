@@ -8,6 +8,7 @@ from scipy.signal import cont2discrete, tf2ss
 
 from nengo_phasor import (
     AdaptiveSpiking,
+    BindingResonator,
     ResonateAndFire,
     SurrogateLIF,
     dynamics,
@@ -53,7 +54,7 @@ def with_surrogate(neurons):
     return type(neurons)(**{**arguments, "surrogate": surrogates.FastSigmoid(0.7)})
 
 
-SPIKING = [with_surrogate(neurons) for neurons in NEURONS if neurons.spiking]
+SPIKING = [with_surrogate(neurons) for neurons in NEURONS if type(neurons) in STEPS]
 
 FILTERS = (
     None,
@@ -65,9 +66,10 @@ FILTERS = (
 
 
 def test_types():
-    """Those that have a state and train are all here."""
+    """Those that have a state and train are all here: all that spike but those that bind."""
     rows = layerwise.rows.TABLE
     assert {type(n) for n in SPIKING} == {t for t, row in rows.items() if row.back} == set(STEPS)
+    assert {type(n) for n in NEURONS if n.spiking} - set(STEPS) == {BindingResonator}
 
 
 class Random:

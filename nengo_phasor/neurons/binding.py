@@ -1,0 +1,123 @@
+"""Neurons that bind phases: resonate-and-fire neurons and their phase-domain counterpart."""
+
+from __future__ import annotations
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from nengo_phasor import dynamics
+from nengo_phasor.neurons.phase import Phasor, ResonateAndFire
+from nengo_phasor.surrogates import heaviside
+
+
+class BindingResonator(ResonateAndFire):
+    r"""Resonate-and-fire neurons whose input is rotated by the phases of two other signals.
+
+    An ensemble of 3n such neurons represents n units, as an array of shape (3, n): the neurons x,
+    then the resonators y, then the resonators r. Resonators y and r are driven as
+    `ResonateAndFire` neurons are, but send no spikes. They rotate the input of the neurons x:
+
+    .. math:: \frac{dz_x}{dt} = \left(-\frac{1}{\tau} + 2 \pi i f\right) z_x
+              + J_x \frac{z_y}{|z_y|} \frac{\bar z_r}{|z_r|}
+
+    The quotient of the two states is slow in a steady rhythm, and each spike in the input of x
+    samples it. The neurons x therefore spike at the phase x + y - r. With the reference as r, this
+    binds x and y. With y and r exchanged, it unbinds y from x. `.networks.PhaseBind` connects the
+    three signals.
+
+    A resonator whose state is at or below the threshold has no phase, and then nothing reaches x.
+
+    Parameters
+    ----------
+    frequency : float
+        The resonant frequency of all three, in Hz.
+    tau : float, optional
+        The time constant of the decay, in seconds. By default it is five periods.
+    threshold : float
+        The voltage that a peak must reach to cause a spike, and that the states of y and r must
+        exceed to have a phase.
+    amplitude : float
+        The amplitude of a spike, which is an output of amplitude/dt for one step.
+    initial_state : {str: Distribution or array_like}
+        The initial "voltage" and "current". By default both are zero.
+    surrogate : `.Surrogate`, optional
+        The surrogate derivative of a spike, as in `ResonateAndFire`; NengoDL uses it.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If frequency, tau, threshold or amplitude is not greater than 0. When the network is built
+        or run: if a cycle has fewer than 4 time steps, or the number of neurons is not a multiple
+        of 3.
+
+    References
+    ----------
+    Olin-Ammentorp and Bazhenov, Residual and Attentional Architectures for Vector-Symbols, bind
+    phases with each other; they do not say how spikes do.
+    """
+
+    def units(self, n_neurons: int) -> int:
+        """Return the number of units that ``n_neurons`` neurons represent."""
+        return _units(self, n_neurons, 3, "x, y and r")
+
+    def step(self, dt, J, output, voltage, current):
+        """Advance one step; see `.dynamics.bind_spikes`."""
+        rows = (*J.shape[:-1], 3, self.units(J.shape[-1]))
+        output[...], voltage[...], current[...] = (
+            new.reshape(J.shape)
+            for new in dynamics.bind_spikes(
+                np,
+                *(old.reshape(rows) for old in (J, voltage, current)),
+                self.constants(dt),
+                heaviside,
+            )
+        )
+
+
+class BindingPhasor(Phasor):
+    r"""The phase-domain counterpart of `BindingResonator`, for training.
+
+    An ensemble of 6n such neurons represents n units, as an array of shape (2, 3, n): the real
+    parts of x, y and r, then their imaginary parts. The output of x is the product of unit phasors,
+
+    .. math:: \frac{z_x}{|z_x|} \frac{z_y}{|z_y|} \frac{\bar z_r}{|z_r|},
+
+    whose phase is x + y - r. The outputs of y and r are 0.
+
+    Parameters
+    ----------
+    floor : float
+        The length of a current at or below which it has no phase: the output and its gradient are
+        then 0.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If floor is not greater than 0. When the network is run: if the number of neurons is not a
+        multiple of 6.
+
+    References
+    ----------
+    Olin-Ammentorp and Bazhenov, Residual and Attentional Architectures for Vector-Symbols.
+    """
+
+    def units(self, n_neurons: int) -> int:
+        """Return the number of units that ``n_neurons`` neurons represent."""
+        return _units(self, n_neurons, 6, "real and imaginary parts of x, y and r")
+
+    def step(self, dt, J, output):
+        """Multiply the phasors; see `.dynamics.bind_phasors`."""
+        rows = J.reshape(*J.shape[:-1], 2, 3, self.units(J.shape[-1]))
+        bound = dynamics.bind_phasors(np, rows[..., 0, :, :], rows[..., 1, :, :], self.floor)
+        output[...] = bound.reshape(J.shape)
+
+
+def _units(neuron_type, n_neurons, rows, what):
+    if n_neurons % rows:
+        raise ValidationError(
+            f"{n_neurons} neurons can't represent {what}: an ensemble of n units needs {rows}n "
+            "neurons",
+            attr="n_neurons",
+            obj=neuron_type,
+        )
+    return n_neurons // rows
