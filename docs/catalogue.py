@@ -61,6 +61,36 @@ PAGES = (
         ("phase_domain",),
     ),
     Page(
+        nph.BindingResonator,
+        plots.binding,
+        "A spike of x at phase 0.1 and one of y at phase 0.45 in each cycle, and the reference at "
+        "phase 0 (dotted). The state of x (grey) is at its maximum at phase 0.55, the sum of the "
+        "two, where the neuron spikes.",
+        (
+            "An ensemble of n units has 3n neurons, of which the first n spike: "
+            "`networks.PhaseBind` connects them.",
+            "Each of the three signals is measured in whole steps, so the phase is at most 1.5 "
+            "steps off.",
+            "NengoDL trains it through time, with a surrogate; layerwise runs it, but does not "
+            "train it. Train binding in the phase domain, with `BindingPhasor`.",
+            "On the emulator it runs on the host, and only there: spikes from the chip would be "
+            "late, so they are rejected.",
+        ),
+        ("phase_domain",),
+    ),
+    Page(
+        nph.BindingPhasor,
+        plots.bound_phasors,
+        "Currents of x and y (grey), with the reference at phase 0. The phase of the output "
+        "(black) is the sum of their phases.",
+        (
+            "It has no dynamics: run a network of it for one step, with `synapse=None` on every "
+            "connection.",
+            "An ensemble of n units has 6n neurons, as an array of shape (2, 3, n).",
+        ),
+        ("phase_domain",),
+    ),
+    Page(
         nph.SurrogateLIF,
         plots.surrogate_lif,
         "The same current drives a neuron with each kind of reset. The surrogate derivative "

@@ -17,6 +17,7 @@ from nengo_phasor.plots import STYLES
 DT = 0.001
 FREQUENCY = 10.0
 DROPPED = "0.75"
+SPIKES = {"marker": "|", "markersize": 14, "markeredgewidth": 1.5, "linestyle": "none"}
 
 
 # ---------------------------------------------------------------------------------------- neurons
@@ -62,6 +63,44 @@ def phasor(figure: Figure, cls: type) -> None:
     ax.plot(y.real, y.imag, color="black", marker="o", linestyle="none", label="output")
     ax.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", xlabel="real", ylabel="imaginary")
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def binding(figure: Figure, cls: type) -> None:
+    """Draw the spikes that three signals send, and the state and the spikes of what binds them."""
+    neurons, given = cls(FREQUENCY, threshold=0.5), [0.1, 0.45, 0.0]
+    raster = phases.to_raster(given, FREQUENCY, 5, DT)
+    state = neurons.make_state(3, rng=np.random.RandomState(0), dtype=float)
+    output, voltage = np.zeros(raster.shape), np.zeros(len(raster))
+    for k, spikes in enumerate(raster):
+        neurons.step(DT, spikes / DT, output[k], **state)
+        voltage[k] = state["voltage"][0]
+    time = np.arange(1, len(raster) + 1) * DT
+    ax = figure.add_subplot()
+    ax.plot(time, voltage / voltage.max(), color="0.6")
+    for row, (name, spikes) in enumerate(zip("xyr", raster.T, strict=True)):
+        ax.plot(time[spikes], np.full(spikes.sum(), -2.0 - row), color="0.4", **SPIKES)
+    sent = output[:, 0] > 0
+    ax.plot(time[sent], np.full(sent.sum(), -5.0), color="black", **SPIKES)
+    for at in time[raster[:, 2]]:
+        ax.axvline(at, **nph.plots.REFERENCE)
+    names = ("output", "r, the reference", "y", "x", "state of x")
+    ax.set_yticks([-5, -4, -3, -2, 0], names)
+    ax.set(xlabel="time (s)")
+
+
+def bound_phasors(figure: Figure, cls: type) -> None:
+    """Draw two currents in the complex plane, and the product of their phasors."""
+    z = np.array([0.8 * np.exp(0.5j), 1.2 * np.exp(1.4j), 1.0])
+    output = np.zeros(6)
+    cls().step(DT, np.concatenate([z.real, z.imag]), output)
+    product = phases.from_rows(output)[0]
+    ax = figure.add_subplot()
+    ax.add_patch(Circle((0, 0), 1, fill=False, ec="0.7"))
+    arrows = {"x": (z[0], DROPPED), "y": (z[1], DROPPED), "output": (product, "black")}
+    for name, (end, color) in arrows.items():
+        ax.plot([0, end.real], [0, end.imag], color=color, marker="o", markevery=[1])
+        ax.annotate(name, (1.2 * end.real, 1.2 * end.imag), ha="center", va="center")
+    ax.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", xlabel="real", ylabel="imaginary")
 
 
 def surrogate_lif(figure: Figure, cls: type) -> None:

@@ -29,9 +29,9 @@ class PhaseBind(nengo.Network):
     Parameters
     ----------
     x, y : nengo.ensemble.Neurons or nengo.Node
-        What sends the spikes of the two signals, n each: neurons, relays, or slices of these.
+        The neurons or relays, or slices of these, that send the n spikes of each signal.
     reference : nengo.ensemble.Neurons or nengo.Node
-        What sends the spikes of the reference, of size 1.
+        The neuron or relay, of size 1, that sends the spikes of the reference.
     unbind : bool
         Whether to subtract the phases of y instead of adding them.
     neuron_type : BindingResonator, optional
