@@ -77,7 +77,7 @@ def binding(figure: Figure, cls: type) -> None:
     time = np.arange(1, len(raster) + 1) * DT
     ax = figure.add_subplot()
     ax.plot(time, voltage / voltage.max(), color="0.6")
-    for row, (name, spikes) in enumerate(zip("xyr", raster.T, strict=True)):
+    for row, spikes in enumerate(raster.T):
         ax.plot(time[spikes], np.full(spikes.sum(), -2.0 - row), color="0.4", **SPIKES)
     sent = output[:, 0] > 0
     ax.plot(time[sent], np.full(sent.sum(), -5.0), color="black", **SPIKES)
