@@ -192,6 +192,44 @@ def loss(net, connection, place, step):
     return np.mean(squares)
 
 
+# --- batch statistics -------------------------------------------------------------------------
+
+
+def test_folded_bias():
+    """The phases are those of currents that are divided by their mean lengths, map by map."""
+    rng = np.random.RandomState(2)
+    kernel, bias = rng.normal(size=(3, 2, 2, 3)) * [0.2, 1.0, 5.0], rng.normal(size=3)
+    batch = [image((5, 4, 2), seed) for seed in range(4)]
+    currents = np.array([convolved(z, kernel, (2, 1), "same") for z in batch])
+    lengths = [np.mean([abs(value) for value in currents[..., m].ravel()]) for m in range(3)]
+    folded = networks.folded_bias(bias, rows(currents))
+    layer = networks.PhasorConv((5, 4, 2), 3, (3, 2), (2, 1), "same", kernel, folded)
+    for z, current in zip(batch, currents, strict=True):
+        expected = current / lengths + bias
+        assert_allclose(outputs(layer, z)[0], expected / np.abs(expected), atol=1e-12)
+
+
+def test_maps_without_current_keep_their_bias():
+    currents = rows(np.stack([np.zeros((2, 2, 2)), 3j * np.ones((2, 2, 2))], axis=-1)[..., 0, :])
+    assert_array_equal(networks.folded_bias([0.5, -2.0], currents), [0.5, -6.0])
+
+
+@pytest.mark.parametrize(
+    ("bias", "currents", "message"),
+    [
+        (np.ones(3), np.ones((5, 16)), r"currents: has shape \(5, 16\), 8 phasors, .* 3 maps"),
+        (np.ones(2), np.ones((0, 16)), r"currents: has shape \(0, 16\)"),
+        (np.ones(2), np.ones((2, 7)), r"currents: needs shape \(\.\.\., 2n\), got \(2, 7\)"),
+        (np.ones(2), np.full((2, 8), np.inf), r"currents: must be finite"),
+        (np.ones((2, 1)), np.ones((5, 16)), r"bias: needs shape \(n_filters\), got \(2, 1\)"),
+        ([], np.ones((5, 16)), r"bias: needs shape"),
+    ],
+)
+def test_wrong_currents(bias, currents, message):
+    with pytest.raises(ValidationError, match=message):
+        networks.folded_bias(bias, currents)
+
+
 # --- errors -----------------------------------------------------------------------------------
 
 WRONG = [

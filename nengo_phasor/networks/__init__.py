@@ -7,7 +7,12 @@ from nengo_phasor.networks.phasor import (
     RandomProjection,
     real_weights,
 )
-from nengo_phasor.networks.phasor_conv import PhasorConv, PhasorPool, real_kernels
+from nengo_phasor.networks.phasor_conv import (
+    PhasorConv,
+    PhasorPool,
+    folded_bias,
+    real_kernels,
+)
 
 __all__ = [
     "PhaseBind",
@@ -16,6 +21,7 @@ __all__ = [
     "PhasorDense",
     "PhasorPool",
     "RandomProjection",
+    "folded_bias",
     "real_kernels",
     "real_weights",
 ]

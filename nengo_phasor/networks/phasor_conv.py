@@ -13,7 +13,9 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.params import BoolParam
+from numpy.typing import ArrayLike, NDArray
 
+from nengo_phasor import phases
 from nengo_phasor.checks import check_array, check_memory, check_positive_integer
 from nengo_phasor.convolutions import RowwiseConvolution
 from nengo_phasor.neurons import Phasor
@@ -55,6 +57,50 @@ def real_kernels(
         the image is larger than it, or the kernels have the wrong shape.
     """
     return _kernels(None, "init", input_shape, n_filters, kernel_size, strides, padding, init)
+
+
+def folded_bias(bias: ArrayLike, currents: ArrayLike) -> NDArray:
+    r"""Return the biases with which a layer acts as if its currents had a mean length of 1.
+
+    .. math:: \left\langle \frac{(K * x)_m}{s_m} + b_m \right\rangle
+        = \left\langle (K * x)_m + s_m b_m \right\rangle,
+        \quad s_m = \overline{|(K * x)_m|}
+
+    The length of a sum of phasors does not matter, only the balance of its parts. So the statistics
+    of a batch, by which the currents of each map m are divided, become a part of the biases, and
+    the spiking network needs nothing else.
+
+    Parameters
+    ----------
+    bias : (n_filters,) array_like
+        The biases b of the normalised currents.
+    currents : (..., 2n) array_like
+        The currents K * x of a batch without the biases, real parts before imaginary parts; each
+        with its maps last, as a node receives them through the layer's kernels. For a dense layer
+        every unit is a map.
+
+    Returns
+    -------
+    (n_filters,) ndarray
+        The biases s b. A map without any current keeps its bias.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there are no currents, if they do not consist of as many maps as there are biases, or if
+        a value is not finite.
+    """
+    bias = check_array(bias, "bias", "(n_filters)")
+    currents = check_array(currents, "currents", "(..., 2n)")
+    n = currents.shape[-1] // 2
+    if n % len(bias) or not currents.size:
+        raise ValidationError(
+            f"has shape {currents.shape}, {n} phasors, which are not a batch of {len(bias)} maps, "
+            "one for each bias: give those of a single layer",
+            attr="currents",
+        )
+    lengths = np.abs(phases.from_rows(currents)).reshape(-1, len(bias)).mean(axis=0)
+    return np.where(lengths > 0, lengths, 1) * bias
 
 
 def _kernels(obj, attr, input_shape, n_filters, kernel_size, strides, padding, init):
