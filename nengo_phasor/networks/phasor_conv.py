@@ -134,8 +134,9 @@ def _values(array, shape, names, attr, obj):
 
 def _sizes(value, n, attr, obj) -> tuple[int, ...]:
     """Return n positive integers; a single one stands for both of two."""
-    sizes = (value,) * n if n == 2 and np.ndim(value) == 0 else value
-    if np.ndim(sizes) != 1 or len(sizes) != n:
+    single = n == 2 and not np.iterable(value)
+    sizes = (value,) * n if single else tuple(value) if np.iterable(value) else ()
+    if len(sizes) != n:
         example = "(28, 28, 1)" if n == 3 else "3 or (3, 3)"
         raise ValidationError(f"must be {n} sizes, such as {example}, got {value!r}", attr, obj)
     for size in sizes:

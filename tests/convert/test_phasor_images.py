@@ -16,6 +16,7 @@ from nengo_phasor import (
     phases,
     save,
 )
+from nengo_phasor.convert.phasor_weights import taken
 from tests.convert.phase_networks import Layer, decoded
 from tests.phasor_images import (
     PADDING,
@@ -165,6 +166,17 @@ def test_slices_of_whole_phasors(places):
 def test_other_slices(places):
     with pytest.raises(BuildError, match=r"Connection.*slices of phasors .*the real parts.*change"):
         convert.to_spiking(from_slice(places))
+
+
+def test_slices_of_views():
+    """What receives spikes may be a part of a node already."""
+    net = from_slice([2, 0, 5, 3])
+    node = nengo.Node(size_in=5, add_to_container=False)
+    (connection, _) = net.connections
+    for view, expected in ((node[1:4], [3, 1]), (node[[4, 0, 2]], [2, 4]), (node, [2, 0])):
+        part = taken(view, connection)
+        assert part.obj is node
+        assert_array_equal(part.slice, expected)
 
 
 @pytest.mark.parametrize(
