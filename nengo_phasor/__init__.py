@@ -36,9 +36,12 @@ from nengo_phasor.neurons import (
 from nengo_phasor.synapses import (
     ArcSparsifier,
     AssumeReference,
+    AssumeRhythm,
+    DifferenceSparsifier,
     FieldSparsifier,
     PhaseEncoder,
     RandomSparsifier,
+    RhythmSparsifier,
 )
 
 __version__ = "0.1.0"
@@ -48,13 +51,16 @@ __all__ = [
     "AdaptiveSpikingRate",
     "ArcSparsifier",
     "AssumeReference",
+    "AssumeRhythm",
     "BindingPhasor",
     "BindingResonator",
+    "DifferenceSparsifier",
     "FieldSparsifier",
     "PhaseEncoder",
     "Phasor",
     "RandomSparsifier",
     "ResonateAndFire",
+    "RhythmSparsifier",
     "SurrogateLIF",
     "arousal",
     "builders",

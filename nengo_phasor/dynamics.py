@@ -445,6 +445,22 @@ def field_rises(xp, voltage: Array, current: Array, c: FieldConstants):
     return voltage - c.border * size > c.bar
 
 
+def around_spikes(xp, since: Array, window: float, steps_per_cycle: float):
+    """Return whether a step is within a window around the spikes of a neuron that spikes regularly.
+
+    ``since`` is the number of steps since the neuron's latest spike. The next ones are expected a
+    period later each. The window is the fraction of the period, from half of it before each spike
+    to half of it after.
+    """
+    cycles = (since + STEP_TOLERANCE) / steps_per_cycle + 0.5 * window
+    return cycles - xp.floor(cycles) < window
+
+
+def steps_since(xp, spiked: Array, since: Array):
+    """Count the steps since the latest spike, from 1 in the step of the spike; 0 before the first."""
+    return xp.where(spiked, xp.ones_like(since), xp.where(since > 0, since + 1.0, since))
+
+
 def assume_reference(xp, spikes: Array, heard: Array, at_reference: Array):
     """Assume, once per cycle, a spike at the reference phase from each neuron that was silent.
 

@@ -404,3 +404,70 @@ def from_raster(
         step_phases = _wrapped(2 * ((np.arange(begin, end) + 0.5 - start) / period - cycle) - 1)
         phases[..., cycle, :] = np.where(found, step_phases[first], missing)
     return phases
+
+
+def from_reference(
+    raster: ArrayLike,
+    reference: ArrayLike,
+    frequency: float,
+    dt: float,
+    n_cycles: int,
+    missing: float = np.nan,
+) -> NDArray:
+    """Return the phases of the spikes in a raster relative to the spikes of a reference neuron.
+
+    No clock is needed: a cycle is the period centred on a spike of the reference neuron, such as
+    the unit of a `.LocalRhythm`. If a neuron has several spikes in a cycle, the first is taken.
+
+    Parameters
+    ----------
+    raster : (..., n_steps, n) array_like
+        The raster, as in `from_raster`.
+    reference : (..., n_steps, 1) array_like
+        The spikes of the reference neuron.
+    frequency : float
+        The frequency of the rhythm, in Hz.
+    dt : float
+        The time step, in seconds.
+    n_cycles : int
+        The number of cycles: those of the first n_cycles spikes of the reference neuron.
+    missing : float, optional
+        The value that represents the phase of a missing spike. Phases in a cycle that the reference
+        neuron did not begin, or that the raster does not contain as a whole, are missing.
+
+    Returns
+    -------
+    (..., n_cycles, n) ndarray
+        The phases in [-1, 1), in units of pi: 2 (t - t_reference) / T.
+
+    Raises
+    ------
+    ValidationError
+        If frequency or dt is not positive, if a cycle has fewer than 4 steps, if n_cycles is not a
+        positive integer, if missing is not a number, or if raster or reference has the wrong shape
+        or is not a spike raster.
+    """
+    raster, reference = check_spikes(raster, "raster"), check_spikes(reference, "reference")
+    period = steps_per_cycle(frequency, dt)
+    check_positive_integer(n_cycles, "n_cycles")
+    check_array(missing, "missing", "()", missing=True)
+    if reference.shape != (*raster.shape[:-1], 1):
+        raise ValidationError(
+            f"has shape {reference.shape}, but the raster needs {(*raster.shape[:-1], 1)}: one "
+            "neuron, in the same steps",
+            attr="reference",
+        )
+    n_steps, n = raster.shape[-2:]
+    spikes = raster.reshape(-1, n_steps, n) != 0
+    given = reference.reshape(-1, n_steps) != 0
+    offsets = np.arange(np.ceil(-period / 2), np.ceil(period / 2)).astype(int)
+    phases = np.full((len(spikes), n_cycles, n), float(missing))
+    order = np.cumsum(given, axis=1)
+    for cycle in range(n_cycles):
+        (item, step) = np.nonzero(given & (order == cycle + 1))
+        whole = (step + offsets[0] >= 0) & (step + offsets[-1] < n_steps)
+        item, step = item[whole], step[whole]
+        near = spikes[item[:, None], step[:, None] + offsets]
+        first = _wrapped(2 * offsets / period)[near.argmax(axis=1)]
+        phases[item, cycle] = np.where(near.any(axis=1), first, missing)
+    return phases.reshape(*raster.shape[:-2], n_cycles, n)

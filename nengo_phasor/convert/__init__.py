@@ -3,7 +3,7 @@
 from nengo_phasor.convert.adaptive import Converted, to_adaptive
 from nengo_phasor.convert.deepening import deepen
 from nengo_phasor.convert.factorize import factorize
-from nengo_phasor.convert.phasor import to_spiking
+from nengo_phasor.convert.spiking import to_spiking
 
 __all__ = ["Converted", "deepen", "factorize", "to_adaptive", "to_spiking"]
 

@@ -1,116 +1,23 @@
-"""Conversion from the phase domain to spikes: `to_spiking`."""
+"""How each part of a network in the phase domain becomes spiking; see `.to_spiking`."""
 
 from __future__ import annotations
 
-import os
-from typing import Any
 
 import nengo
 import numpy as np
 from nengo.base import ObjView
 from nengo.ensemble import Neurons
-from nengo.exceptions import BuildError, ValidationError
+from nengo.exceptions import BuildError
 
 from nengo_phasor import phases
 from nengo_phasor.builders import sparsifier_seed
 from nengo_phasor.convert.built import built
 from nengo_phasor.convert.phasor_weights import real_transform, taken
-from nengo_phasor.neurons import Phasor, ResonateAndFire
-from nengo_phasor.synapses import AssumeReference, PhaseEncoder, SpikeSynapse
+from nengo_phasor.neurons import Phasor
+from nengo_phasor.synapses import AssumeReference, PhaseEncoder
 
 
-def to_spiking(
-    network: nengo.Network,
-    neuron_type: ResonateAndFire | None = None,
-    sparsifier: SpikeSynapse | None = None,
-    assume_reference: bool = False,
-) -> tuple[nengo.Network, dict[Any, Any]]:
-    """Convert a phase-domain network to a network of resonate-and-fire neurons.
-
-    Every ensemble of 2n `.Phasor` neurons becomes n `.ResonateAndFire` neurons. Connections between
-    them keep their weights: matrices as dense transforms, kernels as convolutions. Every node that
-    outputs phasors becomes a node that outputs their n phases, which a `.PhaseEncoder` turns into
-    one spike per cycle. A node without input (where NengoDL and the layerwise simulator take data)
-    thus takes phases instead of phasors. Any topology is allowed: several layers, branches, skip
-    connections. Subnetworks are kept, and so are the computations of nodes that precede the
-    phasors.
-
-    Parameters
-    ----------
-    network : nengo.Network
-        The trained network, which is not changed. Call NengoDL's ``sim.freeze_params(network)``
-        first; otherwise the network still has its weights from before training.
-    neuron_type : ResonateAndFire, optional
-        The spiking neurons. By default ``ResonateAndFire()``. Their frequency is that of the
-        rhythm.
-    sparsifier : SpikeSynapse, optional
-        The sparsifier on the output of every layer. The spikes that it removes are neither sent nor
-        seen by probes. If it has a seed, each layer gets a different seed derived from it.
-    assume_reference : bool
-        Whether receivers treat a silent neuron as spiking at the reference phase (see
-        `.AssumeReference`).
-
-    Returns
-    -------
-    spiking : nengo.Network
-        The spiking network.
-    mapping : dict
-        The new network, node, ensemble, connection or probe for each old one.
-
-    Raises
-    ------
-    nengo.exceptions.BuildError
-        If an object can't be converted: neurons of another type, a synapse between phasors, a
-        connection to a part of a layer or from anything but whole phasors, a transform that does
-        not act alike on real and imaginary parts, decoded connections, functions, learning rules,
-        gains other than 1, nodes that take phasors.
-    nengo.exceptions.ValidationError
-        If network, neuron_type or sparsifier has the wrong type, or the frequencies of the
-        sparsifier and of the neurons differ.
-    """
-    neuron_type = ResonateAndFire() if neuron_type is None else neuron_type
-    _check_arguments(network, neuron_type, sparsifier)
-    rhythm = getattr(sparsifier, "frequency", neuron_type.frequency)
-    if rhythm != neuron_type.frequency:
-        raise ValidationError(
-            f"is {rhythm:g} Hz, but that of the neurons is {neuron_type.frequency:g} Hz: use the "
-            "same for both",
-            attr="frequency",
-            obj=sparsifier,
-        )
-    conversion = _Conversion(network, neuron_type, sparsifier, assume_reference)
-    twin = nengo.Network(label=network.label, seed=network.seed)
-    conversion.objects(network, twin)
-    conversion.links(network)
-    return twin, conversion.mapping
-
-
-def _check_arguments(network, neuron_type, sparsifier):
-    """Check the types of the arguments."""
-    leaves_out = isinstance(sparsifier, SpikeSynapse) and not isinstance(
-        sparsifier, AssumeReference | PhaseEncoder
-    )
-    wanted = {
-        "network": (network, isinstance(network, nengo.Network), "a nengo.Network"),
-        "neuron_type": (
-            neuron_type,
-            isinstance(neuron_type, ResonateAndFire),
-            "a ResonateAndFire object, such as ResonateAndFire(frequency=20)",
-        ),
-        "sparsifier": (
-            sparsifier,
-            sparsifier is None or leaves_out,
-            "a sparsifier, such as ArcSparsifier(0.1)",
-        ),
-    }
-    for attr, (value, fine, what) in wanted.items():
-        if not fine:
-            path = isinstance(value, str | os.PathLike)
-            remedy = ": load it first, with nengo_phasor.load" if path else ""
-            raise ValidationError(f"must be {what}, got {value!r}{remedy}", attr=attr)
-
-
-class _Conversion:
+class Conversion:
     """The state of one conversion, with the counterpart of each old object."""
 
     def __init__(self, network, neuron_type, sparsifier, assume_reference):
@@ -158,7 +65,12 @@ class _Conversion:
                 f"{old}: gains can't be converted: scale the weights of the connections instead"
             )
         new = nengo.Ensemble(old.n_neurons // 2, 1, neuron_type=self.neuron_type, label=old.label)
-        bias = phases.from_rows(self.params[old].bias)
+        self.bias(old, new, phases.from_rows(self.params[old].bias))
+        self.output(old, new)
+        return new
+
+    def bias(self, old, new, bias):
+        """Connect the spikes of an ensemble's own bias, given as complex numbers."""
         if np.any(bias):
             source = nengo.Node(np.angle(bias) / np.pi, label=_label(old, "bias"))
             spikes = self.relay(source, self.encoder, _label(old, "bias spikes"))
@@ -168,6 +80,9 @@ class _Conversion:
                 init=np.abs(bias),
             )
             nengo.Connection(spikes, new.neurons, transform=own, synapse=None)
+
+    def output(self, old, new):
+        """Connect what the neurons send, and what others receive of it."""
         sparsifier = self.sparsifier
         if sparsifier is not None and sparsifier.seed is not None:  # else layers share a mask
             sparsifier = sparsifier.with_seed(sparsifier_seed(sparsifier.seed, len(self.sent)))
@@ -175,7 +90,6 @@ class _Conversion:
         self.received[old.neurons] = self.relay(
             self.sent[old.neurons], self.assumption, _label(old, "received")
         )
-        return new
 
     def node(self, old):
         """Return the same node, a relay of half the size, or a source of encoded phases."""
@@ -226,7 +140,7 @@ class _Conversion:
         for obstacle in (what for what, is_there in obstacles.items() if is_there):
             raise BuildError(f"{old}: {obstacle}; change or remove the connection")
         return nengo.Connection(
-            taken(self.received[old.pre_obj], old),
+            taken(self.source(old), old),
             self.target(old.post_obj),
             transform=real_transform(old, self.params[old].weights),
             synapse=None,
@@ -246,6 +160,10 @@ class _Conversion:
             function=old.function,
             transform=old.transform,
         )
+
+    def source(self, old):
+        """Return what the counterpart of a connection starts from."""
+        return self.received[old.pre_obj]
 
     def target(self, old):
         """Return the counterpart of a connection's post object."""

@@ -17,9 +17,11 @@ from nengo_phasor.layerwise.span import Span
 from nengo_phasor.synapses import (
     ArcSparsifier,
     AssumeReference,
+    AssumeRhythm,
     FieldSparsifier,
     PhaseEncoder,
     RandomSparsifier,
+    RhythmSparsifier,
     SpikeSynapse,
     Tick,
 )
@@ -110,23 +112,68 @@ def field_silences(synapse: FieldSparsifier, x: Signal, span: Span) -> np.ndarra
     return dynamics.field_rises(np, voltage, current, c)
 
 
+def through_window(synapse: RhythmSparsifier, x: Signal, span: Span) -> Signal:
+    """Return events after a sparsifier that follows a unit: these depend on its spikes only."""
+    x = x.repeated(span.n_steps)
+    kept = ~window_silences(synapse, x, span).ravel()[x.rows]
+    return x.kept(kept | (x.values.indices == x.size - 1))
+
+
+def window_silences(synapse: RhythmSparsifier, x: Signal, span: Span) -> np.ndarray:
+    """Return whether a unit silences its layer in each step and item of events."""
+    steps = np.arange(span.n_steps)[:, None]
+    latest = np.maximum.accumulate(np.where(unit_spikes(x), steps, -1))
+    since = np.where(latest < 0, 0.0, 1.0 + steps - latest)
+    c = synapse.constants(span.dt, np.arange(x.size), span.items)
+    return synapse.silences(np, since, c)
+
+
+def unit_spikes(x: Signal) -> np.ndarray:
+    """Return where the last neuron of events spikes, (n_steps, n_items)."""
+    spiked = np.zeros(x.values.shape[0], bool)
+    spiked[x.rows[(x.values.indices == x.size - 1) & (x.values.data > 0)]] = True
+    return spiked.reshape(-1, x.n_items)
+
+
 def through_assumption(synapse: AssumeReference, x: Signal, span: Span) -> Signal:
     """Return events and assumed events; these are few, and all in the steps of the reference."""
     x = x.repeated(span.n_steps)
-    events, n_items, n = x.values, x.n_items, x.size
-    period, height = synapse.constants(span.dt, np.arange(n), span.items)
+    period, height = synapse.constants(span.dt, np.arange(x.size), span.items)
     steps = np.arange(1.0, span.n_steps + 1)
-    references = np.flatnonzero(dynamics.spikes_at_phase(np, np.zeros_like(steps), steps, period))
-    step, item = np.divmod(x.rows, n_items)
-    place = (np.searchsorted(references, step) * n_items + item) * n + events.indices
-    shape = (len(references) + 1, n_items, n)
-    received = np.bincount(place, events.data / height, minlength=np.prod(shape))
-    received = received.reshape(shape)[:-1]
+    references = dynamics.spikes_at_phase(np, np.zeros_like(steps), steps, period)
+    references = np.broadcast_to(references[:, None], (span.n_steps, x.n_items))
+    return assumed(x, references, x.size, height)
+
+
+def through_assumed_rhythm(synapse: AssumeRhythm, x: Signal, span: Span) -> Signal:
+    """Return the same with the spikes of a unit, the last neuron, in place of the reference."""
+    x = x.repeated(span.n_steps)
+    height, _ = synapse.constants(span.dt, np.arange(x.size), span.items)
+    return assumed(x, unit_spikes(x), x.size - 1, height)
+
+
+def assumed(x: Signal, references: np.ndarray, n: int, height: float) -> Signal:
+    """Return events with those assumed of the first n neurons, as `.dynamics.assume_reference` does.
+
+    ``references`` is true in the steps of each item's reference, (n_steps, n_items).
+    """
+    events, n_items = x.values, x.n_items
+    cycles = (np.cumsum(references, axis=0) - references).ravel()  # so far, for each row
+    n_cycles = references.sum(axis=0)
+    layer = events.indices < n
+    rows, column = x.rows[layer], events.indices[layer]
+    place = (cycles[rows] * n_items + rows % n_items) * n + column
+    shape = (n_cycles.max(initial=0) + 1, n_items, n)
+    received = np.bincount(place, events.data[layer] / height, minlength=np.prod(shape))
+    received = received.reshape(shape)
+    received[np.arange(len(received))[:, None] >= n_cycles] = 1  # there is no reference to come
     cycle, item, neuron = np.nonzero(received != 1)
-    missed = (1.0 - received[cycle, item, neuron]) * height
-    rows = references[cycle] * n_items + item
-    missed = sparse.csr_matrix((missed.astype(events.dtype), (rows, neuron)), events.shape)
-    return Signal(events + missed, n_items)
+    at_reference = np.zeros(shape[:2], int)
+    where = np.flatnonzero(references)
+    at_reference[cycles[where], where % n_items] = where
+    missed = ((1.0 - received[cycle, item, neuron]) * height).astype(events.dtype)
+    added = sparse.csr_matrix((missed, (at_reference[cycle, item], neuron)), events.shape)
+    return Signal(events + added, n_items)
 
 
 def encode_constant(encoder: PhaseEncoder, x: Signal, span: Span) -> Signal:
@@ -145,7 +192,12 @@ def encode_constant(encoder: PhaseEncoder, x: Signal, span: Span) -> Signal:
     return Signal.of_rows(starts, columns, values, *phase.shape)
 
 
-EVENT_WAYS = {FieldSparsifier: through_field, AssumeReference: through_assumption}
+EVENT_WAYS = {
+    FieldSparsifier: through_field,
+    RhythmSparsifier: through_window,
+    AssumeReference: through_assumption,
+    AssumeRhythm: through_assumed_rhythm,
+}
 """Synapses with a state that need not look at every neuron in every step."""
 
 CONSTANT_WAYS = {PhaseEncoder: encode_constant}
@@ -253,6 +305,13 @@ def _back_through_field(synapse: FieldSparsifier, x: Signal, by_output, span):
     return np.where(silent[..., None], 0, by_output)
 
 
+def _back_through_window(synapse: RhythmSparsifier, x: Signal, by_output, span):
+    """Return the gradient where a unit lets spikes pass; that of the unit's spikes passes always."""
+    silent = window_silences(synapse, x.events().repeated(span.n_steps), span)
+    is_unit = np.arange(x.size) == x.size - 1
+    return np.where(silent[..., None] & ~is_unit, 0, by_output)
+
+
 def _back_through_assumption(synapse: AssumeReference, x: Signal, by_output, span):
     """Return the gradient of spikes: each spike cancels one assumed at the next reference."""
     period, _ = synapse.constants(span.dt, np.arange(x.size), span.items)
@@ -275,6 +334,7 @@ BACK_WAYS = {
     ArcSparsifier: _back_where_passed,
     RandomSparsifier: _back_where_passed,
     FieldSparsifier: _back_through_field,
+    RhythmSparsifier: _back_through_window,
     AssumeReference: _back_through_assumption,
     PhaseEncoder: _back_to_nothing,
 }

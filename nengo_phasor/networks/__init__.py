@@ -1,5 +1,6 @@
 """Building blocks that return a `nengo.Network`, as `nengo.networks` does."""
 
+from nengo_phasor.networks.local_rhythm import LocalRhythm
 from nengo_phasor.networks.phase_bind import PhaseBind
 from nengo_phasor.networks.phasor import (
     PhasorClassifier,
@@ -15,6 +16,7 @@ from nengo_phasor.networks.phasor_conv import (
 )
 
 __all__ = [
+    "LocalRhythm",
     "PhaseBind",
     "PhasorClassifier",
     "PhasorConv",

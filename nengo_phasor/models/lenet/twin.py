@@ -35,6 +35,7 @@ EPSILON = 1e-3
 
 def keras_model(shape: tuple[int, int, int], seed: int):
     """Return the twin: each convolution's outputs are normalised, and clipped from 0 to 1."""
+    compat.use_keras_2()  # the network in spikes trains after this, in the same process
     keras = compat.require("tensorflow").keras
     layers = keras.layers
     keras.utils.set_random_seed(seed)
@@ -74,8 +75,8 @@ def trained(run: Run, parts: Parts, folder: Path) -> dict[str, np.ndarray]:
 
 def fitted(run: Run, parts: Parts, folder: Path):
     """Return the Keras model after its training."""
-    keras = compat.require("tensorflow").keras
     model = keras_model(parts.x_train.shape[1:], run.seed)
+    keras = compat.require("tensorflow").keras
     batches = len(parts.x_train) // _batch_size(parts)
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, run.twin_epochs * batches)
     optimizer = keras.optimizers.SGD(rate, momentum=MOMENTUM, nesterov=True)

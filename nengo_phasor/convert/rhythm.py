@@ -1,0 +1,129 @@
+"""Conversion to spikes in which every layer has a rhythm of its own; see `.to_spiking`."""
+
+from __future__ import annotations
+
+import nengo
+import numpy as np
+from nengo.ensemble import Neurons
+from nengo.exceptions import BuildError
+
+from nengo_phasor.convert.phasor import Conversion
+from nengo_phasor.networks import LocalRhythm
+
+
+class RhythmicConversion(Conversion):
+    """A conversion in which a layer's rhythm unit takes the place of the clock for the next."""
+
+    def __init__(self, network, neuron_type, sparsifier, assume_reference):
+        super().__init__(network, neuron_type, sparsifier, assume_reference)
+        self.network = network
+        self.references = {}  # the spikes at the reference of each layer, by its neurons
+
+    def bias(self, old, new, bias):
+        """Check an ensemble's own bias; `links` connects it, when all layers have their units."""
+        if np.any(bias.imag):
+            raise BuildError(
+                f"{old}: a bias with a phase other than 0 has no counterpart in a rhythm, whose "
+                "units spike once a cycle: make it real, or convert without rhythm"
+            )
+
+    def output(self, old, new):
+        """Give the layer a rhythm unit; the sparsifier that follows it decides what is sent."""
+        rhythm = LocalRhythm(
+            new.neurons,
+            sparsifier=self.sparsifier,
+            assume=bool(self.assumption),
+            label=f"{old.label or 'layer'} rhythm",
+        )
+        self.mapping[old.neurons] = rhythm
+        self.sent[old.neurons], self.received[old.neurons] = rhythm.sent, rhythm.received
+
+    def links(self, network):
+        """Create the counterparts of connections, of the ensembles' own biases, and of probes."""
+        with self.mapping[network]:
+            for old in network.ensembles:
+                bias = self.params[old].bias[: old.n_neurons // 2]
+                if np.any(bias):
+                    self.followed(self.own_bias(old.neurons, bias), old.neurons)
+        super().links(network)
+        if network is self.network:
+            self.check_references()
+
+    def own_bias(self, neurons, bias):
+        """Return the connection of an ensemble's own bias from its reference."""
+        clock = nengo.Node([0.0], label="clock")
+        spikes = self.relay(clock, self.encoder, "reference")
+        return nengo.Connection(
+            self.reference(neurons, spikes),
+            self.target(neurons),
+            transform=bias[:, None],
+            synapse=None,
+        )
+
+    def check_references(self):
+        """Refuse layers without a bias: they have no reference."""
+        for old in self.network.all_ensembles:
+            if old.neurons not in self.references:
+                raise BuildError(
+                    f"{old}: has no bias, so its phases gather around no reference and its mean "
+                    "field has no rhythm: give it a bias, as PhasorDense does, or convert without "
+                    "rhythm"
+                )
+
+    def connection(self, old):
+        """Return the counterpart, which the unit of the layer follows."""
+        return self.followed(super().connection(old), old.post)
+
+    def followed(self, new, old_post):
+        """Return a new connection after its layer's unit has followed it."""
+        if isinstance(old_post, Neurons):
+            self.mapping[old_post].follow(new)
+        return new
+
+    def source(self, old):
+        """Return what the counterpart of a connection starts from."""
+        spikes = super().source(old)
+        if isinstance(old.post, Neurons) and _is_reference(old.pre_obj):
+            return self.reference(old.post, spikes)
+        return spikes
+
+    def reference(self, neurons, clock):
+        """Return the spikes of a layer's reference, given those of the clock.
+
+        They are those of the units of the layers that it receives, or of the clock if it receives
+        the network's inputs or nothing. If there are several, they share its bias equally.
+        """
+        if neurons not in self.references:
+            before = self.before(neurons)
+            units = [self.mapping[pre].unit.neurons for pre in before if isinstance(pre, Neurons)]
+            spikes = units if len(units) == len(before) > 0 else [*units, clock]
+            self.references[neurons] = spikes[0] if len(spikes) == 1 else _mean(spikes)
+        return self.references[neurons]
+
+    def before(self, neurons):
+        """Return the layers and inputs that a layer receives, directly or through relays."""
+        found, seen, places = [], {neurons}, [neurons]
+        while places:
+            post = places.pop()
+            for connection in self.network.all_connections:
+                pre = connection.pre_obj
+                if connection.post_obj is post and pre not in seen and not _is_reference(pre):
+                    seen.add(pre)
+                    relays = isinstance(pre, nengo.Node) and pre.size_in > 0
+                    (places if relays else found).append(pre)
+        return found
+
+
+def _mean(spikes):
+    """Return a relay of the mean of several neurons' spikes."""
+    relay = nengo.Node(size_in=1, label="reference")
+    for each in spikes:
+        nengo.Connection(each, relay, transform=1 / len(spikes), synapse=None)
+    return relay
+
+
+def _is_reference(obj):
+    """Return whether an object is a node that outputs a single phasor of phase 0, a constant."""
+    output = getattr(obj, "output", None)
+    constant = isinstance(obj, nengo.Node) and isinstance(output, np.ndarray)
+    return constant and np.shape(output) == (2,) and output[0] > 0 and output[1] == 0
