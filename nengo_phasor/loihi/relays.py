@@ -16,6 +16,7 @@ from nengo_loihi.builder import Model
 from nengo_phasor.builders import sparsifier_seed
 from nengo_phasor.synapses import (
     AssumeReference,
+    AssumeRhythm,
     PhaseEncoder,
     RandomSparsifier,
     SpikeSynapse,
@@ -64,7 +65,7 @@ def spike_height(network: nengo.Network, obj) -> float | None:
 def takes_back(network: nengo.Network, connection: nengo.Connection) -> bool:
     """Return whether a connection's spikes can be negative."""
     ways = (connection, *upstream(network, connection.pre_obj))
-    return any(isinstance(way.synapse, AssumeReference) for way in ways)
+    return any(isinstance(way.synapse, AssumeReference | AssumeRhythm) for way in ways)
 
 
 class Late(SpikeSynapse):

@@ -45,10 +45,10 @@ class LocalRhythm(nengo.Network):
 
     Attributes
     ----------
-    field : nengo.Node
-        The layer's mean input, which drives the unit.
     unit : nengo.Ensemble
         The unit, a single neuron.
+    field : nengo.Node or None
+        The layer's mean input, if the sparsifier follows this instead of the unit's spikes.
     sent : nengo.Node or view of it
         The n neurons' spikes after the sparsifier.
     received : nengo.Node or view of it
@@ -91,9 +91,10 @@ class LocalRhythm(nengo.Network):
         self._check_frequencies(layer.ensemble.neuron_type, neuron_type, sparsifier)
         self.layer = layer
         with self:
-            self.field = nengo.Node(size_in=1, label="field")
             self.unit = nengo.Ensemble(1, 1, neuron_type=neuron_type, label="rhythm unit")
-            nengo.Connection(self.field, self.unit.neurons, synapse=None)
+            self.field = None
+            if getattr(sparsifier, "follows", None) == "field":
+                self.field = nengo.Node(size_in=1, label="field")
             self.sent = self.received = layer
             if sparsifier is not None:
                 self.sent = self.received = self._beside_unit(layer, sparsifier, "sent")
@@ -171,14 +172,15 @@ class LocalRhythm(nengo.Network):
         }
         for obstacle in (what for what, is_there in obstacles.items() if is_there):
             raise ValidationError(f"{connection} {obstacle}", attr="inputs", obj=self)
+        mean = {
+            "function": connection.function,
+            "transform": mean_weights(connection.transform, self.layer.size_in)[None],
+            "synapse": None,
+        }
         with self:
-            return nengo.Connection(
-                connection.pre,
-                self.field,
-                function=connection.function,
-                transform=mean_weights(connection.transform, self.layer.size_in)[None],
-                synapse=None,
-            )
+            if self.field is not None:
+                nengo.Connection(connection.pre, self.field, **mean)
+            return nengo.Connection(connection.pre, self.unit.neurons, **mean)
 
 
 def mean_weights(transform: nengo.transforms.Transform, n: int) -> np.ndarray:

@@ -9,7 +9,7 @@ Each synapse provides the constants of a time step and one pure function, ``adva
 substrate runs.
 """
 
-from nengo_phasor.synapses.base import RhythmicSynapse, SpikeSynapse, Tick
+from nengo_phasor.synapses.base import RhythmicSynapse, SpikeSynapse, Tick, mean_over_neurons
 from nengo_phasor.synapses.references import AssumeReference, PhaseEncoder
 from nengo_phasor.synapses.rhythm import AssumeRhythm, DifferenceSparsifier, RhythmSparsifier
 from nengo_phasor.synapses.sparsifiers import ArcSparsifier, FieldSparsifier, RandomSparsifier
@@ -37,6 +37,7 @@ __all__ = [
     "RhythmicSynapse",
     "SpikeSynapse",
     "Tick",
+    "mean_over_neurons",
 ]
 
 
