@@ -457,7 +457,7 @@ def around_spikes(xp, since: Array, window: float, steps_per_cycle: float):
 
 
 def steps_since(xp, spiked: Array, since: Array):
-    """Count the steps since the latest spike, from 1 in the step of the spike; 0 before the first."""
+    """Count steps since the latest spike, from 1 in the step of the spike; 0 before the first."""
     return xp.where(spiked, xp.ones_like(since), xp.where(since > 0, since + 1.0, since))
 
 

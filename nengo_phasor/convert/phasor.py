@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import nengo
 import numpy as np
 from nengo.base import ObjView

@@ -107,7 +107,7 @@ class RhythmicConversion(Conversion):
             post = places.pop()
             for connection in self.network.all_connections:
                 pre = connection.pre_obj
-                if connection.post_obj is post and pre not in seen and not _is_reference(pre):
+                if connection.post_obj == post and pre not in seen and not _is_reference(pre):
                     seen.add(pre)
                     relays = isinstance(pre, nengo.Node) and pre.size_in > 0
                     (places if relays else found).append(pre)

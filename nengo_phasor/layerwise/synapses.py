@@ -153,7 +153,7 @@ def through_assumed_rhythm(synapse: AssumeRhythm, x: Signal, span: Span) -> Sign
 
 
 def assumed(x: Signal, references: np.ndarray, n: int, height: float) -> Signal:
-    """Return events with those assumed of the first n neurons, as `.dynamics.assume_reference` does.
+    """Return events with those that `.dynamics.assume_reference` assumes of the first n neurons.
 
     ``references`` is true in the steps of each item's reference, (n_steps, n_items).
     """
@@ -306,7 +306,7 @@ def _back_through_field(synapse: FieldSparsifier, x: Signal, by_output, span):
 
 
 def _back_through_window(synapse: RhythmSparsifier, x: Signal, by_output, span):
-    """Return the gradient where a unit lets spikes pass; that of the unit's spikes passes always."""
+    """Return the gradient where a unit lets spikes pass, and that of the unit itself."""
     silent = window_silences(synapse, x.events().repeated(span.n_steps), span)
     is_unit = np.arange(x.size) == x.size - 1
     return np.where(silent[..., None] & ~is_unit, 0, by_output)

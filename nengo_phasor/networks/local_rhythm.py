@@ -208,9 +208,11 @@ def mean_weights(transform: nengo.transforms.Transform, n: int) -> np.ndarray:
     if isinstance(transform, nengo.Convolution):
         return _mean_of_kernels(transform)
     weights = transform.sample()
+    if isinstance(transform, nengo.Sparse):
+        return np.bincount(weights.indices[:, 1], weights.data, transform.size_in) / n
     if np.ndim(weights) < 2:  # the same factor for all, or one for each
         return np.full(n, weights / n) if np.ndim(weights) == 0 else weights / n
-    return np.asarray(weights.sum(axis=0)).ravel() / n
+    return weights.sum(axis=0) / n
 
 
 def _mean_of_kernels(convolution: nengo.Convolution) -> np.ndarray:
