@@ -164,6 +164,32 @@ PAGES = (
         ("howto_sparsify",),
     ),
     Page(
+        nph.RhythmSparsifier,
+        plots.sparsified,
+        "Spikes of a layer, dropped (light) and passed (black), at a strength of 0.3. The top row "
+        "is the layer's rhythm unit, which spikes at the reference here (dotted).",
+        (
+            "The spikes before the unit's first spike pass, because nothing predicts it.",
+            "It assumes that the unit spikes at the frequency given: if the neurons are detuned, "
+            "the window is late or early by as much in each cycle.",
+            "It has one state for the whole layer, so it cannot be merged or sliced.",
+        ),
+        ("howto_sparsify",),
+    ),
+    Page(
+        nph.DifferenceSparsifier,
+        plots.sparsified,
+        "Spikes of a layer, dropped (light) and passed (black), at a strength of 0.3, where each "
+        "neuron's phase is that of its input and the mean field's is the mean. Dotted: the "
+        "reference, which this sparsifier does not know.",
+        (
+            "It needs the layer's mean input, a weighted sum that a chip does not send: on the "
+            "emulator it runs on the host.",
+            "It has one state for the whole layer, so it cannot be merged or sliced.",
+        ),
+        ("howto_sparsify",),
+    ),
+    Page(
         nph.AssumeReference,
         plots.assumed,
         "Top: every other neuron of a layer sends one spike per cycle. Bottom: the spikes that the "
@@ -172,6 +198,19 @@ PAGES = (
         (
             "A neuron that spikes after the reference counts twice in the first cycle, because it "
             "was silent before.",
+            "For every further spike in a cycle it sends a negative one, so receivers must sum "
+            "their inputs.",
+        ),
+        ("howto_sparsify",),
+    ),
+    Page(
+        nph.AssumeRhythm,
+        plots.assumed,
+        "Top: every other neuron of a layer sends one spike per cycle. Bottom: the spikes that the "
+        "receiver sees. A neuron that stays silent between two spikes of the layer's rhythm unit, "
+        "here at the reference, is assumed to spike at the second one.",
+        (
+            "Nothing is assumed before the unit's first spike.",
             "For every further spike in a cycle it sends a negative one, so receivers must sum "
             "their inputs.",
         ),

@@ -166,21 +166,34 @@ def draw_spikes(ax: Axes, raster: np.ndarray, color: str) -> None:
     ax.plot((steps + 0.5) * DT, neurons, color=color, linestyle="none", marker="|", markersize=7)
 
 
+def beside_unit(raster: np.ndarray, synapse: Synapse) -> np.ndarray:
+    """Return spikes with those of a rhythm unit at the reference, or with their mean, as last."""
+    follows = getattr(synapse, "follows", None)
+    last = {
+        "spikes": nph.phases.to_raster([0.0], FREQUENCY, 4, DT)[: len(raster)],
+        "field": raster.mean(axis=1, keepdims=True),
+    }
+    return np.hstack([raster, last[follows]]) if follows else raster
+
+
 def sparsified(figure: Figure, cls: type) -> None:
     """Draw the spikes that a sparsifier drops in grey, and those that it passes in black."""
     raster = layer_spikes()
     synapse: Synapse = cls(0.3)
+    passed = synapse.filt(beside_unit(raster, synapse) / DT, dt=DT)
+    n_shown = raster.shape[1] + (getattr(synapse, "follows", None) == "spikes")
     ax = figure.add_subplot()
-    nph.plots.spike_raster(0 * raster, DT, FREQUENCY, ax)
+    nph.plots.spike_raster(np.zeros((len(raster), n_shown)), DT, FREQUENCY, ax)
     draw_spikes(ax, raster, DROPPED)
-    draw_spikes(ax, synapse.filt(raster / DT, dt=DT), "black")
+    draw_spikes(ax, passed[:, :n_shown], "black")
 
 
 def assumed(figure: Figure, cls: type) -> None:
     """Draw the spikes that a receiver assumes from a layer of which one half is silent."""
     raster = layer_spikes(12, 3)
     raster[:, ::2] = 0
-    received = cls(FREQUENCY).filt(raster / DT, dt=DT) * DT
+    synapse: Synapse = cls()
+    received = synapse.filt(beside_unit(raster, synapse) / DT, dt=DT)[:, :12] * DT
     above, below = figure.subplots(2, sharex=True)
     nph.plots.spike_raster(raster, DT, FREQUENCY, above)
     above.set(xlabel="", ylabel="sent by", yticks=range(0, 12, 4))
