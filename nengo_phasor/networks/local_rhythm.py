@@ -52,7 +52,7 @@ class LocalRhythm(nengo.Network):
     sent : nengo.Node or view of it
         The n neurons' spikes after the sparsifier.
     received : nengo.Node or view of it
-        What the next layer receives: ``sent``, or with ``assume`` the spikes that it assumes.
+        The input of the next layer: ``sent``, with the spikes that it assumes if ``assume`` is set.
 
     Raises
     ------

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import nengo
 import numpy as np
@@ -46,6 +48,17 @@ def run(**settings):
 
 
 # --- the twin -------------------------------------------------------------------------------------
+
+
+def test_the_network_can_train_after_its_twin():
+    """In one process that has not used TensorFlow before, they use the same Keras."""
+    code = (
+        "from nengo_phasor import compat\n"
+        "from nengo_phasor.models.lenet import twin\n"
+        "twin.keras_model((16, 16, 1), 0)\n"
+        "compat.use_keras_2()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)
 
 
 def test_folded_weights_give_the_same_classes(model, parts):
