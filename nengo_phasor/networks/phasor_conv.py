@@ -195,7 +195,7 @@ class PhasorConv(nengo.Network):
     reference : nengo.Node
         The constant phasor 1.
     units : nengo.Ensemble
-        The `.Phasor` neurons, two for each unit.
+        The `.Phasor` neurons, two for each unit. Their own biases stay 0 in training.
     weights, bias : nengo.Connection
         The connections from the input and from the reference to the units.
     output : nengo.ensemble.Neurons
@@ -300,7 +300,7 @@ class PhasorPool(nengo.Network):
     input : nengo.Node
         The input, which takes 2 height width channels values: real parts, then imaginary parts.
     units : nengo.Ensemble
-        The `.Phasor` neurons, two for each unit.
+        The `.Phasor` neurons, two for each unit. Their own biases stay 0 in training.
     output : nengo.ensemble.Neurons
         The neurons of the units.
     output_shape : (int, int, int)

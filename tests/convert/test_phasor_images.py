@@ -117,6 +117,24 @@ def test_same_spikes_in_nengo_dl():
         assert_array_equal(sim.data[new[probe]], reference.data[new[probe]])
 
 
+def test_same_spikes_on_the_chip_before_discretisation():
+    """Each layer as many steps later as there are hops before it."""
+    nengo_loihi = pytest.importorskip("nengo_loihi")
+    from nengo_phasor.loihi import readout
+
+    net, n_steps = small_network(), 250
+    twin, new = twin_of(net)
+    with nengo.Simulator(twin, progress_bar=False) as reference:
+        reference.run_steps(n_steps)
+    with nengo_loihi.Simulator(twin, target="simreal", progress_bar=False) as sim:
+        sim.run_steps(n_steps + 3)
+    for hops, probe in enumerate(net.seen, start=1):
+        assert readout.latency(sim, new[probe]) == hops
+        assert reference.data[new[probe]].any()
+        found = readout.in_time(sim, new[probe])[:n_steps]
+        assert_array_equal(found, reference.data[new[probe]])
+
+
 def test_structure():
     """Kernels stay kernels, and one neuron is the reference of all places."""
     net = small_network()
