@@ -50,8 +50,8 @@ SHAPE, WINDOW = (7, 6, 2), (2, 2)
 KERNEL, STRIDES, PADDING = (3, 2, 2, 3), (1, 2), "same"
 
 
-def small_network():
-    """A convolution, a pool and a dense layer, all probed, whose phases bunch around 0."""
+def small_network(pooled=True):
+    """A convolution, a pool or another one, and a dense layer, whose phases bunch around 0."""
     rng = np.random.RandomState(0)
     with nengo.Network(seed=0) as net:
         net.config[nengo.Connection].synapse = None
@@ -65,7 +65,13 @@ def small_network():
             rng.normal(0, 0.15, KERNEL),
             [1.0, 0.7, -1.2],
         )
-        net.pool = networks.PhasorPool(net.conv.output_shape, WINDOW)
+        net.pool = (
+            networks.PhasorPool(net.conv.output_shape, WINDOW)
+            if pooled
+            else networks.PhasorConv(
+                net.conv.output_shape, 3, WINDOW, (2, 3), "valid", rng.normal(0, 0.2, (2, 2, 3, 3))
+            )
+        )
         net.dense = networks.PhasorDense(9, 4, rng.normal(0, 0.15, (9, 4)))
         for pre, post in [
             (net.image, net.conv.input),

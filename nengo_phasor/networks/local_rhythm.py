@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import nengo
 import numpy as np
+from nengo.base import ObjView
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
@@ -172,15 +173,24 @@ class LocalRhythm(nengo.Network):
         }
         for obstacle in (what for what, is_there in obstacles.items() if is_there):
             raise ValidationError(f"{connection} {obstacle}", attr="inputs", obj=self)
-        mean = {
-            "function": connection.function,
-            "transform": mean_weights(connection.transform, self.layer.size_in)[None],
-            "synapse": None,
-        }
+        pre, weights = _each_once(
+            connection.pre, mean_weights(connection.transform, self.layer.size_in)
+        )
+        mean = {"function": connection.function, "transform": weights[None], "synapse": None}
         with self:
             if self.field is not None:
-                nengo.Connection(connection.pre, self.field, **mean)
-            return nengo.Connection(connection.pre, self.unit.neurons, **mean)
+                nengo.Connection(pre, self.field, **mean)
+            return nengo.Connection(pre, self.unit.neurons, **mean)
+
+
+def _each_once(pre, weights):
+    """Return a source and its weights without the repetitions that Nengo gives no dense weights."""
+    if not isinstance(pre, ObjView):
+        return pre, weights
+    places = np.arange(pre.obj.size_out)[pre.slice]
+    if len(np.unique(places)) == len(places):
+        return pre, weights
+    return pre.obj, np.bincount(places, weights, pre.obj.size_out)
 
 
 def mean_weights(transform: nengo.transforms.Transform, n: int) -> np.ndarray:

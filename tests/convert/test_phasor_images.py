@@ -4,12 +4,13 @@ import nengo
 import numpy as np
 import pytest
 from nengo.exceptions import BuildError
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from nengo_phasor import (
     FieldSparsifier,
     Phasor,
     ResonateAndFire,
+    RhythmSparsifier,
     convert,
     layerwise,
     load,
@@ -133,6 +134,40 @@ def test_same_spikes_on_the_chip_before_discretisation():
         assert reference.data[new[probe]].any()
         found = readout.in_time(sim, new[probe])[:n_steps]
         assert_array_equal(found, reference.data[new[probe]])
+
+
+@pytest.mark.parametrize("assume", [False, True])
+def test_rhythm(assume):
+    """Units resonate as the means of their layers, and the spikes are the same in layerwise."""
+    net, n_steps = small_network(pooled=False), 600
+    twin, new = twin_of(net, rhythm=RhythmSparsifier(0.05), assume_reference=assume)
+    with twin:
+        states = [
+            [
+                nengo.Probe(x, "voltage")
+                for x in (new[part.output].unit.neurons, new[part.units].neurons)
+            ]
+            for part in (net.conv, net.pool, net.dense)
+        ]
+    with nengo.Simulator(twin, progress_bar=False) as reference:
+        reference.run_steps(n_steps)
+    for unit, layer in states:
+        mean = reference.data[layer].mean(axis=1)
+        assert np.abs(mean).max() > 0.5
+        assert_allclose(reference.data[unit][:, 0], mean, rtol=0, atol=1e-9)
+    for pair in states:
+        twin.probes.remove(pair[0])
+        twin.probes.remove(pair[1])
+    with layerwise.Simulator(twin, minibatch_size=None) as sim:
+        sim.run_steps(n_steps)
+    for probe in net.seen:
+        assert reference.data[new[probe]].any()
+        assert_array_equal(sim.data[new[probe]], reference.data[new[probe]])
+
+
+def test_pools_have_no_rhythm():
+    with pytest.raises(BuildError, match=r"has no bias.*give it a bias"):
+        convert.to_spiking(small_network(), rhythm=RhythmSparsifier(0.1))
 
 
 def test_structure():
