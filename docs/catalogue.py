@@ -169,7 +169,7 @@ PAGES = (
         "Spikes of a layer, dropped (light) and passed (black), at a strength of 0.3. The top row "
         "is the layer's rhythm unit, which spikes at the reference here (dotted).",
         (
-            "The spikes before the unit's first spike pass, because nothing predicts it.",
+            "The spikes before the unit's first spike are dropped, unless the strength is 0.",
             "It assumes that the unit spikes at the frequency given: if the neurons are detuned, "
             "the window is late or early by as much in each cycle.",
             "It has one state for the whole layer, so it cannot be merged or sliced.",

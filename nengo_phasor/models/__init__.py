@@ -60,6 +60,7 @@ MODELS = {
     "factorized_if": Model("factorized.commands", "factorized.gui", ("demo", "figures", "results")),
     "local_rhythms": Model("rhythms.commands", "rhythms.gui", ("demo", "results", "export")),
     "on_chip": Model("chip.commands", "chip.gui", ("train", "results")),
+    "organic_rhythm": Model("rhythms.organic_commands", None, ("results",)),
     "phase_sparsity": Model(
         "rhythms.sparsity_commands", "rhythms.sparsity_gui", ("demo", "results", "export")
     ),

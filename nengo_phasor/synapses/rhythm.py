@@ -63,8 +63,8 @@ class RhythmSparsifier(FollowsUnit, RhythmicSynapse):
 
     The unit resonates as the layer's mean does, and spikes once a cycle. Its latest spike predicts
     its next, one period later. All spikes of the layer within a window centred on that moment are
-    removed. So are those in the rest of the window after the unit's spike. The first spikes pass,
-    because no prediction exists before the unit's first spike.
+    removed, and so are those before the unit's first spike, because until then their phases relate
+    to nothing.
 
     The last input is the unit's spikes and passes; `.networks.LocalRhythm` connects it.
 
@@ -106,7 +106,7 @@ class RhythmSparsifier(FollowsUnit, RhythmicSynapse):
     def silences(self, xp, since, c: WindowConstants):
         """Return whether steps are silent, given those `.dynamics.steps_since` the unit's spike."""
         near = dynamics.around_spikes(xp, since - 1.0, self.window, c.period)
-        return (near & (since > 0)) | (self.window == 1)
+        return near | ((since < 1) & (self.window > 0))
 
 
 class DifferenceConstants(NamedTuple):

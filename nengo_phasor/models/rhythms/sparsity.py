@@ -51,6 +51,8 @@ SPARSE = Recipe(
     sigma_0=0.3,
 )
 RECIPES = {"sparse": SPARSE, "sparser": replace(SPARSE, sigma_0=1.5)}
+RHYTHMIC = replace(SPARSE, sigma_0=0.6)
+"""For networks that will follow their own rhythm, whose unit's spikes count as well."""
 
 
 def input_weight(xp, phase, cycle, tau: float):

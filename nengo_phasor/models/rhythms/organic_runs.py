@@ -1,0 +1,66 @@
+"""Score the trained networks of `local_rhythms` and `phase_sparsity` without a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import nengo
+import numpy as np
+
+from nengo_phasor import datasets, layerwise
+from nengo_phasor.models.rhythms import organic
+from nengo_phasor.models.rhythms.network import CYCLES, DT, encode
+from nengo_phasor.models.shared.run_folder import kept, open_run
+
+SINGLE = 3
+"""The number of images that Nengo's own simulator runs one by one."""
+
+
+def evaluate(
+    params: Mapping[str, np.ndarray],
+    folder: Path,
+    data: datasets.Dataset,
+    strengths: Mapping[str, Sequence[float]],
+    disturbed: int,
+    resume: bool,
+) -> dict:
+    """Score a network; with ``resume``, continue from the files in the folder.
+
+    The first ``disturbed`` images are used for the robustness, which costs most.
+    """
+    settings = {
+        "images": len(data.x_test),
+        "disturbed": disturbed,
+        "strengths": strengths,
+        "network": float(sum(np.abs(v).sum() for v in params.values())),
+    }
+    open_run(folder, settings, resume)
+    x = encode(data.x_test, int(params["seed"]), float(params["spread"]))
+    y = data.y_test
+    found = kept(folder / "curves.json", lambda: organic.curves(params, x, y, strengths))
+    robust = kept(
+        folder / "robustness.json",
+        lambda: organic.robustness(params, x[:disturbed], y[:disturbed]) if disturbed else {},
+    )
+    differences = kept(
+        folder / "differences.json", lambda: {"spikes": differing_spikes(params, x[:SINGLE])}
+    )
+    return {"curves": found, "robustness": robust, "differences": differences["spikes"]}
+
+
+def differing_spikes(params: Mapping[str, np.ndarray], x: np.ndarray) -> int:
+    """Return how many spikes differ between nengo and layerwise, which run images one by one."""
+    pairs = (pair for image in x for pair in zip(*_both(params, image), strict=True))
+    return sum(int(np.sum(a != b)) for a, b in pairs)
+
+
+def _both(params, image):
+    net = organic.classifier(params, organic.COMPARED[1])
+    net.input.output = image.astype(float)
+    seen = []
+    for sim_type in (nengo.Simulator, layerwise.Simulator):
+        with sim_type(net.network, dt=DT, progress_bar=False) as sim:
+            sim.run_steps(CYCLES * organic.STEPS)
+            seen.append([np.squeeze(sim.data[p]) > 0 for p in (net.output, net.reference)])
+    return seen
