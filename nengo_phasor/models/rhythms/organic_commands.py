@@ -48,9 +48,15 @@ def make_results(
     output, folder, plain, paying, drawn, seeds, disturbed, data, images, batches, resume
 ):
     """Score networks with several seeds, training those that are missing; write the figures."""
-    from nengo_phasor.models.rhythms import organic, organic_report, organic_runs
+    from nengo_phasor.models.rhythms import (
+        organic,
+        organic_report,
+        organic_runs,
+        runs,
+        sparsity,
+        sparsity_runs,
+    )
     from nengo_phasor.models.rhythms import organic_claims as claims
-    from nengo_phasor.models.rhythms import runs, sparsity, sparsity_runs
 
     loaded = data_of.garments(data, images)
     ways = {

@@ -154,7 +154,9 @@ def draw_robustness(figure: Figure, robustness: Mapping[str, Mapping]) -> None:
         "detuning of the neurons": "detuning",
     }
     for axes, (name, by_rule) in zip(
-        figure.subplots(1, len(robustness), sharey=True), robustness.items(), strict=True
+        figure.subplots(1, len(robustness), sharey=True, squeeze=False)[0],
+        robustness.items(),
+        strict=True,
     ):
         for (rule, accuracies), style in zip(by_rule.items(), plots.STYLES, strict=False):
             axes.plot(AMOUNTS[name], 100 * np.array(accuracies), label=rule, **style)
