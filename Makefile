@@ -74,7 +74,9 @@ results: data
 	$(BIN)/python networks/adaptive_cifar.py results --resume
 	$(BIN)/python networks/adaptive_resnet.py results
 	$(BIN)/python networks/sparse_lenet.py results --resume
+	$(BIN)/python networks/sparse_deep.py results --resume
 	$(BIN)/python networks/phase_sparsity.py results --resume
+	$(BIN)/python networks/organic_rhythm.py results --resume
 	$(BIN)/python networks/factorized_if.py results --resume
 	$(BIN)/python networks/on_chip.py results --resume
 

@@ -11,9 +11,12 @@ from nengo_phasor import results
 from nengo_phasor.models.lenet.runs import BASELINE
 
 TARGETS = {
-    "table 1": ("without loss of validation accuracy", ">= 0.70", "70.1 %, Table 1"),
-    "table 2": ("for less than 1 point of validation accuracy", ">= 0.75", "73.3 %, abstract"),
+    "table 1": ("without loss of validation accuracy", ">= 0.75", "70.1 %, Table 1"),
+    "table 2": ("for less than 1 point of validation accuracy", ">= 0.80", "73.3 %, abstract"),
 }
+
+ACCURACY = {"cifar10": (">= 0.65", "64.97 %, Table 1"), "fashion_mnist": (">= 0.89", "")}
+"""The target of the baseline's accuracy, by data set."""
 
 
 def saved(row: Mapping[str, Any]) -> float:
@@ -22,12 +25,20 @@ def saved(row: Mapping[str, Any]) -> float:
 
 
 def claims(found: Mapping[str, Any], title: str) -> list[results.Claim]:
-    """Return the claims about one data set, as means over the seeds.
+    """Return the claims about the data set of this name, as means over the seeds.
 
     Each target is compared twice: with the best schedule of each seed, then with the one schedule
     that is best on average.
     """
-    made = []
+    baselines = [rows[BASELINE]["accuracy"] for rows in found["tables"]["table 1"]]
+    made = [
+        results.Claim(
+            f"{title}: test accuracy of the baseline, mean of seeds",
+            float(np.mean(baselines)),
+            "",
+            *ACCURACY[title],
+        )
+    ]
     for name, (words, bound, paper) in TARGETS.items():
         tables = found["tables"][name]
         each = [rows[best] for rows, best in zip(tables, found["best"][name], strict=True)]

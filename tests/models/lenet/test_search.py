@@ -95,14 +95,17 @@ def test_claims():
             name: {"fewer_spikes": abs(part), "accurate_enough": part >= 0}
             for name, part in saved.items()
         }
-        return {"baseline": {"fewer_spikes": 0.0, "accurate_enough": True}, **losses}
+        baseline = {"fewer_spikes": 0.0, "accurate_enough": True, "accuracy": 0.66}
+        return {"baseline": baseline, **losses}
 
     seeds = [rows(linear=0.6, constant=-0.9, quadratic=0.8), rows(linear=0.5, constant=0.7)]
     found = {
         "tables": dict.fromkeys(tables.TABLES, seeds),
         "best": {name: ["quadratic", "constant"] for name in tables.TABLES},
     }
-    each, alike, *_ = claims.claims(found, "rows")
+    baseline, each, alike, *_ = claims.claims(found, "cifar10")
+    assert baseline.value == pytest.approx(0.66)
+    assert baseline.holds
     assert each.value == pytest.approx(0.75)
     assert alike.value == pytest.approx(0.55)
     assert alike.name.endswith("linear schedule for all seeds")
