@@ -6,7 +6,8 @@ next layer's bias, and stands for missing spikes. This is compared with a clock,
 a window, and with chance, and under detuning, jitter and loss of spikes.
 
     \b
-    python networks/organic_rhythm.py results    the committed figures
+    python networks/organic_rhythm.py results             the committed figures
+    python networks/organic_rhythm.py results --resume    the same, from where it stopped
 
 """
 
