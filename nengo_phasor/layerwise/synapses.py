@@ -18,6 +18,7 @@ from nengo_phasor.synapses import (
     ArcSparsifier,
     AssumeReference,
     AssumeRhythm,
+    DifferenceSparsifier,
     FieldSparsifier,
     PhaseEncoder,
     RandomSparsifier,
@@ -112,11 +113,25 @@ def field_silences(synapse: FieldSparsifier, x: Signal, span: Span) -> np.ndarra
     return dynamics.field_rises(np, voltage, current, c)
 
 
+def through_difference(synapse: DifferenceSparsifier, x: Signal, span: Span) -> Signal:
+    """Return events after a sparsifier that follows the last input, the layer's mean."""
+    x = x.repeated(span.n_steps)
+    c, _ = synapse.constants(span.dt, np.arange(x.size), span.items)
+    mean = x.values[:, [x.size - 1]].toarray().reshape(-1, x.n_items).astype(float)
+    drive = dynamics.field_drive(np, mean)
+    voltage, current = compiled.rhythm(drive, c.rotation, c.dt)  # before each step's drive
+    return _outside(x, dynamics.field_rises(np, voltage + drive * c.dt, current, c))
+
+
+def _outside(x: Signal, silent: np.ndarray) -> Signal:
+    """Return events outside the silence, (n_steps, n_items), and those of the last input."""
+    return x.kept(~silent.ravel()[x.rows] | (x.values.indices == x.size - 1))
+
+
 def through_window(synapse: RhythmSparsifier, x: Signal, span: Span) -> Signal:
     """Return events after a sparsifier that follows a unit: these depend on its spikes only."""
     x = x.repeated(span.n_steps)
-    kept = ~window_silences(synapse, x, span).ravel()[x.rows]
-    return x.kept(kept | (x.values.indices == x.size - 1))
+    return _outside(x, window_silences(synapse, x, span))
 
 
 def window_silences(synapse: RhythmSparsifier, x: Signal, span: Span) -> np.ndarray:
@@ -195,6 +210,7 @@ def encode_constant(encoder: PhaseEncoder, x: Signal, span: Span) -> Signal:
 EVENT_WAYS = {
     FieldSparsifier: through_field,
     RhythmSparsifier: through_window,
+    DifferenceSparsifier: through_difference,
     AssumeReference: through_assumption,
     AssumeRhythm: through_assumed_rhythm,
 }

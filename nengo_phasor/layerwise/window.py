@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
+from operator import add
 from typing import Any
 
 import nengo
@@ -15,6 +17,9 @@ from nengo_phasor.layerwise.recurrent import run_of
 from nengo_phasor.layerwise.signal import Signal
 from nengo_phasor.layerwise.span import Span
 from nengo_phasor.layerwise.vectors import aligned_empty
+
+NARROW = 20
+"""How many times wider the sum of signals is than one that counts as events in any case."""
 
 
 class Window:
@@ -77,7 +82,8 @@ class Window:
             return Signal.of(np.broadcast_to(output, (1, span.n_items, node.size_out)))
         x: Any = None
         if node.size_in or node.output is None:
-            x = self.total([self.term(c) for c in self.incoming[node]], np.zeros(node.size_in))
+            terms = [self.term(c) for c in self.incoming[node]]
+            x = _sum_of_events(terms) or self.total(terms, np.zeros(node.size_in))
         if node.output is None:
             return x
         if not isinstance(node.output, nengo.Process):
@@ -153,6 +159,24 @@ class Window:
         """Return the values that a probe records."""
         x = self.signals[vertex(probe.obj)]
         return self.through(probe, x if probe.slice is None else x.select(probe.slice))
+
+
+def _sum_of_events(terms: list[tuple[Signal, maps.LinearMap]]) -> Signal | None:
+    """Return the sum of signals, each passed through its linear map, if it consists of events.
+
+    A dense signal that is much narrower than the sum, such as that of a rhythm unit, counts as
+    events, too.
+    """
+    events = [x.events() if x.size * NARROW <= m.size_out else x for x, m in terms]
+    period = max((x.n_steps for x in events), default=0)
+    if not events or not all(x.is_sparse and period % x.n_steps == 0 for x in events):
+        return None
+    parts = []
+    for x, (_, linear_map) in zip(events, terms, strict=True):
+        if (image := linear_map.image(x.repeated(period))) is None:
+            return None
+        parts.append(image.values)
+    return Signal(reduce(add, parts), events[0].n_items)
 
 
 def _add_repeated(result, y):

@@ -7,6 +7,7 @@ from nengo.exceptions import BuildError
 from numpy.testing import assert_allclose, assert_array_equal
 
 from nengo_phasor import (
+    DifferenceSparsifier,
     FieldSparsifier,
     Phasor,
     ResonateAndFire,
@@ -137,10 +138,11 @@ def test_same_spikes_on_the_chip_before_discretisation():
 
 
 @pytest.mark.parametrize("assume", [False, True])
-def test_rhythm(assume):
+@pytest.mark.parametrize("rhythm", [RhythmSparsifier(0.05), DifferenceSparsifier(0.05)])
+def test_rhythm(rhythm, assume):
     """Units resonate as the means of their layers, and the spikes are the same in layerwise."""
     net, n_steps = small_network(pooled=False), 600
-    twin, new = twin_of(net, rhythm=RhythmSparsifier(0.05), assume_reference=assume)
+    twin, new = twin_of(net, rhythm=rhythm, assume_reference=assume)
     with twin:
         states = [
             [

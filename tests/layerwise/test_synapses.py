@@ -10,9 +10,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from nengo_phasor import (
     ArcSparsifier,
     AssumeReference,
+    DifferenceSparsifier,
     FieldSparsifier,
     PhaseEncoder,
     RandomSparsifier,
+    RhythmSparsifier,
     layerwise,
     phases,
 )
@@ -199,6 +201,8 @@ def test_own_synapses(synapse):
         (ArcSparsifier(0.3), synapses.through_events),
         (RandomSparsifier(0.3), synapses.through_events),
         (FieldSparsifier(0.3), synapses.through_field),
+        (RhythmSparsifier(0.3), synapses.through_window),
+        (DifferenceSparsifier(0.3), synapses.through_difference),
         (AssumeReference(), synapses.through_assumption),
         (OnlyNamed(), synapses.through_assumption),
         (Halving(), synapses.through_events),
@@ -246,6 +250,20 @@ def test_silence_through_a_synapse(synapse):
     expected = synapse.filt(np.zeros((120, 3)), dt=DT)
     for item in range(2):
         assert_array_equal(got.dense()[:, item], expected)
+
+
+@pytest.mark.parametrize("window", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("strength", [0.02, 1.0, 30.0])
+def test_difference_from_a_strong_mean(window, strength):
+    """The mean input of a step already counts in it."""
+    rng = np.random.RandomState(0)
+    x = 1000.0 * (rng.uniform(size=(400, 3, 6)) < 0.05)
+    x[..., -1] *= strength * rng.normal(size=(400, 3))
+    synapse, span = DifferenceSparsifier(window), span_of(400, np.arange(3))
+    dense = synapses.through_steps(synapse, Signal.of(x), span).dense()
+    got = synapses.through(built(synapse), Signal.of(x).events(), None, span)
+    assert_array_equal(got.dense(), dense)
+    assert (np.count_nonzero(dense[..., :-1]) == 0) == (window == 1)
 
 
 def test_repeated_signal_through_steps():
