@@ -68,7 +68,8 @@ class ResonateAndFireConstants(NamedTuple):
     """The constants of `resonate_and_fire`.
 
     ``height`` is the height of a spike, amplitude/dt. ``lean`` is the tangent of the angle by which
-    a crossing is detected early, which corresponds to `STEP_TOLERANCE`.
+    a crossing is detected early, which corresponds to `STEP_TOLERANCE` (half a step in neurons that
+    bind).
     """
 
     cos: Array

@@ -11,7 +11,8 @@ from nengo.exceptions import BuildError
 from nengo_phasor import phases
 from nengo_phasor.builders import sparsifier_seed
 from nengo_phasor.convert.built import built
-from nengo_phasor.convert.phasor_weights import real_transform, taken
+from nengo_phasor.convert.phasor_binding import counterpart
+from nengo_phasor.convert.phasor_weights import reached, real_transform, taken
 from nengo_phasor.neurons import Phasor
 from nengo_phasor.synapses import AssumeReference, PhaseEncoder
 
@@ -63,7 +64,8 @@ class Conversion:
             raise BuildError(
                 f"{old}: gains can't be converted: scale the weights of the connections instead"
             )
-        new = nengo.Ensemble(old.n_neurons // 2, 1, neuron_type=self.neuron_type, label=old.label)
+        neuron_type = counterpart(old.neuron_type, self.neuron_type)
+        new = nengo.Ensemble(old.n_neurons // 2, 1, neuron_type=neuron_type, label=old.label)
         self.bias(old, new, phases.from_rows(self.params[old].bias))
         self.output(old, new)
         return new
@@ -129,9 +131,6 @@ class Conversion:
             f"{old.post_obj} takes phasors, but is neither Phasor neurons nor a passthrough node": (
                 not _takes_phasors(old.post_obj, self.phasors)
             ),
-            "slices of phasors can't be converted where a connection ends": isinstance(
-                old.post, ObjView
-            ),
             "functions of phasors can't be converted": old.function is not None,
             f"a synapse ({old.synapse}) would filter phasors, not spikes": old.synapse is not None,
             "learning rules can't be converted": old.learning_rule_type is not None,
@@ -140,7 +139,7 @@ class Conversion:
             raise BuildError(f"{old}: {obstacle}; change or remove the connection")
         return nengo.Connection(
             taken(self.source(old), old),
-            self.target(old.post_obj),
+            reached(self.target(old.post_obj), old),
             transform=real_transform(old, self.params[old].weights),
             synapse=None,
         )

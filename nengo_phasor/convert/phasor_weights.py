@@ -74,8 +74,31 @@ def taken(spikes, connection: nengo.Connection):
     nengo.exceptions.BuildError
         If it takes the real parts of other phasors than the imaginary parts.
     """
-    size = connection.pre_obj.size_out
-    places = np.arange(size)[connection.pre_slice]
+    places = np.arange(connection.pre_obj.size_out)[connection.pre_slice]
+    return _selected(spikes, places, connection.pre_obj.size_out, connection)
+
+
+def reached(neurons, connection: nengo.Connection):
+    """Return those of some neurons that correspond to the phasors that a connection reaches.
+
+    Parameters
+    ----------
+    neurons : nengo.Node or nengo.ensemble.Neurons
+        One neuron, or value of a relay, for each phasor of the connection's post object.
+    connection : nengo.Connection
+        The connection between phasors.
+
+    Raises
+    ------
+    nengo.exceptions.BuildError
+        If it reaches the real parts of other phasors than the imaginary parts.
+    """
+    places = np.arange(connection.post_obj.size_in)[connection.post_slice]
+    return _selected(neurons, places, connection.post_obj.size_in, connection)
+
+
+def _selected(spikes, places, size, connection):
+    """Return the spikes that correspond to places among real, then imaginary parts."""
     if np.array_equal(places, np.arange(size)):
         return spikes
     real = places[: len(places) // 2]

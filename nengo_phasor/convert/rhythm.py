@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import nengo
 import numpy as np
+from nengo.base import ObjView
 from nengo.ensemble import Neurons
 from nengo.exceptions import BuildError
 
@@ -72,6 +73,11 @@ class RhythmicConversion(Conversion):
 
     def connection(self, old):
         """Return the counterpart, which the unit of the layer follows."""
+        if isinstance(old.post, ObjView) and isinstance(old.post_obj, Neurons):
+            raise BuildError(
+                f"{old}: reaches only a part of the neurons, as where phases are bound, and a "
+                "rhythm's unit follows only connections to all of them: convert without rhythm"
+            )
         return self.followed(super().connection(old), old.post)
 
     def followed(self, new, old_post):

@@ -24,7 +24,8 @@ def to_spiking(
 ) -> tuple[nengo.Network, dict[Any, Any]]:
     """Convert a phase-domain network to a network of resonate-and-fire neurons.
 
-    Every ensemble of 2n `.Phasor` neurons becomes n `.ResonateAndFire` neurons. Connections between
+    Every ensemble of 2n `.Phasor` neurons becomes n `.ResonateAndFire` neurons, and every ensemble
+    of `.BindingPhasor` neurons half as many `.BindingResonator` neurons. Connections between
     them keep their weights: matrices as dense transforms, kernels as convolutions. Every node that
     outputs phasors becomes a node that outputs their n phases, which a `.PhaseEncoder` turns into
     one spike per cycle. A node without input (where NengoDL and the layerwise simulator take data)
@@ -66,10 +67,10 @@ def to_spiking(
     ------
     nengo.exceptions.BuildError
         If an object can't be converted: neurons of another type, a synapse between phasors, a
-        connection to a part of a layer or from anything but whole phasors, a transform that does
-        not act alike on real and imaginary parts, decoded connections, functions, learning rules,
-        gains other than 1, nodes that take phasors. With ``rhythm``: if a
-        layer has no bias, or one with a phase other than 0.
+        connection from or to anything but whole phasors, a transform that does not act alike on
+        real and imaginary parts, decoded connections, functions, learning rules, gains other than
+        1, nodes that take phasors. With ``rhythm``: if a layer has no bias, or one with a phase
+        other than 0, or binds phases, or if a connection reaches only a part of a layer.
     nengo.exceptions.ValidationError
         If network, neuron_type, sparsifier or rhythm has the wrong type, both sparsifier and rhythm
         are given, or the frequencies of the sparsifier and of the neurons differ.

@@ -14,6 +14,7 @@ from nengo_phasor.networks.phasor_conv import (
     folded_bias,
     real_kernels,
 )
+from nengo_phasor.networks.phasor_residual import PhasorResidual
 
 __all__ = [
     "LocalRhythm",
@@ -22,6 +23,7 @@ __all__ = [
     "PhasorConv",
     "PhasorDense",
     "PhasorPool",
+    "PhasorResidual",
     "RandomProjection",
     "folded_bias",
     "real_kernels",

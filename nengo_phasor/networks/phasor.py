@@ -12,6 +12,7 @@ from itertools import pairwise
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
+from nengo.params import BoolParam
 
 from nengo_phasor import phases
 from nengo_phasor.checks import check_positive, check_positive_integer
@@ -57,6 +58,12 @@ def _check_shape(array, shapes, attr, obj=None):
             attr=attr,
             obj=obj,
         )
+
+
+def keep_biases(network):
+    """Let NengoDL and layerwise leave the biases of the neurons themselves at 0 in training."""
+    untrained = BoolParam("trainable", default=False, optional=True)
+    network.config[nengo.Ensemble].set_param("trainable", untrained)
 
 
 class PhasorDense(nengo.Network):

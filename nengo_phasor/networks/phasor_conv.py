@@ -12,12 +12,12 @@ from math import prod
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
-from nengo.params import BoolParam
 from numpy.typing import ArrayLike, NDArray
 
 from nengo_phasor import phases
 from nengo_phasor.checks import check_array, check_memory, check_positive_integer
 from nengo_phasor.convolutions import RowwiseConvolution
+from nengo_phasor.networks.phasor import keep_biases
 from nengo_phasor.neurons import Phasor
 
 
@@ -152,12 +152,6 @@ def _check_fits(window, shape, attr, remedy, obj):
         )
 
 
-def _keep_biases(network):
-    """Let NengoDL and layerwise leave the biases of the neurons themselves at 0 in training."""
-    untrained = BoolParam("trainable", default=False, optional=True)
-    network.config[nengo.Ensemble].set_param("trainable", untrained)
-
-
 class PhasorConv(nengo.Network):
     r"""A convolutional layer of phasors.
 
@@ -262,7 +256,7 @@ class PhasorConv(nengo.Network):
         with self:
             self.input = nengo.Node(size_in=kernels.size_in, label="input")
             self.reference = nengo.Node([1.0, 0.0], label="reference")
-            _keep_biases(self)
+            keep_biases(self)
             self.units = nengo.Ensemble(kernels.size_out, 1, neuron_type=Phasor(), label="units")
             self.weights = nengo.Connection(
                 self.input, self.units.neurons, transform=kernels, synapse=None
@@ -331,7 +325,7 @@ class PhasorPool(nengo.Network):
         places = places[:, : n_rows * window[0], : n_columns * window[1]]
         with self:
             self.input = nengo.Node(size_in=2 * prod(shape), label="input")
-            _keep_biases(self)
+            keep_biases(self)
             self.units = nengo.Ensemble(
                 2 * prod(self.output_shape), 1, neuron_type=Phasor(), label="units"
             )

@@ -7,6 +7,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_phasor import dynamics
 from nengo_phasor.neurons.phase import Phasor, ResonateAndFire
+from nengo_phasor.phases import STEP_TOLERANCE
 from nengo_phasor.surrogates import heaviside
 
 
@@ -26,6 +27,9 @@ class BindingResonator(ResonateAndFire):
     three signals.
 
     A resonator whose state is at or below the threshold has no phase, and then nothing reaches x.
+
+    A spike is in the step whose end is nearest to the maximum of the voltage, half a step earlier
+    on average than that of a `ResonateAndFire` neuron, so that binding adds no lag to a signal.
 
     Parameters
     ----------
@@ -55,6 +59,11 @@ class BindingResonator(ResonateAndFire):
     Olin-Ammentorp and Bazhenov, Residual and Attentional Architectures for Vector-Symbols, bind
     phases with each other; they do not say how spikes do.
     """
+
+    def constants(self, dt: float) -> dynamics.ResonateAndFireConstants:
+        """Return the constants of a step of ``dt`` seconds, which must resolve phases."""
+        half_a_step = np.pi * self.frequency * dt * (1.0 + 2.0 * STEP_TOLERANCE)
+        return super().constants(dt)._replace(lean=np.tan(half_a_step))
 
     def units(self, n_neurons: int) -> int:
         """Return the number of units that ``n_neurons`` neurons represent."""
