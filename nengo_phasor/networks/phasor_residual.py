@@ -91,7 +91,7 @@ class PhasorResidual(nengo.Network):
         check_positive_integer(hidden, "hidden", self)
         check_number(skip, "skip", self, low=0)
         check_number(scale, "scale", self, low=0)
-        if join not in JOINS:
+        if not isinstance(join, str | None) or join not in JOINS:
             raise ValidationError(
                 f"must be one of {', '.join(map(repr, JOINS))}, got {join!r}", "join", self
             )
