@@ -161,7 +161,7 @@ def test_the_twin_is_the_same_everywhere(join):
 
 
 def test_a_rhythm_cannot_follow_binding():
-    with pytest.raises(BuildError, match=r'"joined".*only a part of them.*without rhythm'):
+    with pytest.raises(BuildError, match=r"joined.*only a part of them.*without rhythm"):
         convert.to_spiking(stack("binding", 1), rhythm=RhythmSparsifier(0.1))
 
 

@@ -75,8 +75,8 @@ class RhythmicConversion(Conversion):
         """Return the counterpart, which the unit of the layer follows."""
         if isinstance(old.post, ObjView) and isinstance(old.post_obj, Neurons):
             raise BuildError(
-                f"{old.post_obj}: connections reach only a part of them, as where phases are bound, "
-                "but a rhythm's unit follows only connections to all: convert without rhythm"
+                f"{old.post_obj}: connections reach only a part of them, as where phases are "
+                "bound, but a rhythm's unit follows only connections to all: convert without rhythm"
             )
         return self.followed(super().connection(old), old.post)
 

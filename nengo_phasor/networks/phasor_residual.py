@@ -37,7 +37,7 @@ class PhasorResidual(nengo.Network):
     hidden : int, optional
         The number of phasors of the hidden layer. By default ``2 * size``.
     join : "bundling", "binding" or None
-        How the input is joined with the output of the two layers.
+        The way in which the input is joined with the output of the two layers.
     skip : float
         The weight s of the input in a bundle, at first.
     scale : float
