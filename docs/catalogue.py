@@ -164,6 +164,19 @@ PAGES = (
         ("howto_sparsify",),
     ),
     Page(
+        nph.ReactiveSparsifier,
+        plots.sparsified,
+        "Spikes of a layer, dropped (light) and passed (black), at a strength of 0.8. The first "
+        "spikes of each cycle excite the inhibitory neuron, which silences those that follow. "
+        "Dotted: the reference, which this sparsifier does not know.",
+        (
+            "It cuts the late spikes, whatever their phases say: a network should be trained to "
+            "send what matters early.",
+            "It has one state for the whole layer, so it cannot be merged or sliced.",
+        ),
+        ("howto_sparsify",),
+    ),
+    Page(
         nph.RhythmSparsifier,
         plots.sparsified,
         "Spikes of a layer, dropped (light) and passed (black), at a strength of 0.3. The top row "

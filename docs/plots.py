@@ -179,7 +179,7 @@ def beside_unit(raster: np.ndarray, synapse: Synapse) -> np.ndarray:
 def sparsified(figure: Figure, cls: type) -> None:
     """Draw the spikes that a sparsifier drops in grey, and those that it passes in black."""
     raster = layer_spikes()
-    synapse: Synapse = cls(0.3)
+    synapse: Synapse = cls({nph.ReactiveSparsifier: 0.8}.get(cls, 0.3))
     passed = synapse.filt(beside_unit(raster, synapse) / DT, dt=DT)
     n_shown = raster.shape[1] + (getattr(synapse, "follows", None) == "spikes")
     ax = figure.add_subplot()

@@ -41,6 +41,7 @@ from nengo_phasor.synapses import (
     FieldSparsifier,
     PhaseEncoder,
     RandomSparsifier,
+    ReactiveSparsifier,
     RhythmSparsifier,
 )
 
@@ -59,6 +60,7 @@ __all__ = [
     "PhaseEncoder",
     "Phasor",
     "RandomSparsifier",
+    "ReactiveSparsifier",
     "ResonateAndFire",
     "RhythmSparsifier",
     "SurrogateLIF",

@@ -27,6 +27,7 @@ from nengo_phasor import (
     PhaseEncoder,
     Phasor,
     RandomSparsifier,
+    ReactiveSparsifier,
     ResonateAndFire,
     RhythmSparsifier,
     SurrogateLIF,
@@ -229,6 +230,12 @@ TYPES = {
         examples=(AssumeReference(), AssumeReference(frequency=7, amplitude=2.5)),
         drive=rhythmic_spikes,
         refused={"frequency": POSITIVE, "amplitude": POSITIVE},
+    ),
+    ReactiveSparsifier: Entry(
+        examples=(ReactiveSparsifier(0.9), ReactiveSparsifier(0.7, tau=0.03, amplitude=2.5)),
+        drive=rhythmic_spikes,
+        refused={"strength": FRACTION, "tau": POSITIVE, "amplitude": POSITIVE},
+        needed={"strength": 0.5},
     ),
     RhythmSparsifier: Entry(
         examples=(RhythmSparsifier(0.3), RhythmSparsifier(0.15, frequency=7)),

@@ -11,6 +11,7 @@ from nengo_phasor import (
     ArcSparsifier,
     FieldSparsifier,
     RandomSparsifier,
+    ReactiveSparsifier,
     phases,
     synapses,
 )
@@ -309,3 +310,20 @@ def test_a_subclass_of_a_random_sparsifier_stays_one():
 
     raster = rhythm(10, 200)
     assert_array_equal(simulate(raster, Keeps(1))[0], raster)
+
+
+@pytest.mark.parametrize("strength", [0, 0.8, 0.95, 1])
+@pytest.mark.parametrize("tau", [0.005, 0.03])
+def test_reactive_inhibition(strength, tau):
+    """Against a loop over steps: how many spiked of late, each weighted by its age."""
+    n, dt = 40, 0.001
+    raster = phases.to_raster(np.random.RandomState(0).normal(0, 0.2, n), 10, 5, dt)
+    sent = np.zeros_like(raster)
+    for k in range(len(raster)):
+        ages = dt * np.arange(k - 1, -1, -1)
+        excited = np.exp(-ages / tau) @ sent[:k].mean(axis=1)
+        sent[k] = raster[k] if excited <= 1 - strength and strength < 1 else 0
+    found = ReactiveSparsifier(strength, tau, amplitude=2.0).filt(2 * raster / dt, dt=dt)
+    assert_array_equal(found * dt / 2, sent)
+    removed = 1 - sent.sum() / raster.sum()
+    assert {0: removed == 0, 1: removed == 1}.get(strength, 0.1 < removed < 1)

@@ -12,12 +12,18 @@ substrate runs.
 from nengo_phasor.synapses.base import RhythmicSynapse, SpikeSynapse, Tick, mean_over_neurons
 from nengo_phasor.synapses.references import AssumeReference, PhaseEncoder
 from nengo_phasor.synapses.rhythm import AssumeRhythm, DifferenceSparsifier, RhythmSparsifier
-from nengo_phasor.synapses.sparsifiers import ArcSparsifier, FieldSparsifier, RandomSparsifier
+from nengo_phasor.synapses.sparsifiers import (
+    ArcSparsifier,
+    FieldSparsifier,
+    RandomSparsifier,
+    ReactiveSparsifier,
+)
 
 SYNAPSES = (
     ArcSparsifier,
     FieldSparsifier,
     RandomSparsifier,
+    ReactiveSparsifier,
     RhythmSparsifier,
     DifferenceSparsifier,
     AssumeReference,
@@ -33,6 +39,7 @@ __all__ = [
     "FieldSparsifier",
     "PhaseEncoder",
     "RandomSparsifier",
+    "ReactiveSparsifier",
     "RhythmSparsifier",
     "RhythmicSynapse",
     "SpikeSynapse",

@@ -6,6 +6,7 @@ import numpy as np
 
 from nengo_phasor import dynamics
 from nengo_phasor.checks import Number
+from nengo_phasor.listing import Described
 from nengo_phasor.phases import steps_per_cycle
 from nengo_phasor.synapses.base import RhythmicSynapse, SpikeSynapse, mean_over_neurons
 
@@ -145,3 +146,59 @@ class RandomSparsifier(SpikeSynapse):
     def advance(self, xp, tick, x, c):
         dropped = dynamics.dropped_at_random(c[0], tick.count, c[1], self.limit)
         return (xp.where(dropped, xp.zeros_like(x), x),)
+
+
+class ReactiveSparsifier(Described, SpikeSynapse):
+    r"""Removes the spikes that arrive while an inhibitory neuron is excited by those before.
+
+    The spikes that the layer sends excite an inhibitory neuron, whose potential g is the fraction
+    of the layer that sent a spike of late:
+
+    .. math:: \tau \dot{g} = -g + \frac{\tau}{n} \sum_k s_k
+
+    While g is above 1 - strength, it inhibits the whole layer. So the first spikes of a cycle pass
+    and the later ones do not: a loop of excitation and inhibition, as that of gamma oscillations
+    (PING). The inhibition acts from the next time step on. It knows no rhythm and predicts nothing.
+
+    Parameters
+    ----------
+    strength : float
+        The strength of the sparsifier, from 0 (removes nothing, as long as each neuron spikes once
+        in several tau) to 1 (removes everything).
+    tau : float
+        The time constant of the inhibitory neuron, in seconds.
+    amplitude : float
+        The amplitude of the spikes, as in `.ResonateAndFire`.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If strength is not in [0, 1], or tau or amplitude is not greater than 0.
+
+    References
+    ----------
+    Whittington et al. (2000), Inhibition-based rhythms: experimental and mathematical observations
+    on network dynamics.
+    """
+
+    always_shown = ("strength",)
+    state_shapes = {"inhibition": "all"}  # noqa: RUF012
+
+    strength = Number("strength", low=0, high=1)
+    tau = Number("tau", low=0, low_open=True)
+    amplitude = Number("amplitude", low=0, low_open=True)
+
+    def __init__(self, strength: float, tau: float = 0.01, amplitude: float = 1.0):
+        super().__init__()
+        self.strength = strength
+        self.tau = tau
+        self.amplitude = amplitude
+
+    def constants(self, dt, neurons, items):
+        return np.exp(-dt / self.tau), dt / self.amplitude
+
+    def advance(self, xp, tick, x, c, inhibition):
+        keep, per_spike = c
+        silent = (inhibition > 1 - self.strength) | (self.strength == 1)
+        sent = xp.where(silent, xp.zeros_like(x), x)
+        return sent, keep * inhibition + per_spike * mean_over_neurons(xp, sent)

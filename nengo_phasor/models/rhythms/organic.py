@@ -14,6 +14,7 @@ from nengo_phasor import (
     ArcSparsifier,
     DifferenceSparsifier,
     RandomSparsifier,
+    ReactiveSparsifier,
     ResonateAndFire,
     RhythmSparsifier,
     convert,
@@ -35,6 +36,9 @@ RULES: dict[str, Callable[[float], dict[str, Any]]] = {
     "difference from the mean field": lambda strength: {
         "rhythm": DifferenceSparsifier(strength, FREQUENCY)
     },
+    "reactive inhibition, by the clock": lambda strength: {
+        "sparsifier": ReactiveSparsifier(strength)
+    },
     "random, by the clock": lambda strength: {"sparsifier": RandomSparsifier(strength)},
 }
 """The arguments of `.to_spiking` for a rule and a strength. A rule with a rhythm has no clock."""
@@ -43,6 +47,7 @@ STRENGTHS = {
     "arc, by the clock": (0.02, 0.04, 0.06, 0.1, 0.15),
     "window around the unit": (0.0, 0.03, 0.06, 0.1, 0.15, 0.2),
     "difference from the mean field": (0.03, 0.06, 0.1, 0.15),
+    "reactive inhibition, by the clock": (0.2, 0.4, 0.6, 0.8),
     "random, by the clock": (0.1, 0.3, 0.5),
 }
 
