@@ -258,6 +258,22 @@ TABLE = {
             "missing": (inf, "none", [0.0, 1.0], True, None),
         },
     ),
+    "phases.from_reference": (
+        {
+            "raster": RASTER,
+            "reference": RASTER[..., :1],
+            "frequency": 250,
+            "dt": 0.001,
+            "n_cycles": 1,
+        },
+        {
+            "raster": SPIKES,
+            "reference": (*SPIKES, RASTER[..., :0], RASTER[:3, :1]),
+            **RHYTHM,
+            "n_cycles": COUNT,
+            "missing": (inf, "none", [0.0, 1.0], True, None),
+        },
+    ),
     "pooling.MaxPool": ({"input_shape": (4, 4, 1)}, MAX_POOL),
     "pooling.MaxPool.pool": (
         {"x": np.ones(16)},
