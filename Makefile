@@ -88,6 +88,7 @@ benchmarks: data
 	$(BIN)/python benchmarks/surrogate_training.py
 	$(BIN)/python benchmarks/training_engine.py
 	$(BIN)/python benchmarks/adaptive_inference.py
+	$(BIN)/python benchmarks/deep_rhythms.py
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/emulator.py
 	$(BIN)/python benchmarks/start.py

@@ -124,6 +124,19 @@ def test_spiking_inference(run):
         assert claim(content, f"{ours}, peak memory") == figures["peak_memory_gb"][ours]
 
 
+def test_deep_rhythms(run):
+    content = run("deep_rhythms")
+    check(content, {"inference": 4})
+    figures = content["figures"]
+    spikes = list(figures["spikes_per_image"].values())
+    assert spikes == sorted(spikes, reverse=True)
+    assert spikes[0] > spikes[-1] >= 0  # the windows remove what they are to remove
+    assert figures["removed"]["window 0"] == 0
+    assert spikes[0] > 0.5 * 3 * (4 * 4 * 2 + 2 * 2 * 3)  # of three cycles of the hidden layers
+    slowest = max(median(times) for times in figures["inference"]["seconds"].values())
+    assert claim(content, "time of 10,000 images") == pytest.approx(10_000 * slowest / 4 / 60)
+
+
 def test_adaptive_inference(run):
     pytest.importorskip("nengo_dl")
     content = run("adaptive_inference")
