@@ -160,26 +160,31 @@ def _decoded(net: Clockless, seen: Mapping) -> np.ndarray:
     return decoded[:, LATEST]
 
 
-def curves(
+def curve(
     params: Mapping[str, np.ndarray],
     x: np.ndarray,
     y: np.ndarray,
-    strengths: Mapping[str, Sequence[float]] = STRENGTHS,
-) -> dict[str, list[dict]]:
-    """Return the scores of each rule, beginning with those of all spikes.
+    rule: str,
+    strengths: Sequence[float],
+) -> list[dict[str, float]]:
+    """Return the scores of a rule at each strength."""
+    points = [Point(rule, strength) for strength in strengths]
+    return [score(params, x, y, p) for p in tqdm(points, desc=rule, unit="point", disable=None)]
 
-    ``removed`` is the fraction of the hidden layer's spikes that a rule removes, where the spikes
-    of its unit count as well.
+
+def with_removed(curves: Mapping[str, list[dict]]) -> dict[str, list[dict]]:
+    """Return the curves with the fraction of the hidden spikes that is ``removed`` at each point.
+
+    The spikes of a layer's unit count as well.
     """
-    dense = score(params, x, y, Point(ALL))
-    points = [Point(rule, strength) for rule in strengths for strength in strengths[rule]]
-    found: dict[str, list[dict]] = {rule: [] for rule in (ALL, *strengths)}
-    found[ALL] = [dense]
-    for point in tqdm(points, desc="rules", unit="point"):
-        found[point.rule].append(score(params, x, y, point))
-    for each in (each for curve in found.values() for each in curve):
-        each["removed"] = 1 - (each["hidden_spikes"] + each["unit_spikes"]) / dense["hidden_spikes"]
-    return found
+    every = curves[ALL][0]["hidden_spikes"]
+    return {
+        rule: [
+            {**each, "removed": 1 - (each["hidden_spikes"] + each["unit_spikes"]) / every}
+            for each in scores
+        ]
+        for rule, scores in curves.items()
+    }
 
 
 # ----------------------------------------------------------------------------------- robustness

@@ -25,20 +25,22 @@ def evaluate(
     disturbed: int,
     resume: bool,
 ) -> dict:
-    """Score a network; with ``resume``, continue from the files in the folder.
+    """Score a network; with ``resume``, continue from the files in the folder, one for each rule.
 
     The first ``disturbed`` images are used for the robustness, which costs most.
     """
     settings = {
         "images": len(data.x_test),
         "disturbed": disturbed,
-        "strengths": strengths,
         "network": float(sum(np.abs(v).sum() for v in params.values())),
     }
     open_run(folder, settings, resume)
     x = encode(data.x_test, int(params["seed"]), float(params["spread"]))
     y = data.y_test
-    found = kept(folder / "curves.json", lambda: organic.curves(params, x, y, strengths))
+    curves = {
+        rule: _curve(folder, params, x, y, rule, levels)
+        for rule, levels in {organic.ALL: (0.0,), **strengths}.items()
+    }
     robust = kept(
         folder / "robustness.json",
         lambda: organic.robustness(params, x[:disturbed], y[:disturbed]) if disturbed else {},
@@ -46,7 +48,17 @@ def evaluate(
     differences = kept(
         folder / "differences.json", lambda: {"spikes": differing_spikes(params, x[:SINGLE])}
     )
-    return {"curves": found, "robustness": robust, "differences": differences["spikes"]}
+    return {
+        "curves": organic.with_removed(curves),
+        "robustness": robust,
+        "differences": differences["spikes"],
+    }
+
+
+def _curve(folder, params, x, y, rule, levels) -> list[dict]:
+    """Return the scores of a rule, which the folder keeps."""
+    file = folder / f"{rule} {list(levels)}.json"
+    return kept(file, lambda: {"scores": organic.curve(params, x, y, rule, levels)})["scores"]
 
 
 def differing_spikes(params: Mapping[str, np.ndarray], x: np.ndarray) -> int:
