@@ -67,7 +67,7 @@ def test_spike_is_an_upward_crossing_at_a_voltage(before, after, spikes):
 
     c = dynamics.ResonateAndFireConstants(1.0, 0.0, 0.01, 0.2, 100.0, 0.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dynamics, "resonate", resonate)
+        patch.setattr(dynamics.resonance, "resonate", resonate)
         output, voltage, current = dynamics.resonate_and_fire(
             0.0, np.float64(before.real), np.float64(before.imag), c, heaviside
         )
@@ -120,7 +120,7 @@ def test_spike_of_a_phase_is_in_the_step_that_contains_its_time(period, phase, n
 @pytest.mark.parametrize("step", [1, 2, 3, 4])
 def test_a_spike_on_the_border_of_two_steps_is_in_one(step, monkeypatch):
     """In the step that begins there. The tolerance is away, so that floats meet it exactly."""
-    monkeypatch.setattr(dynamics, "STEP_TOLERANCE", 0.0)
+    monkeypatch.setattr(dynamics.rhythm, "STEP_TOLERANCE", 0.0)
     steps = np.arange(1.0, 9.0)
     got = steps[dynamics.spikes_at_phase(np, (step - 1) / 2 - 1, steps, 4)]
     assert got.tolist() == [step, step + 4]

@@ -264,7 +264,9 @@ def _run(J, n_steps, n_neurons, states, trace, c):
     return columns[:count].copy(), starts
 
 
-SOURCES = "".join(map(inspect.getsource, (dynamics, surrogates, vectors, sys.modules[__name__])))
+EQUATIONS = dynamics.integration, dynamics.resonance
+
+SOURCES = "".join(map(inspect.getsource, (*EQUATIONS, surrogates, vectors, sys.modules[__name__])))
 """The source of all that our rows of neurons call: Numba's cache checks only a function's file."""
 
 
