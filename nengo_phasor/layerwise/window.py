@@ -19,7 +19,7 @@ from nengo_phasor.layerwise.span import Span
 from nengo_phasor.layerwise.vectors import aligned_empty
 
 NARROW = 20
-"""How many times wider the sum of signals is than one that counts as events in any case."""
+"""How many times wider the sum of signals is than a dense one that counts as events."""
 
 
 class Window:
@@ -164,12 +164,14 @@ class Window:
 def _sum_of_events(terms: list[tuple[Signal, maps.LinearMap]]) -> Signal | None:
     """Return the sum of signals, each passed through its linear map, if it consists of events.
 
-    A dense signal that is much narrower than the sum, such as that of a rhythm unit, counts as
-    events, too.
+    Beside events, a dense signal that is much narrower than the sum, such as a layer's mean input,
+    counts as events, too.
     """
+    if not any(x.is_sparse for x, _ in terms):
+        return None
     events = [x.events() if x.size * NARROW <= m.size_out else x for x, m in terms]
-    period = max((x.n_steps for x in events), default=0)
-    if not events or not all(x.is_sparse and period % x.n_steps == 0 for x in events):
+    period = max(x.n_steps for x in events)
+    if not all(x.is_sparse and period % x.n_steps == 0 for x in events):
         return None
     parts = []
     for x, (_, linear_map) in zip(events, terms, strict=True):
