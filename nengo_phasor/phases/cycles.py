@@ -1,27 +1,4 @@
-"""Conversions between phases, phasors, spike times and spike rasters.
-
-A phase is a real number in units of pi, in [-1, 1). Its complex value is ``exp(i pi phase)``. In a
-cycle of period T that begins at t0 it represents a spike at ``t0 + T (phase + 1) / 2``: phase 0,
-the reference, is mid-cycle.
-
-A missing spike has phase NaN and the complex value 0. Functions act elementwise and keep any
-leading (batch) dimensions. Phases outside [-1, 1] are wrapped to the same direction with a warning,
-because most of them are degrees or radians; `wrap` brings them into the range without a warning.
-Phases that are not numbers or are infinite raise a `nengo.exceptions.ValidationError`, as do
-complex numbers that are NaN: NaN from a network that diverged is not a missing spike.
-
-Notes
------
-*Steps.* Row k = 0, 1, ... of a raster is Nengo's output at time (k + 1) dt and covers the time from
-k dt to (k + 1) dt. A spike belongs to the step that contains its time, just as a neuron's spike
-belongs to the step in which it crosses its threshold. It is decoded as the middle of that step, so
-that the error of a decoded spike time is at most dt/2, that of a phase is at most dt/T, and errors
-do not accumulate.
-
-*Cycles.* A step belongs to the cycle that contains its middle. Unless a cycle is a whole number of
-steps, one step straddles each boundary, so a phase less than 2 dt/T from the boundary can be
-decoded in the neighbouring cycle.
-"""
+"""Phases in time: cycles, spike times, steps and rasters."""
 
 from __future__ import annotations
 
@@ -33,130 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from nengo_phasor.checks import (
     check_array,
-    check_integer,
     check_memory,
     check_number,
     check_positive,
     check_positive_integer,
     check_spikes,
-    check_together,
     warn_outside,
 )
-from nengo_phasor.listing import shows_public_names
-
-__dir__ = shows_public_names(__name__)
+from nengo_phasor.phases.circle import wrapped
 
 MIN_STEPS_PER_CYCLE = 4
 
 # In steps. A time this close to a step boundary counts as on it: 0.3 / 0.001 is
 # 299.99999999999994, and single precision, on other backends, is coarser still.
 STEP_TOLERANCE = 1e-4
-
-
-def wrap(phase: ArrayLike) -> NDArray:
-    """Bring phases into [-1, 1).
-
-    Parameters
-    ----------
-    phase : array_like
-        Any angles, in units of pi.
-
-    Returns
-    -------
-    ndarray
-        The angles of the same directions in [-1, 1), exactly: an angle in this range is unchanged.
-    """
-    return _wrapped(check_array(phase, "phase", missing=True))
-
-
-def _wrapped(phase):
-    nearest = phase - 2 * np.rint(phase / 2)  # in [-1, 1]
-    return np.where(nearest == 1, -1, nearest)[()]
-
-
-def difference(a: ArrayLike, b: ArrayLike) -> NDArray:
-    """Return the signed distance from phase b to phase a around the circle, in [-1, 1)."""
-    a, b = check_array(a, "a", missing=True), check_array(b, "b", missing=True)
-    check_together("b", a, b)
-    return _wrapped(a - b)
-
-
-def to_complex(phase: ArrayLike) -> NDArray:
-    """Return the phasor of each phase: ``exp(i pi phase)``, or 0 if the spike is missing (NaN)."""
-    phase = check_array(phase, "phase", missing=True)
-    warn_outside(phase)
-    return _phasors(phase)
-
-
-def _phasors(phase):
-    missing = np.isnan(phase)
-    return np.where(missing, 0, np.exp(1j * np.pi * np.where(missing, 0, phase)))[()]
-
-
-def from_complex(z: ArrayLike) -> NDArray:
-    """Return the phase of each complex number, ``angle(z) / pi`` in [-1, 1), or NaN for 0."""
-    z = check_array(z, "z", kinds="iufc")
-    return np.where(z == 0, np.nan, _wrapped(np.angle(z) / np.pi))[()]
-
-
-def to_rows(phase: ArrayLike) -> NDArray:
-    """Convert phases, (..., n), to real then imaginary parts of their phasors, (..., 2n)."""
-    phase = check_array(phase, "phase", "(..., n)", missing=True)
-    warn_outside(phase)
-    z = _phasors(phase)
-    return np.concatenate([z.real, z.imag], axis=-1)
-
-
-def from_rows(rows: ArrayLike) -> NDArray:
-    """Convert real then imaginary parts, (..., 2n), to complex numbers, (..., n).
-
-    Raises
-    ------
-    ValidationError
-        If the last dimension is odd, or a value is not a finite number.
-    """
-    remedy = "give n real parts, then n imaginary parts, as to_rows does"
-    real, imag = np.split(check_array(rows, "rows", "(..., 2n)", remedy=remedy), 2, axis=-1)
-    return real + 1j * imag
-
-
-def circular_mean(
-    phases: ArrayLike,
-    axis: int | tuple[int, ...] | None = None,
-    weights: ArrayLike | None = None,
-) -> NDArray:
-    """Return the phase of the (weighted) sum of phasors, ignoring missing spikes.
-
-    Parameters
-    ----------
-    phases : array_like
-        The phases, in units of pi; NaN is a missing spike.
-    axis : int or tuple of int, optional
-        The axis or axes to average over. By default all.
-    weights : array_like, optional
-        Real weights that broadcast against ``phases``. By default all are 1.
-
-    Returns
-    -------
-    ndarray
-        ``angle(sum_k w_k exp(i pi p_k)) / pi``; NaN where all spikes are missing or the phasors
-        cancel out (opposite phases have no mean).
-
-    Raises
-    ------
-    ValidationError
-        If an axis does not exist, or the weights are not finite or do not broadcast.
-    """
-    phasors = _phasors(check_array(phases, "phases", missing=True))
-    if weights is not None:
-        weights = check_array(weights, "weights")
-        check_together("weights", phasors, weights)
-        phasors = phasors * weights
-    for one in () if axis is None else np.atleast_1d(axis):
-        check_integer(one, "axis", low=-phasors.ndim, high=phasors.ndim - 1)
-    total = phasors.sum(axis=axis)
-    rounding = 4 * np.finfo(total.dtype).eps * np.abs(phasors).sum(axis=axis)
-    return from_complex(np.where(np.abs(total) > rounding, total, 0))
 
 
 def steps_per_cycle(frequency: float, dt: float) -> float:
@@ -218,7 +85,7 @@ def to_times(phase: ArrayLike, frequency: float, n_cycles: int, t0: float = 0.0)
     check_number(t0, "t0")
     phase = _repeated(phase, n_cycles)
     warn_outside(phase)
-    return t0 + (np.arange(n_cycles) + (_wrapped(phase)[..., None] + 1) / 2) / frequency
+    return t0 + (np.arange(n_cycles) + (wrapped(phase)[..., None] + 1) / 2) / frequency
 
 
 def _repeated(phase, n_cycles):
@@ -253,7 +120,7 @@ def from_times(times: ArrayLike, frequency: float, t0: float = 0.0) -> NDArray:
     """
     check_positive(frequency, "frequency")
     check_number(t0, "t0")
-    return _wrapped(2 * frequency * (check_array(times, "times", missing=True) - t0) - 1)
+    return wrapped(2 * frequency * (check_array(times, "times", missing=True) - t0) - 1)
 
 
 def to_steps(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> NDArray[np.int_]:
@@ -284,7 +151,7 @@ def to_steps(phase: ArrayLike, frequency: float, n_cycles: int, dt: float) -> ND
     """
     phase = _repeated(phase, n_cycles)
     period = steps_per_cycle(frequency, dt)
-    late = _wrapped(phase + 2 * STEP_TOLERANCE / period)
+    late = wrapped(phase + 2 * STEP_TOLERANCE / period)
     steps = np.floor((np.arange(n_cycles) + (late[..., None] + 1) / 2) * period)
     return np.where(np.isnan(steps), -1, steps).astype(int)
 
@@ -401,7 +268,7 @@ def from_raster(
             )
         first = spikes.argmax(axis=-2)
         found = np.take_along_axis(spikes, first[..., None, :], axis=-2)[..., 0, :]
-        step_phases = _wrapped(2 * ((np.arange(begin, end) + 0.5 - start) / period - cycle) - 1)
+        step_phases = wrapped(2 * ((np.arange(begin, end) + 0.5 - start) / period - cycle) - 1)
         phases[..., cycle, :] = np.where(found, step_phases[first], missing)
     return phases
 
@@ -468,6 +335,6 @@ def from_reference(
         whole = (step + offsets[0] >= 0) & (step + offsets[-1] < n_steps)
         item, step = item[whole], step[whole]
         near = spikes[item[:, None], step[:, None] + offsets]
-        first = _wrapped(2 * offsets / period)[near.argmax(axis=1)]
+        first = wrapped(2 * offsets / period)[near.argmax(axis=1)]
         phases[item, cycle] = np.where(near.any(axis=1), first, missing)
     return phases.reshape(*raster.shape[:-2], n_cycles, n)
