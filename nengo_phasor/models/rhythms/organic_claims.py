@@ -35,15 +35,24 @@ def most(curves: Mapping[str, Sequence[Mapping]], rule: str, points: float) -> f
 
 
 def means(networks: Sequence[Mapping]) -> dict[str, dict[str, float]]:
-    """Return for each rule the means over seeds of the numbers that the tables show."""
-    rules = [rule for rule in networks[0]["curves"] if rule != ALL]
-    return {
-        rule: {
-            "lost_at_60_percent_removed": _mean(lost(n["curves"], rule, 0.6) for n in networks),
+    """Return for each rule the means over seeds of the numbers that the tables show.
+
+    The accuracy lost at a fraction removed is left out if the curve of a seed does not reach it.
+    """
+    found = {}
+    for rule in (rule for rule in networks[0]["curves"] if rule != ALL):
+        end = min(max(each["removed"] for each in n["curves"][rule]) for n in networks)
+        found[rule] = {
             "most_removed_for_1_point": _mean(most(n["curves"], rule, 1.0) for n in networks),
+            **{
+                f"lost_at_{100 * removed:.0f}_percent_removed": _mean(
+                    lost(n["curves"], rule, removed) for n in networks
+                )
+                for removed in REMOVED
+                if removed <= end
+            },
         }
-        for rule in rules
-    }
+    return found
 
 
 def claims(found: Mapping[str, Sequence[Mapping]]) -> list[results.Claim]:

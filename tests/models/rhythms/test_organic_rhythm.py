@@ -71,7 +71,7 @@ def test_disturbances(given):
 def test_claims():
     """By hand: a curve from 0.9 with all spikes over (0.5, 0.9) to (0.96, 0.88)."""
 
-    def network(last, unit, differences):
+    def network(last, unit, differences, end=0.96):
         def at(removed, accuracy):
             return {
                 "removed": removed,
@@ -80,16 +80,19 @@ def test_claims():
                 "hidden_spikes": 1000.0,
             }
 
-        curve = [at(0.5, 0.9), at(0.96, last)]
+        curve = [at(0.5, 0.9), at(end, last)]
         return {
             "curves": {organic.ALL: [at(0.0, 0.9)], organic_claims.WINDOW: curve},
             "differences": differences,
         }
 
     found = {
-        "plain": [network(0.88, 9, 0), network(0.9, 8, 2)],
+        "plain": [network(0.88, 9, 0), network(0.9, 8, 2, end=0.94)],
         "paying": [network(0.91, 7, 0), network(0.88, 9, 1)],
     }
+    means = organic_claims.means(found["plain"])[organic_claims.WINDOW]
+    assert set(means) == {"most_removed_for_1_point", "lost_at_60_percent_removed"}  # not at 95 %
+    assert means["lost_at_60_percent_removed"] == pytest.approx(0.1 / 0.46)
     values = [claim.value for claim in organic_claims.claims(found)]
     assert_allclose(values, [2 * 0.1 / 0.46, 0.5 + 0.23, 0.009, 3], atol=2e-3)
 
