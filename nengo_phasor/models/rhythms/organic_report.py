@@ -14,6 +14,7 @@ from nengo_phasor import RhythmSparsifier, convert, datasets, phases, plots
 from nengo_phasor.models.rhythms.network import CYCLES, DT, FREQUENCY, encode, phase_network
 from nengo_phasor.models.rhythms.organic import ALL, AMOUNTS, STEPS, detune, simulator
 from nengo_phasor.neurons import ResonateAndFire
+from nengo_phasor.plots.axes import styles
 
 WINDOW = 0.3
 SHOWN = 40
@@ -138,7 +139,7 @@ def draw_removed(figure: Figure, networks: Mapping[str, Mapping]) -> None:
         (dense,) = curves[ALL]
         axes.axhline(100 * dense["accuracy"], color="0.6", linestyle=":", linewidth=1)
         rules = [rule for rule in curves if rule != ALL]
-        for rule, style in zip(rules, plots.STYLES, strict=False):
+        for rule, style in zip(rules, styles(), strict=False):
             points = np.array(sorted((p["removed"], p["accuracy"]) for p in curves[rule]))
             axes.plot(*100 * points.T, label=rule, **{**style, "markersize": 4})
         axes.set(xlabel="hidden spikes removed (%)", title=f"trained with {title}", ylim=(70, 90))
