@@ -21,7 +21,13 @@ from nengo_phasor import (
     layerwise,
     phases,
 )
-from nengo_phasor.networks import LocalRhythm, PhasorClassifier, PhasorDense, real_weights
+from nengo_phasor.networks import (
+    LocalRhythm,
+    PhasorClassifier,
+    PhasorDense,
+    PhasorResidual,
+    real_weights,
+)
 
 N_IN, CYCLE = 36, 100
 RNG = np.random.RandomState(0)
@@ -226,6 +232,46 @@ def test_layers_have_the_phases_of_a_bias_at_the_mean_phase(assume):
         off = phases.difference(decoded, phases.from_complex(x))
         assert np.abs(off).max() < 0.08  # four steps: each layer adds half of one, and fades inputs
         assert np.abs(off).mean() < 0.05
+
+
+def test_residual_blocks_have_the_rhythms_of_both_layers_before():
+    """By the definition in NumPy, for two blocks whose layers are joined by bundling."""
+    rng, size = np.random.RandomState(8), 24
+    given = rng.uniform(-0.5, 0.5, size)
+    with nengo.Network(seed=0) as net:
+        source = nengo.Node(phases.to_rows(given))
+        first = PhasorDense(size, size, rng.normal(0, 0.5 * size**-0.5, (size, size)))
+        blocks = [PhasorResidual(size, 2 * size) for _ in range(2)]
+        nengo.Connection(source, first.input, synapse=None)
+        for pre, post in pairwise([first, *blocks]):
+            nengo.Connection(pre.output, post.input, synapse=None)
+        for block in blocks:
+            for connection in (block.hidden.weights, block.weights):
+                a, b = connection.size_in // 2, connection.size_out // 2
+                connection.transform = real_weights(a, b, rng.normal(0, 0.5 * a**-0.5, (a, b)))
+        layers = [first, *(layer for block in blocks for layer in (block.hidden, block))]
+        found = [nengo.Probe(layer.output) for layer in layers]
+
+    def weights(layer):
+        return np.squeeze(layer.weights.transform.init, 0)
+
+    def mean_phasor(z):
+        return unit_phasor(z.mean())
+
+    z = np.exp(1j * np.pi * given) @ weights(first) + 1
+    expected, x, rhythm = [unit_phasor(z)], unit_phasor(z), mean_phasor(z)
+    for block in blocks:
+        z = x @ weights(block.hidden) + rhythm
+        h, inner = unit_phasor(z), mean_phasor(z)
+        z = 3 * x + h @ weights(block) + (rhythm + inner) / 2
+        x, rhythm = unit_phasor(z), mean_phasor(z)
+        expected += [h, x]
+    spiking, new = convert.to_spiking(net, rhythm=RhythmSparsifier(0))
+    seen = probed(nengo.Simulator, spiking, *(new[p] for p in found), steps=4000)
+    for spikes, u in zip(seen, expected, strict=True):
+        decoded = phases.from_raster(spikes, 10, 0.001)[-1]
+        off = phases.difference(decoded, phases.from_complex(u))
+        assert np.median(np.abs(off)) < 0.035  # with the clock's biases up to 0.08
 
 
 def test_a_layer_after_two_shares_its_bias_among_their_units():
