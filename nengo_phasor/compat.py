@@ -225,6 +225,7 @@ INTERNALS = {
         "process_builders.SimProcessBuilder.TF_PROCESS_IMPL",
         "process_builders.SimProcessBuilder.mergeable",
         "simulator.Simulator._check_data",
+        "transform_builders.ConvIncBuilder",
     ),
 }
 """The internals of a backend that we rely on, which may differ in another release."""
