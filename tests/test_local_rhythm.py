@@ -377,6 +377,10 @@ def test_mistakes_in_the_building_block():
     with nengo.Network() as net:
         layer = nengo.Ensemble(4, 1, neuron_type=ResonateAndFire())
         lif = nengo.Ensemble(4, 1)
+        gained, biased = (
+            nengo.Ensemble(4, 1, neuron_type=ResonateAndFire(), **{attr: value})
+            for attr, value in (("gain", np.full(4, 2.0)), ("bias", nengo.dists.Choice([0.5])))
+        )
         source = nengo.Node(size_in=4)
 
         def link(post=layer.neurons, **kwargs):
@@ -385,6 +389,8 @@ def test_mistakes_in_the_building_block():
         drawn = link(transform=nengo.dists.Gaussian(0, 1))
         for message, call in {
             "must be the neurons of an ensemble of ResonateAnd": lambda: LocalRhythm(lif.neurons),
+            "has a gain of its own": lambda: LocalRhythm(gained.neurons),
+            "has a bias of its own": lambda: LocalRhythm(biased.neurons),
             "must follow the unit": lambda: LocalRhythm(layer.neurons, (), ArcSparsifier(0.1)),
             "sparsifier: must follow": lambda: LocalRhythm(layer.neurons, (), AssumeRhythm()),
             "7 Hz, but the layer 10 Hz": lambda: LocalRhythm(

@@ -58,9 +58,10 @@ class LocalRhythm(nengo.Network):
     Raises
     ------
     nengo.exceptions.ValidationError
-        If layer is not the neurons of a resonate-and-fire ensemble, if a connection does not end at
-        the whole layer, has a synapse or has weights that are known only when the network is built,
-        or if the frequencies of the layer, the unit and the sparsifier differ.
+        If layer is not the neurons of a resonate-and-fire ensemble without gains and biases of its
+        own, if a connection does not end at the whole layer, has a synapse or has weights that are
+        known only when the network is built, or if the frequencies of the layer, the unit and the
+        sparsifier differ.
 
     Examples
     --------
@@ -117,6 +118,15 @@ class LocalRhythm(nengo.Network):
                 attr="layer",
                 obj=self,
             )
+        for attr, plain in (("gain", 1), ("bias", 0)):
+            value = getattr(layer.ensemble, attr)
+            if value is not None and not np.all(np.equal(value, plain)):
+                raise ValidationError(
+                    f"{layer} has a {attr} of its own, which the unit does not follow: use weights "
+                    "of connections instead",
+                    attr="layer",
+                    obj=self,
+                )
         if not isinstance(sparsifier, FollowsUnit | None) or isinstance(sparsifier, AssumeRhythm):
             raise ValidationError(
                 f"must follow the unit, as RhythmSparsifier and DifferenceSparsifier do, got "
