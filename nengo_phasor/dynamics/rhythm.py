@@ -110,6 +110,14 @@ def steps_since(xp, spiked: Array, since: Array):
     return xp.where(spiked, xp.ones_like(since), xp.where(since > 0, since + 1.0, since))
 
 
+def excite(inhibition: Array, sent: Array, keep: Array):
+    """Advance an inhibitory neuron: its potential decays, and the spikes just sent excite it.
+
+    ``sent`` is the fraction of the layer that sent a spike in this step.
+    """
+    return keep * inhibition + sent
+
+
 def assume_reference(xp, spikes: Array, heard: Array, at_reference: Array):
     """Assume, once per cycle, a spike at the reference phase from each neuron that was silent.
 

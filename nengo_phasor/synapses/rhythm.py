@@ -84,7 +84,7 @@ class RhythmSparsifier(FollowsUnit, RhythmicSynapse):
 
     References
     ----------
-    Olin-Ammentorp (2023), Sparsifying Spiking Networks through Local Rhythms, section 4, proposes
+    Olin-Ammentorp (2023), Sparsifying Spiking Networks through Local Rhythms, section 3, proposes
     feedback within a layer, without giving a mechanism.
     """
 

@@ -201,4 +201,5 @@ class ReactiveSparsifier(Described, SpikeSynapse):
         keep, per_spike = c
         silent = (inhibition > 1 - self.strength) | (self.strength == 1)
         sent = xp.where(silent, xp.zeros_like(x), x)
-        return sent, keep * inhibition + per_spike * mean_over_neurons(xp, sent)
+        fraction = per_spike * mean_over_neurons(xp, sent)
+        return sent, dynamics.excite(inhibition, fraction, keep)

@@ -18,6 +18,7 @@ from nengo_phasor import (
     Phasor,
     RandomSparsifier,
     ResonateAndFire,
+    RhythmSparsifier,
     SurrogateLIF,
     layerwise,
     pooling,
@@ -157,6 +158,7 @@ def sparsified(rng, x):
         ArcSparsifier(0.4, frequency=100),
         FieldSparsifier(0.3, frequency=100),
         RandomSparsifier(0.5, seed=3),
+        RhythmSparsifier(0.4, frequency=100),
         AssumeReference(frequency=100),
     ):
         relay = nengo.Node(size_in=N_IN)
