@@ -91,6 +91,20 @@ PAGES = (
         ("phase_domain",),
     ),
     Page(
+        nph.AttendingPhasor,
+        plots.attended_phasors,
+        "A query at phase 0.1 is similar to the first of two keys (phases 0.2 and -0.6). The sum "
+        "(dotted) of the two values (grey), weighted by these similarities, has the phase of the "
+        "output (black).",
+        (
+            "It has no dynamics: run a network of it for one step, with `synapse=None` on every "
+            "connection.",
+            "An ensemble has 2 (n + 2 m) d neurons, as an array of shape (2, n + 2 m, d): "
+            "`networks.PhasorAttention` connects them.",
+        ),
+        ("phase_domain",),
+    ),
+    Page(
         nph.SurrogateLIF,
         plots.surrogate_lif,
         "The same current drives a neuron with each kind of reset. The surrogate derivative "

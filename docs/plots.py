@@ -103,6 +103,30 @@ def bound_phasors(figure: Figure, cls: type) -> None:
     ax.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", xlabel="real", ylabel="imaginary")
 
 
+def attended_phasors(figure: Figure, cls: type) -> None:
+    """Draw the values in the complex plane, their weighted parts, and the sum's phasor."""
+    angles = np.pi * np.array([0.1, 0.2, -0.6, 0.1, 0.7])  # a query, two keys, two values
+    z = np.exp(1j * angles)
+    output = np.zeros(10)
+    cls(1, 2).step(DT, np.concatenate([z.real, z.imag]), output)
+    parts = np.cos(angles[0] - angles[1:3]) * z[3:]
+    ax = figure.add_subplot()
+    ax.add_patch(Circle((0, 0), 1, fill=False, ec="0.7"))
+    arrows = {"$v_1$": (z[3], DROPPED), "$v_2$": (z[4], DROPPED)}
+    arrows["output"] = (phases.from_rows(output)[0], "black")
+    for name, (end, color) in arrows.items():
+        ax.plot([0, end.real], [0, end.imag], color=color, marker="o", markevery=[1])
+        ax.annotate(
+            name,
+            (1.25 * end.real, 1.25 * end.imag - 0.1 * (name == "output")),
+            ha="center",
+            va="center",
+        )
+    sums = np.append(0, np.cumsum(parts))
+    ax.plot(sums.real, sums.imag, color="0.4", linestyle=":", marker=".")
+    ax.set(xlim=(-1.7, 1.7), ylim=(-1.4, 1.4), aspect="equal", xlabel="real", ylabel="imaginary")
+
+
 def surrogate_lif(figure: Figure, cls: type) -> None:
     """Draw the voltage for both kinds of reset, and the surrogate derivative."""
     axes = figure.subplots(1, 2, width_ratios=(2.5, 1))

@@ -27,6 +27,7 @@ from nengo_phasor import (
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
+    AttendingPhasor,
     BindingPhasor,
     BindingResonator,
     Phasor,
@@ -53,6 +54,7 @@ __all__ = [
     "ArcSparsifier",
     "AssumeReference",
     "AssumeRhythm",
+    "AttendingPhasor",
     "BindingPhasor",
     "BindingResonator",
     "DifferenceSparsifier",

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from nengo_phasor import dynamics
 from nengo_phasor.listing import shows_public_names
 
 __dir__ = shows_public_names(__name__)
@@ -140,6 +141,36 @@ def bind_phasors(xp, real: Array, imag: Array, output: Array, by_output: Array, 
     turns = xp.stack([turn, turn, -turn], -2) / xp.where(heard, power, xp.ones_like(power))
     turns = xp.where(heard, turns, xp.zeros_like(power))
     return -imag * turns, real * turns
+
+
+def attend_phasors(
+    xp, real: Array, imag: Array, by_real: Array, by_imag: Array, n_queries: int, beta, floor: float
+):
+    """Return the gradients by the real and imaginary parts of `.dynamics.attend_phasors`.
+
+    Parameters
+    ----------
+    real, imag : (..., n + 2 m, d) array
+        The inputs.
+    by_real, by_imag : (..., n, d) array
+        The gradients by the parts of the weighted sums after they were normalised.
+    """
+    attended = dynamics.attend_phasors(xp, real, imag, n_queries, beta, floor)
+    queries, keys, values, weights, sums = attended
+    by_sums = unit_phasor(xp, *sums, by_real, by_imag, floor)
+    by_similarity = sum(
+        xp.matmul(by_sum, dynamics.transposed(xp, value))
+        for by_sum, value in zip(by_sums, values, strict=True)
+    )
+    by_similarity = by_similarity * (1 if beta is None else beta * weights) / real.shape[-1]
+    to_keys, to_values = (dynamics.transposed(xp, x) for x in (by_similarity, weights))
+    by_real, by_imag = (
+        xp.concatenate(
+            [xp.matmul(by_similarity, key), xp.matmul(to_keys, query), xp.matmul(to_values, by)], -2
+        )
+        for query, key, by in zip(queries, keys, by_sums, strict=True)
+    )
+    return unit_phasor(xp, real, imag, by_real, by_imag, floor)
 
 
 def lif_rate(xp, J: Array, tau_rc: float, tau_ref: float):

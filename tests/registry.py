@@ -20,6 +20,7 @@ from nengo_phasor import (
     ArcSparsifier,
     AssumeReference,
     AssumeRhythm,
+    AttendingPhasor,
     BindingPhasor,
     BindingResonator,
     DifferenceSparsifier,
@@ -161,6 +162,16 @@ TYPES = {
         examples=(BindingPhasor(), BindingPhasor(floor=0.7)),
         drive=rhythmic_currents,
         refused={"floor": POSITIVE},
+    ),
+    AttendingPhasor: Entry(
+        examples=(AttendingPhasor(1, 1), AttendingPhasor(1, 1, beta=3.0, floor=0.7)),
+        drive=rhythmic_currents,
+        refused={
+            **dict.fromkeys(("n_queries", "n_keys"), (0, -1, 1.5, math.nan, True, "all")),
+            "beta": POSITIVE,
+            "floor": POSITIVE,
+        },
+        needed={"n_queries": 1, "n_keys": 1},
     ),
     SurrogateLIF: Entry(
         examples=(

@@ -353,7 +353,7 @@ def test_parallel_phasor_layers_stay_apart(optimize):
 def test_all_types_are_in_the_registry():
     assert {type(neuron) for neuron in NEURONS} == set(neurons.NEURON_TYPES)
     for cls in neurons.NEURON_TYPES:
-        attrs = {p.name for p in cls()._params}
+        attrs = {p.name for p in cls(**TYPES[cls].needed)._params}
         assert attrs == set(TYPES[cls].refused) | {"initial_state"}
 
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from nengo_phasor.neurons import BindingPhasor, BindingResonator, Phasor, ResonateAndFire
+from nengo.exceptions import BuildError
+
+from nengo_phasor.neurons import (
+    AttendingPhasor,
+    BindingPhasor,
+    BindingResonator,
+    Phasor,
+    ResonateAndFire,
+)
 
 SHARED = ("frequency", "tau", "threshold", "amplitude", "initial_state", "surrogate")
 
@@ -17,6 +25,8 @@ def counterpart(old: Phasor, neuron_type: ResonateAndFire) -> ResonateAndFire:
     neuron_type : ResonateAndFire
         The spiking neurons of all others, whose parameters binding neurons share.
     """
+    if isinstance(old, AttendingPhasor):
+        raise BuildError(f"{old} has no spiking counterpart yet")
     if not isinstance(old, BindingPhasor):
         return neuron_type
     return BindingResonator(**{name: getattr(neuron_type, name) for name in SHARED})

@@ -18,6 +18,7 @@ from nengo_phasor.dl.tables import register
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
+    AttendingPhasor,
     BindingPhasor,
     BindingResonator,
     Phasor,
@@ -133,6 +134,21 @@ class BindingPhasorBuilder(PhasorBuilder):
         return tf.reshape(bound, J.shape)
 
 
+class AttendingPhasorBuilder(PhasorBuilder):
+    """Runs `.dynamics.attend_phasors`."""
+
+    def step(self, J, dt):
+        """Return the phasors, real parts before imaginary parts."""
+        neurons = self.ops[0].neurons
+        rows = tf.reshape(J, (J.shape[0], 2, -1, neurons.units(J.shape[-1])))
+        attended = dynamics.attend_phasors(
+            tf, rows[:, 0], rows[:, 1], neurons.n_queries, neurons.beta, self.floor
+        )
+        output = tf.stack(dynamics.unit_phasor(tf, *attended.sums, self.floor), 1)
+        silent = [[0, 0], [0, 0], [0, 2 * neurons.n_keys], [0, 0]]  # keys and values
+        return tf.reshape(tf.pad(output, silent), J.shape)
+
+
 class BindingResonatorBuilder(SpikingBuilder):
     """Runs `.dynamics.bind_spikes`."""
 
@@ -245,6 +261,7 @@ BUILDERS = {
     Phasor: PhasorBuilder,
     BindingResonator: BindingResonatorBuilder,
     BindingPhasor: BindingPhasorBuilder,
+    AttendingPhasor: AttendingPhasorBuilder,
     SurrogateLIF: SurrogateLIFBuilder,
     AdaptiveSpiking: AdaptiveSpikingBuilder,
     AdaptiveSpikingRate: AdaptiveSpikingRateBuilder,

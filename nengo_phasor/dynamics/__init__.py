@@ -8,6 +8,13 @@ neurons, the NengoDL builders and the layerwise simulator all run the same code.
 Arrays have any shape whose last axis is that of the neurons; leading axes are those of a batch.
 """
 
+from nengo_phasor.dynamics.attention import (
+    Attended,
+    attend_phasors,
+    attention_weights,
+    similarity,
+    transposed,
+)
 from nengo_phasor.dynamics.integration import (
     AdaptiveConstants,
     LeakyConstants,
@@ -56,6 +63,7 @@ from nengo_phasor.dynamics.rhythm import (
 __all__ = [
     "FIELD_TOLERANCE",
     "AdaptiveConstants",
+    "Attended",
     "FieldConstants",
     "LeakyConstants",
     "ResonateAndFireConstants",
@@ -67,6 +75,8 @@ __all__ = [
     "adaptive_transfer_inverse",
     "around_spikes",
     "assume_reference",
+    "attend_phasors",
+    "attention_weights",
     "bind_phasors",
     "bind_spikes",
     "cycle_phase",
@@ -87,9 +97,11 @@ __all__ = [
     "resonate_and_fire",
     "rhythm_silences",
     "rotation",
+    "similarity",
     "spikes_at_phase",
     "steps_since",
     "transfer_constants",
+    "transposed",
     "turned",
     "unit_phasor",
 ]

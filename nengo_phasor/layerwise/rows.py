@@ -17,6 +17,7 @@ from nengo_phasor.layerwise import backward, compiled
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
+    AttendingPhasor,
     BindingPhasor,
     BindingResonator,
     Phasor,
@@ -117,6 +118,19 @@ def _pull_binding(neurons, J, by_output):
     return np.stack(by_parts, axis=-3).reshape(J.shape)
 
 
+def _pull_attending(neurons, J, by_output):
+    rows = (*J.shape[:-1], 2, -1, neurons.units(J.shape[-1]))
+    parts, by_output = J.reshape(rows), by_output.reshape(rows)[..., : neurons.n_queries, :]
+    by_parts = gradients.attend_phasors(
+        np,
+        *(array[..., k, :, :] for array in (parts, by_output) for k in range(2)),
+        neurons.n_queries,
+        neurons.beta,
+        neurons.floor,
+    )
+    return np.stack(by_parts, axis=-3).reshape(J.shape)
+
+
 def _pull_transfer(neurons, J, by_output):
     return gradients.adaptive_transfer(np, J, by_output, neurons.transfer)
 
@@ -161,6 +175,7 @@ def _compiled(row: Callable, back: Callable, **others) -> Row:
 for _type, _row in {
     Phasor: Row(pull=_pull_phasor),
     BindingPhasor: Row(pull=_pull_binding),
+    AttendingPhasor: Row(pull=_pull_attending),
     BindingResonator: Row(),
     AdaptiveSpikingRate: Row(pull=_pull_transfer),
     nengo.AdaptiveLIF: Row(),

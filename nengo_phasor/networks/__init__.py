@@ -8,6 +8,7 @@ from nengo_phasor.networks.phasor import (
     RandomProjection,
     real_weights,
 )
+from nengo_phasor.networks.phasor_attention import PhasorAttention
 from nengo_phasor.networks.phasor_conv import (
     PhasorConv,
     PhasorPool,
@@ -19,6 +20,7 @@ from nengo_phasor.networks.phasor_residual import PhasorResidual
 __all__ = [
     "LocalRhythm",
     "PhaseBind",
+    "PhasorAttention",
     "PhasorClassifier",
     "PhasorConv",
     "PhasorDense",

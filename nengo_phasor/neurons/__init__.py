@@ -1,6 +1,7 @@
 """Neuron types: immutable, validated parameter objects with the methods that Nengo requires."""
 
 from nengo_phasor.neurons.adaptive import AdaptiveSpiking, AdaptiveSpikingRate
+from nengo_phasor.neurons.attention import AttendingPhasor
 from nengo_phasor.neurons.binding import BindingPhasor, BindingResonator
 from nengo_phasor.neurons.lif import SurrogateLIF
 from nengo_phasor.neurons.phase import PhaseCoding, Phasor, ResonateAndFire
@@ -10,6 +11,7 @@ NEURON_TYPES = (
     Phasor,
     BindingResonator,
     BindingPhasor,
+    AttendingPhasor,
     SurrogateLIF,
     AdaptiveSpiking,
     AdaptiveSpikingRate,
@@ -18,6 +20,7 @@ NEURON_TYPES = (
 __all__ = [
     "AdaptiveSpiking",
     "AdaptiveSpikingRate",
+    "AttendingPhasor",
     "BindingPhasor",
     "BindingResonator",
     "PhaseCoding",

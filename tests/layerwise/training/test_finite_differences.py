@@ -5,14 +5,25 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from nengo_phasor import AdaptiveSpikingRate, BindingPhasor, Phasor, compat, layerwise
+from nengo_phasor import (
+    AdaptiveSpikingRate,
+    AttendingPhasor,
+    BindingPhasor,
+    Phasor,
+    compat,
+    layerwise,
+)
 from tests.layerwise.training.common import compiled, gradients, tf
 from tests.registry import NEURONS, name
 
 ITEMS, STEPS, N = 2, 4, 6
 
 RATES = [
-    *(n for n in NEURONS if type(n) in (AdaptiveSpikingRate, Phasor, BindingPhasor)),
+    *(
+        n
+        for n in NEURONS
+        if type(n) in (AdaptiveSpikingRate, Phasor, BindingPhasor, AttendingPhasor)
+    ),
     nengo.LIFRate(tau_rc=0.03, tau_ref=0.001, amplitude=0.02),
     nengo.RectifiedLinear(amplitude=1.5),
     nengo.Sigmoid(tau_ref=0.5),

@@ -1,0 +1,90 @@
+"""Neurons that attend: the phase-domain neurons of an attention block."""
+
+from __future__ import annotations
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from nengo_phasor import dynamics
+from nengo_phasor.checks import Integer, Number
+from nengo_phasor.neurons.phase import Phasor
+
+
+class AttendingPhasor(Phasor):
+    r"""Phasors of attention: sums of values, weighted by the similarity of queries to keys.
+
+    An ensemble of 2 (n + 2 m) d such neurons represents symbols of d units, as an array of shape
+    (2, n + 2 m, d): the real parts of n queries, m keys and m values, then their imaginary parts.
+    In the place of the queries it outputs
+
+    .. math:: y_i = \left\langle \sum_j a_{ij} e^{i \pi v_j} \right\rangle, \quad
+              s_{ij} = \frac{1}{d} \sum_k \cos \pi (q_{ik} - k_{jk}), \quad
+              \langle z \rangle = z / |z|
+
+    with the weights :math:`a_{ij} = s_{ij}`, or :math:`a_{ij} = \exp(\beta s_{ij}) / m` if beta
+    is given. The outputs of keys and values are 0.
+
+    Parameters
+    ----------
+    n_queries, n_keys : int
+        The number n of queries, and the number m of keys and of values.
+    beta : float, optional
+        The sharpness of the attention. By default the weights are the similarities themselves.
+    floor : float
+        The length of a current or of a weighted sum at or below which it has no phase: it adds
+        nothing, and its output and its gradient are 0.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If n_queries or n_keys is not a positive integer, or beta or floor is not greater than 0.
+        When the network is run: if the number of neurons is not a multiple of 2 (n + 2 m).
+
+    References
+    ----------
+    Olin-Ammentorp and Bazhenov, Residual and Attentional Architectures for Vector-Symbols, with
+    the similarities as weights; PhasorNetworks.jl, with their exponential.
+    """
+
+    always_shown = ("n_queries", "n_keys")
+
+    n_queries = Integer("n_queries", low=1)
+    n_keys = Integer("n_keys", low=1)
+    beta = Number("beta", low=0, low_open=True, optional=True)
+
+    def __init__(self, n_queries: int, n_keys: int, beta: float | None = None, floor: float = 1e-6):
+        super().__init__(floor)
+        self.n_queries = n_queries
+        self.n_keys = n_keys
+        self.beta = beta
+
+    def units(self, n_neurons: int) -> int:
+        """Return the number d of units of each symbol, if there are ``n_neurons`` neurons."""
+        return size_of_symbols(self, n_neurons, "2 (n + 2 m) d", 2)
+
+    def step(self, dt, J, output):
+        """Add the values; see `.dynamics.attend_phasors`."""
+        rows = (*J.shape[:-1], 2, -1, self.units(J.shape[-1]))
+        parts, out = J.reshape(rows), output.reshape(rows)
+        attended = dynamics.attend_phasors(
+            np, parts[..., 0, :, :], parts[..., 1, :, :], self.n_queries, self.beta, self.floor
+        )
+        out[...] = 0.0
+        for k, part in enumerate(dynamics.unit_phasor(np, *attended.sums, self.floor)):
+            out[..., k, : self.n_queries, :] = part
+        output[...] = out.reshape(J.shape)
+
+
+def size_of_symbols(neuron_type, n_neurons: int, formula: str, rows: int) -> int:
+    """Return the number of units of each of n queries, m keys and m values in so many rows."""
+    n, m = neuron_type.n_queries, neuron_type.n_keys
+    size, rest = divmod(n_neurons, rows * (n + 2 * m))
+    if rest or not size:
+        raise ValidationError(
+            f"{n_neurons} neurons can't represent n = {n} queries, m = {m} keys and as many "
+            f"values: symbols of d units need {formula} neurons, a multiple of "
+            f"{rows * (n + 2 * m)}",
+            attr="n_neurons",
+            obj=neuron_type,
+        )
+    return size
