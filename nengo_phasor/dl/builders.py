@@ -154,9 +154,7 @@ class BindingResonatorBuilder(SpikingBuilder):
 
     def step(self, J, dt, voltage, current):
         """Return the output and the new states."""
-        rows = (tf.reshape(x, (J.shape[0], 3, -1)) for x in (J, voltage, current))
-        advanced = dynamics.bind_spikes(tf, *rows, self.constants, self.heaviside)
-        return tuple(tf.reshape(x, J.shape) for x in advanced)
+        return dynamics.bind_spikes(tf, J, voltage, current, self.constants, self.heaviside)
 
 
 @Builder.register(SimRows)

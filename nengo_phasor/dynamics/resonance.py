@@ -156,40 +156,76 @@ def bind_phasors(xp, real: Array, imag: Array, floor: float):
     return xp.stack([xp.stack([z, xp.zeros_like(z), xp.zeros_like(z)], -2) for z in parts], -3)
 
 
+def demodulated(xp, voltage: tuple, current: tuple, floor: float):
+    """Return ``y conj(r)`` for the states of resonators y and r, normalised by `unit_phasor`.
+
+    In a steady rhythm it changes slowly. Its phase is that of y relative to r.
+    """
+    cos_y, sin_y = unit_phasor(xp, voltage[0], current[0], floor)
+    cos_r, sin_r = unit_phasor(xp, voltage[1], current[1], floor)
+    return turned(cos_y, sin_y, cos_r, -sin_r)
+
+
+def driven(
+    drive: tuple, voltage: Array, current: Array, c: ResonateAndFireConstants, heaviside: Callable
+):
+    """Advance a resonator as `resonate_and_fire` does, by a real and an imaginary input.
+
+    Returns
+    -------
+    output, voltage, current
+    """
+    step = Rotation(c.cos, c.sin)
+    new_voltage, new_current = resonate(drive[0], voltage, current, step, c.dt)
+    new_current = new_current + drive[1] * c.dt
+    spike = peaked(voltage, current, new_voltage, new_current, c, heaviside)
+    return spike * c.height, new_voltage, new_current
+
+
 def bind_spikes(
     xp, J: Array, voltage: Array, current: Array, c: ResonateAndFireConstants, heaviside: Callable
 ):
     """Advance resonators y and r, and resonators x whose input they rotate; return x's spikes.
 
     ``z_x <- exp((-1/tau + 2 pi i f) dt) z_x + J_x dt y conj(r)``, where y and r are the resonators'
-    states of this step, normalised; a state at or below the threshold has no phase, so nothing
-    passes. y conj(r) is the demodulated signal of y: it is slow, and each spike in J_x samples it.
-    In a steady rhythm the phase of z_x is thus that of its input plus that of y minus that of r.
+    states of this step, `demodulated`; a state at or below the threshold has no phase, so nothing
+    passes. Each spike in J_x samples this slow signal. In a steady rhythm the phase of z_x is thus
+    that of its input plus that of y minus that of r.
+
+    If there is one neuron more, it is the unit of a rhythm. It has the mean state of the resonators
+    x, because its input is the mean of their rotated inputs:
+    ``z_I <- exp((-1/tau + 2 pi i f) dt) z_I + dt mean(J_x y conj(r))``. An input of its own is
+    added.
 
     Parameters
     ----------
-    J, voltage, current : (..., 3, n) array
-        The inputs and states of x, y and r.
+    J, voltage, current : (..., 3n) or (..., 3n + 1) array
+        The inputs and states of all x, then those of all y and of all r, then those of the unit.
 
     Returns
     -------
     output, voltage, current
-        Only x has an output; that of y and r is 0.
+        The outputs of y and r are 0.
     """
-    step = Rotation(c.cos, c.sin)
-    y, r = (
-        resonate(J[..., k, :], voltage[..., k, :], current[..., k, :], step, c.dt) for k in (1, 2)
+    n = J.shape[-1] // 3
+    x, slow, unit = slice(n), slice(n, 3 * n), slice(3 * n, None)
+    new = resonate(
+        J[..., slow], voltage[..., slow], current[..., slow], Rotation(c.cos, c.sin), c.dt
     )
-    cos_r, sin_r = unit_phasor(xp, *r, c.threshold)
-    cos, sin = turned(*unit_phasor(xp, *y, c.threshold), cos_r, -sin_r)
-    J_x, old_voltage, old_current = J[..., 0, :], voltage[..., 0, :], current[..., 0, :]
-    new_voltage, new_current = resonate(J_x * cos, old_voltage, old_current, step, c.dt)
-    new_current = new_current + J_x * sin * c.dt
-    spike = peaked(old_voltage, old_current, new_voltage, new_current, c, heaviside)
-    silent = xp.zeros_like(J_x)
-    rows = (
-        (spike * c.height, silent, silent),
-        (new_voltage, y[0], r[0]),
-        (new_current, y[1], r[1]),
-    )
-    return tuple(xp.stack(row, -2) for row in rows)
+    voltages, currents = ((part[..., :n], part[..., n:]) for part in new)
+    cos, sin = demodulated(xp, voltages, currents, c.threshold)
+    drive = (J[..., x] * cos, J[..., x] * sin)
+    bound = driven(drive, voltage[..., x], current[..., x], c, heaviside)
+    rows = [bound, (xp.zeros_like(new[0]), *new)]
+    if J.shape[-1] > 3 * n:
+        real, imag = (mean_over_neurons(xp, part) for part in drive)
+        mean = (real + J[..., unit], imag)
+        rows.append(driven(mean, voltage[..., unit], current[..., unit], c, heaviside))
+    concatenate = getattr(xp, "concat", None) or xp.concatenate
+    return tuple(concatenate(parts, -1) for parts in zip(*rows, strict=True))
+
+
+def mean_over_neurons(xp, x: Array) -> Array:
+    """Return the mean over the last axis, which is kept with size 1."""
+    mean = getattr(xp, "reduce_mean", None) or xp.mean
+    return mean(x, -1, keepdims=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
+from collections import namedtuple
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -38,11 +39,12 @@ def in_single(function: Callable) -> Callable:
 
 
 def compile_equation(equation: Callable) -> None:
-    """Let compiled loops call an equation, in the precision of its first argument."""
+    """Let compiled loops call an equation, in the precision of its arguments."""
     single = in_single(equation)
 
     def choose(*arguments):
-        return single if arguments[0] == numba.float32 else equation
+        kinds = [getattr(argument, "dtype", argument) for argument in arguments]
+        return single if numba.float32 in kinds else equation
 
     overload(equation, jit_options={"error_model": "numpy"}, strict=False)(choose)
 
@@ -52,6 +54,10 @@ for _equation in (
     dynamics.above_threshold,
     dynamics.peaked,
     dynamics.resonate_and_fire,
+    dynamics.unit_phasor,
+    dynamics.turned,
+    dynamics.driven,
+    dynamics.demodulated,
     dynamics.leaky_spike,
     dynamics.adaptive_spike,
 ):
@@ -163,20 +169,54 @@ def filter_steps_of_two(x, output, state, A, B, C):
 # -------------------------------------------------------------------------------------- neurons
 
 
+def _zero_and_one(x):
+    """Return the numbers 0 and 1 in the precision of a number, given its Numba type."""
+    number = np.float32 if x == numba.float32 else np.float64
+    return number(0), number(1)
+
+
 @overload(surrogates.heaviside)
 def _heaviside(x):
     """Compile it for a single number, in the number's precision."""
-    number = np.float32 if x == numba.float32 else np.float64
-    zero, one = number(0), number(1)
+    zero, one = _zero_and_one(x)
     return lambda x: one if x >= zero else zero
 
 
 @overload(surrogates.above)
 def _above(x):
     """Compile it for a single number, in the number's precision."""
-    number = np.float32 if x == numba.float32 else np.float64
-    zero, one = number(0), number(1)
+    zero, one = _zero_and_one(x)
     return lambda x: one if x > zero else zero
+
+
+def _alike(value):
+    """Return a compiled function of a number that returns 0 or 1 in the number's precision."""
+
+    def alike(x):
+        raise NotImplementedError
+
+    @overload(alike)
+    def _typed(x):
+        constant = _zero_and_one(x)[value]
+        return lambda x: constant
+
+    return numba.njit(lambda x: alike(x))
+
+
+@numba.njit
+def _sqrt(x):
+    return np.sqrt(x)
+
+
+@numba.njit
+def _where(condition, a, b):
+    return a if condition else b
+
+
+Numbers = namedtuple("Numbers", "where sqrt zeros_like ones_like")
+
+NUMBERS = Numbers(_where, _sqrt, _alike(0), _alike(1))
+"""What equations find in their argument xp, for single numbers."""
 
 
 @numba.njit
@@ -231,6 +271,58 @@ def adaptive_spike_row(J, states, fired, c):
         fired[j] = spike != 0
 
 
+def bind_spikes_row(J, states, fired, c):
+    """Advance the neurons of a layer that binds, and the unit of its rhythm if there is one.
+
+    The signal that rotates a spike is computed only where there is one: it takes longest.
+    """
+    n, step = len(J) // 3, dynamics.Rotation(c.cos, c.sin)
+    voltage, current = states[0], states[1]
+    x, slow, unit = J[:n], slice(n, 3 * n), slice(3 * n, len(J))
+    slow_voltage, slow_current = voltage[slow], current[slow]
+    resonate_row(J[slow], slow_voltage, slow_current, step, c.dt)
+    real, imag = np.zeros_like(x), np.zeros_like(x)
+    for j in range(n):
+        if x[j] != 0:
+            voltages = (slow_voltage[j], slow_voltage[n + j])
+            currents = (slow_current[j], slow_current[n + j])
+            cos, sin = dynamics.demodulated(NUMBERS, voltages, currents, c.threshold)
+            real[j], imag[j] = x[j] * cos, x[j] * sin
+    driven_row(real, imag, voltage[:n], current[:n], fired[:n], c)
+    if len(J) > 3 * n:
+        real[0], imag[0] = J[3 * n] + real.sum() / x.dtype.type(n), imag.sum() / x.dtype.type(n)
+        driven_row(real[:1], imag[:1], voltage[unit], current[unit], fired[unit], c)
+
+
+@numba.njit
+def resonate_row(J, voltage, current, step, dt):
+    """Advance a row of resonators."""
+    for j in range(len(J)):
+        voltage[j], current[j] = dynamics.resonate(J[j], voltage[j], current[j], step, dt)
+
+
+@numba.njit
+def driven_row(real, imag, voltage, current, fired, c):
+    """Advance a row of resonators whose inputs have a real and an imaginary part."""
+    for j in range(len(real)):
+        spike, voltage[j], current[j] = dynamics.driven(
+            (real[j], imag[j]), voltage[j], current[j], c, heaviside
+        )
+        fired[j] = spike != 0
+
+
+def _of_all(J, states, fired, n_neurons, c):
+    """Advance the neurons of all items of a batch at once."""
+    advance_row(J, states, fired, c)  # noqa: F821 - given by window_of
+
+
+def _of_each(J, states, fired, n_neurons, c):
+    """Advance the neurons of one item after the other, for layers whose neurons are not alike."""
+    for first in range(0, len(J), n_neurons):
+        item = slice(first, first + n_neurons)
+        advance_row(J[item], states[:, item], fired[item], c)  # noqa: F821
+
+
 def _run(J, n_steps, n_neurons, states, trace, c):
     """Return the sparse spikes: their columns, and where those of each step and item begin.
 
@@ -245,7 +337,7 @@ def _run(J, n_steps, n_neurons, states, trace, c):
     for k in range(n_steps):
         if len(trace):
             trace[k] = states
-        advance_row(J[k % len(J)], states, fired[:width], c)  # noqa: F821 - given by window_of
+        advance(J[k % len(J)], states, fired[:width], n_neurons, c)  # noqa: F821
         if count + width > len(columns):
             longer = np.empty(2 * len(columns) + width, np.int32)
             longer[:count] = columns[:count]
@@ -283,7 +375,9 @@ def compiled_of(function: Callable, sources: str | None, **known) -> Callable:
     return numba.njit(nogil=True, cache=sources is not None)(function)
 
 
-def window_of(advance_row: Callable, sources: str | None = None) -> Callable:
+def window_of(
+    advance_row: Callable, sources: str | None = None, whole_layers: bool = False
+) -> Callable:
     """Return the compiled loop over a window of time, given the loop over a row of neurons.
 
     Parameters
@@ -295,10 +389,16 @@ def window_of(advance_row: Callable, sources: str | None = None) -> Callable:
     sources : str, optional
         The source code of everything that ``advance_row`` calls. If given, the compiled code is
         kept on disk for the next process until these sources change.
+    whole_layers : bool
+        Whether a row has to be the layer of a single item, because its neurons depend on each
+        other. By default a row may have those of many items.
     """
     row = numba.njit(advance_row)
-    window: Any = compiled_of(_run, sources, advance_row=row)
-    window.advance_row = row  # other kinds of loops use it
+    kind = _of_each if whole_layers else _of_all
+    advance = numba.njit(FunctionType(kind.__code__, {**globals(), "advance_row": row}))
+    advance.__name__ = row.__name__
+    window: Any = compiled_of(_run, sources, advance=advance)
+    window.advance = advance  # other kinds of loops use it
     return window
 
 

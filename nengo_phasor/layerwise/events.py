@@ -61,6 +61,15 @@ def moved(starts, columns, values, targets, weights, n_out):
     return new_starts, new_columns[:count], new_values[:count]
 
 
+@cached
+def add_moved(result, x, targets, weights):
+    """Add a dense signal each of whose inputs goes to one output, times a weight."""
+    for row in range(len(x)):
+        source, target = x[row], result[row]
+        for i in range(len(targets)):
+            target[targets[i]] += weights[i] * source[i]
+
+
 class Reach(NamedTuple):
     """Where the events of a convolution's inputs go.
 

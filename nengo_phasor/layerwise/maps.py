@@ -140,7 +140,7 @@ class Sparse(NamedTuple):
         if not x.is_sparse:
             return None
         w = self.weights
-        if w.nnz != w.shape[0] or np.any(np.diff(w.indptr) != 1):
+        if not self._moves():
             return Signal(x.values @ w, x.n_items)
         starts, *rest = events.moved(*x.parts, w.indices, w.data, self.size_out)
         return Signal.of_rows(starts, rest[0], rest[1], x.n_items, self.size_out)
@@ -149,9 +149,17 @@ class Sparse(NamedTuple):
         """Add the signal's image."""
         if (image := self.image(x)) is not None:
             Identity(self.size_out).add(result, image)
+        elif self._moves():
+            moved = np.ascontiguousarray(_flat(x.values))
+            events.add_moved(_flat(result), moved, self.weights.indices, self.weights.data)
         else:
             flat = _flat(result)
             flat += _flat(x.values) @ self.weights
+
+    def _moves(self) -> bool:
+        """Return whether each input goes to one output."""
+        w = self.weights
+        return w.nnz == w.shape[0] and bool(np.all(np.diff(w.indptr) == 1))
 
     def pull(self, gradient: np.ndarray) -> np.ndarray:
         """Return the gradient by the signal."""

@@ -153,7 +153,7 @@ def _run(given, n_items, states, trace, currents, fired, weights, A, B, C, D, fi
                 J[j] += filters[f, order, j]
         if len(trace):
             trace[k] = states
-        advance_row(J, states, fired[k], c)  # noqa: F821 - given by _loop_of
+        advance(J, states, fired[k], n, c)  # noqa: F821 - given by _loop_of
         for f in range(len(weights)):
             y[:] = 0
             for spike in range(width):
@@ -222,7 +222,7 @@ def _run_back(
 @cache
 def _loop_of(window: Any) -> Callable:
     """Return the compiled `_run` for the row of neurons of a compiled window."""
-    return compiled_of(_run, None, advance_row=window.advance_row)
+    return compiled_of(_run, None, advance=window.advance)
 
 
 @cache

@@ -176,7 +176,9 @@ for _type, _row in {
     Phasor: Row(pull=_pull_phasor),
     BindingPhasor: Row(pull=_pull_binding),
     AttendingPhasor: Row(pull=_pull_attending),
-    BindingResonator: Row(),
+    BindingResonator: Row(
+        compiled.window_of(compiled.bind_spikes_row, compiled.SOURCES, whole_layers=True)
+    ),
     AdaptiveSpikingRate: Row(pull=_pull_transfer),
     nengo.AdaptiveLIF: Row(),
     nengo.AdaptiveLIFRate: Row(),

@@ -28,6 +28,10 @@ class BindingResonator(ResonateAndFire):
 
     A resonator whose state is at or below the threshold has no phase, and then nothing reaches x.
 
+    An ensemble of 3n + 1 neurons also has the unit of the layer's rhythm, as its last neuron. Its
+    input is the mean of the rotated inputs, so it has the mean state of the neurons x, and it
+    spikes as they do. `.networks.LocalRhythm` uses it.
+
     A spike is in the step whose end is nearest to the maximum of the voltage, half a step earlier
     on average than that of a `ResonateAndFire` neuron, so that binding adds no lag to a signal.
 
@@ -51,8 +55,8 @@ class BindingResonator(ResonateAndFire):
     ------
     nengo.exceptions.ValidationError
         If frequency, tau, threshold or amplitude is not greater than 0. When the network is built
-        or run: if a cycle has fewer than 4 time steps, or the number of neurons is not a multiple
-        of 3.
+        or run: if a cycle has fewer than 4 time steps, or the number of neurons is neither 3n nor
+        3n + 1.
 
     References
     ----------
@@ -67,19 +71,14 @@ class BindingResonator(ResonateAndFire):
 
     def units(self, n_neurons: int) -> int:
         """Return the number of units that ``n_neurons`` neurons represent."""
+        if n_neurons % 3 == 1 and n_neurons > 1:
+            return n_neurons // 3
         return _units(self, n_neurons, 3, "x, y and r")
 
     def step(self, dt, J, output, voltage, current):
         """Advance one step; see `.dynamics.bind_spikes`."""
-        rows = (*J.shape[:-1], 3, self.units(J.shape[-1]))
-        output[...], voltage[...], current[...] = (
-            new.reshape(J.shape)
-            for new in dynamics.bind_spikes(
-                np,
-                *(old.reshape(rows) for old in (J, voltage, current)),
-                self.constants(dt),
-                heaviside,
-            )
+        output[...], voltage[...], current[...] = dynamics.bind_spikes(
+            np, J, voltage, current, self.constants(dt), heaviside
         )
 
 

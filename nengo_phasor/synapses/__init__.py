@@ -9,7 +9,8 @@ Each synapse provides the constants of a time step and one pure function, ``adva
 substrate runs.
 """
 
-from nengo_phasor.synapses.base import RhythmicSynapse, SpikeSynapse, Tick, mean_over_neurons
+from nengo_phasor.dynamics import mean_over_neurons
+from nengo_phasor.synapses.base import RhythmicSynapse, SpikeSynapse, Tick
 from nengo_phasor.synapses.references import AssumeReference, PhaseEncoder
 from nengo_phasor.synapses.rhythm import AssumeRhythm, DifferenceSparsifier, RhythmSparsifier
 from nengo_phasor.synapses.sparsifiers import (

@@ -158,9 +158,3 @@ class RhythmicSynapse(Described, SpikeSynapse):
     def __init__(self, frequency: float = 10.0):
         super().__init__()
         self.frequency = frequency
-
-
-def mean_over_neurons(xp, x: Array) -> Array:
-    """Return the mean over the last axis, which is kept with size 1."""
-    mean = getattr(xp, "reduce_mean", None) or xp.mean
-    return mean(x, -1, keepdims=True)

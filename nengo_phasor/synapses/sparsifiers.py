@@ -8,7 +8,7 @@ from nengo_phasor import dynamics
 from nengo_phasor.checks import Number
 from nengo_phasor.listing import Described
 from nengo_phasor.phases import steps_per_cycle
-from nengo_phasor.synapses.base import RhythmicSynapse, SpikeSynapse, mean_over_neurons
+from nengo_phasor.synapses.base import RhythmicSynapse, SpikeSynapse
 
 
 class ArcSparsifier(RhythmicSynapse):
@@ -96,7 +96,7 @@ class FieldSparsifier(RhythmicSynapse):
         )
 
     def advance(self, xp, tick, x, c, voltage, current):
-        activity = mean_over_neurons(xp, x)
+        activity = dynamics.mean_over_neurons(xp, x)
         silent, *state = dynamics.rhythm_silences(xp, activity, voltage, current, c)
         return (xp.where(silent, xp.zeros_like(x), x), *state)
 
@@ -201,5 +201,5 @@ class ReactiveSparsifier(Described, SpikeSynapse):
         keep, per_spike = c
         silent = (inhibition > 1 - self.strength) | (self.strength == 1)
         sent = xp.where(silent, xp.zeros_like(x), x)
-        fraction = per_spike * mean_over_neurons(xp, sent)
+        fraction = per_spike * dynamics.mean_over_neurons(xp, sent)
         return sent, dynamics.excite(inhibition, fraction, keep)

@@ -13,9 +13,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from nengo_phasor import (
     AdaptiveSpiking,
+    BindingResonator,
     ResonateAndFire,
     layerwise,
     metrics,
+    phases,
 )
 from nengo_phasor.inheritance import entry
 from nengo_phasor.layerwise import compiled, rows
@@ -336,15 +338,15 @@ def test_what_is_registered(arguments, message):
 
 
 def test_a_nan_is_no_spike():
-    """Of no spiking type of ours; the other neurons are as if it was not there."""
+    """Of no spiking type of ours; neurons that do not depend on it are as if it was not there."""
     for neuron in (n for n in compiled_neurons if n.spiking):
         J = batch(neuron, 200)
         expected, _, _ = run_layer(neuron, J, 200)
-        J[50, :, 2] = np.nan
+        J[50, :, 1] = np.nan
         got, _, states = run_layer(neuron, J, 200)
         got, expected = (x.toarray().reshape(200, 3, N) for x in (got, expected))
-        assert not got[50:, :, 2].any()
-        expected[50:, :, 2] = 0
+        assert not got[50:, :, 1].any()
+        expected[50:, :, 1] = 0
         assert_array_equal(got, expected)
         output = np.zeros((200, 3, N))
         for k in range(200):
@@ -407,6 +409,27 @@ def test_window_in_single_precision(neuron):
     got, double = (run_layer(neuron, J.astype(t), 400)[0] for t in ("float32", "float64"))
     assert got.dtype == np.float32
     assert metrics.spike_agreement(*(x.toarray().T for x in (got, double)), within=1) > 0.99
+
+
+@pytest.mark.parametrize("n_neurons", [3, 4, 15, 211, 387])
+def test_window_of_layers_that_bind(n_neurons):
+    """Item by item their own steps, of any size, with the unit of a rhythm or without it."""
+    neuron, n_steps, shape = BindingResonator(), 400, (400, 3, n_neurons)
+    spikes = phases.to_raster(np.random.RandomState(0).uniform(-1, 1, shape[1:]), 10, 4, DT)
+    J = spikes.reshape(shape) / DT
+    J[..., 3 * (n_neurons // 3) :] = 0
+    got, states, others = run_layer(neuron, J, n_steps)
+    expected = np.zeros(shape)
+    for k in range(n_steps):
+        for item in range(3):
+            neuron.step(DT, J[k, item], expected[k, item], *others[:, item])
+    assert_array_equal(got.toarray().reshape(shape), expected)
+    assert_allclose(states, others, rtol=0, atol=1e-12)  # a mean may be added up in another order
+    rows = expected.sum(axis=(0, 1)) * DT
+    n = n_neurons // 3
+    assert rows[:n].all()
+    assert not rows[n : 3 * n].any()
+    assert np.all(rows[3 * n :] >= 6)
 
 
 def test_window_of_many_spikes():
