@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from nengo_phasor import (
     ArcSparsifier,
     AssumeRhythm,
+    BindingResonator,
     DifferenceSparsifier,
     PhaseEncoder,
     Phasor,
@@ -93,6 +94,28 @@ def test_the_unit_has_the_mean_state(kind):
     for of_layer, of_unit in (states[:2], states[2:]):
         assert np.abs(of_unit).max() > 0.1
         assert_allclose(of_unit, of_layer.mean(axis=1), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 7, 40])
+def test_the_unit_of_a_layer_that_binds_has_the_mean_state(n):
+    rng = np.random.RandomState(1)
+    with nengo.Network() as net:
+        layer = nengo.Ensemble(3 * n + 1, 1, neuron_type=BindingResonator(threshold=0.02)).neurons
+        for row, given in enumerate([*rng.uniform(-0.6, 0.6, (2, n)), np.zeros(n)]):
+            weights = rng.uniform(0.1, 1, n)
+            rows = layer[row * n : (row + 1) * n]
+            nengo.Connection(encoded(given), rows, transform=weights, synapse=None)
+        rhythm = LocalRhythm(layer)
+        states = [nengo.Probe(layer, attr) for attr in ("voltage", "current")]
+        spikes = [nengo.Probe(x) for x in (rhythm.reference, rhythm.sent, layer)]
+    *found, unit, sent, layer = probed(nengo.Simulator, net, *states, *spikes, steps=1200)
+    for state in found:
+        assert np.abs(state[:, -1]).max() > 0.1
+        assert_allclose(state[:, -1], state[:, :n].mean(axis=1), rtol=0, atol=1e-9)
+    steps = np.flatnonzero(unit)
+    assert 10 <= len(steps) <= 12
+    assert_array_equal(np.abs(np.diff(steps[2:]) - CYCLE) <= 1, True)
+    assert_array_equal(sent.reshape(1200, n), layer[:, :n])
 
 
 def rhythmic_layer(sparsifier, assume=False, n=30):
@@ -274,6 +297,79 @@ def test_residual_blocks_have_the_rhythms_of_both_layers_before():
         assert np.median(np.abs(off)) < 0.035  # with the clock's biases up to 0.08
 
 
+def bound_blocks(size=24, depth=3):
+    """Return a layer and blocks that bind, with random weights, and probes of what they send."""
+    rng = np.random.RandomState(8)
+    with nengo.Network(seed=0) as net:
+        net.given = rng.uniform(-0.5, 0.5, size)
+        source = nengo.Node(phases.to_rows(net.given))
+        net.first = PhasorDense(size, size, rng.normal(0, 0.5 * size**-0.5, (size, size)))
+        net.blocks = [PhasorResidual(size, 2 * size, "binding", scale=0.5) for _ in range(depth)]
+        nengo.Connection(source, net.first.input, synapse=None)
+        for pre, post in pairwise([net.first, *net.blocks]):
+            nengo.Connection(pre.output, post.input, synapse=None)
+        for block in net.blocks:
+            for connection in (block.hidden.weights, block.weights):
+                a, b = connection.size_in // 2, connection.size_out // 2
+                connection.transform = real_weights(a, b, rng.normal(0, 0.5 * a**-0.5, (a, b)))
+        layers = [net.first, *(layer for block in net.blocks for layer in (block.hidden, block))]
+        net.found = [nengo.Probe(layer.output) for layer in layers]
+    return net
+
+
+def test_binding_blocks_have_the_rhythms_of_both_layers_before():
+    """By the definition in NumPy: the reference is that of the input and of the hidden layer."""
+    net = bound_blocks()
+
+    def weights(layer):
+        return np.squeeze(layer.weights.transform.init, 0)
+
+    def mean_phasor(z):
+        return unit_phasor(z.mean())
+
+    z = np.exp(1j * np.pi * net.given) @ weights(net.first) + 1
+    expected, x, rhythm = [unit_phasor(z)], unit_phasor(z), mean_phasor(z)
+    for block in net.blocks:
+        z = x @ weights(block.hidden) + rhythm
+        h, inner = unit_phasor(z), mean_phasor(z)
+        reference = (rhythm + inner) / 2
+        turn = unit_phasor(0.5 * h @ weights(block) + reference)
+        x = x * turn * np.conj(unit_phasor(reference))
+        rhythm = mean_phasor(x)
+        expected += [h, x]
+    spiking, new = convert.to_spiking(net, rhythm=RhythmSparsifier(0))
+    seen = probed(nengo.Simulator, spiking, *(new[p] for p in net.found), steps=4000)
+    for spikes, u in zip(seen, expected, strict=True):
+        decoded = phases.from_raster(spikes, 10, 0.001)[-1]
+        off = phases.difference(decoded, phases.from_complex(u))
+        assert np.median(np.abs(off)) < 0.035
+
+
+@pytest.mark.parametrize("assume", [True, False])
+@pytest.mark.parametrize("rule", [RhythmSparsifier(0.1), DifferenceSparsifier(0.1)])
+def test_every_simulator_sends_the_same_from_blocks_that_bind(rule, assume):
+    nengo_dl = pytest.importorskip("nengo_dl")
+    net = bound_blocks(size=12, depth=2)
+    results = {}
+    for used in (rule, RhythmSparsifier(0)):
+        spiking, new = convert.to_spiking(net, rhythm=used, assume_reference=assume)
+        units = [new[block.units.neurons].reference for block in net.blocks]
+        with spiking:
+            probes = [*map(nengo.Probe, units), *(new[p] for p in net.found)]
+        sim_types = (nengo.Simulator, layerwise.Simulator, nengo_dl.Simulator)[
+            : 3 if used is rule else 1
+        ]
+        results[used], *others = [
+            probed(sim_type, spiking, *probes, steps=1200) for sim_type in sim_types
+        ]
+        for other in others:
+            for x, y in zip(other, results[used], strict=True):
+                assert_allclose(x, y, rtol=1e-6)
+    assert all(np.count_nonzero(unit) >= 8 for unit in results[rule][:2])
+    sent, every = (np.count_nonzero(np.hstack(results[k][2:])) for k in (rule, RhythmSparsifier(0)))
+    assert 0 < sent < 0.9 * every
+
+
 def test_a_layer_after_two_shares_its_bias_among_their_units():
     net, *_ = chain((20, 30, 12, 8), skip=True)
     spiking, new = convert.to_spiking(net, rhythm=RhythmSparsifier(0))
@@ -387,6 +483,9 @@ def test_mistakes_in_the_building_block():
             return nengo.Connection(source, post, **{"synapse": None, **kwargs})
 
         drawn = link(transform=nengo.dists.Gaussian(0, 1))
+        binding, without_unit = (
+            nengo.Ensemble(n, 1, neuron_type=BindingResonator()).neurons for n in (7, 6)
+        )
         for message, call in {
             "must be the neurons of an ensemble of ResonateAnd": lambda: LocalRhythm(lif.neurons),
             "has a gain of its own": lambda: LocalRhythm(gained.neurons),
@@ -403,6 +502,10 @@ def test_mistakes_in_the_building_block():
             "not at the layer": lambda: LocalRhythm(layer.neurons, [link(layer.neurons[:4])]),
             "has the synapse Lowpass": lambda: LocalRhythm(layer.neurons, [link(synapse=0.1)]),
             "not at the": lambda: LocalRhythm(layer.neurons, [link(lif.neurons)]),
+            "has no unit: give the ensemble one": lambda: LocalRhythm(without_unit),
+            "contains its unit": lambda: LocalRhythm(binding, neuron_type=ResonateAndFire()),
+            "is not needed": lambda: LocalRhythm(binding, [link(binding[:4])]),
+            "a rhythm of its own": lambda: LocalRhythm(binding).pass_on(source[:1]),
         }.items():
             with pytest.raises(ValidationError, match=message):
                 call()

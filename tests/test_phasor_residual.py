@@ -5,12 +5,11 @@ from itertools import pairwise
 import nengo
 import numpy as np
 import pytest
-from nengo.exceptions import BuildError, ValidationError
+from nengo.exceptions import ValidationError
 from numpy.testing import assert_allclose, assert_array_equal
 
 from nengo_phasor import BindingResonator, ResonateAndFire, convert, layerwise, phases, vsa
 from nengo_phasor.networks import PhasorResidual
-from nengo_phasor.synapses import RhythmSparsifier
 
 JOINS = ("bundling", "binding", None)
 
@@ -158,11 +157,6 @@ def test_the_twin_is_the_same_everywhere(join):
     ]
     shared = BindingResonator(20, threshold=0.2, amplitude=2)
     assert binds == ([shared] * 2 if join == "binding" else [])
-
-
-def test_a_rhythm_cannot_follow_binding():
-    with pytest.raises(BuildError, match=r"joined.*only a part of them.*without rhythm"):
-        convert.to_spiking(stack("binding", 1), rhythm=RhythmSparsifier(0.1))
 
 
 # --- bad input ------------------------------------------------------------------------------------

@@ -65,10 +65,14 @@ class Conversion:
                 f"{old}: gains can't be converted: scale the weights of the connections instead"
             )
         neuron_type = counterpart(old.neuron_type, self.neuron_type)
-        new = nengo.Ensemble(old.n_neurons // 2, 1, neuron_type=neuron_type, label=old.label)
+        new = nengo.Ensemble(self.size(old), 1, neuron_type=neuron_type, label=old.label)
         self.bias(old, new, phases.from_rows(self.params[old].bias))
         self.output(old, new)
         return new
+
+    def size(self, old):
+        """Return the number of spiking neurons of an ensemble."""
+        return old.n_neurons // 2
 
     def bias(self, old, new, bias):
         """Connect the spikes of an ensemble's own bias, given as complex numbers."""

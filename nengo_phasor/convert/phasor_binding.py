@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import nengo
 from nengo.exceptions import BuildError
 
 from nengo_phasor.neurons import (
@@ -30,3 +31,8 @@ def counterpart(old: Phasor, neuron_type: ResonateAndFire) -> ResonateAndFire:
     if not isinstance(old, BindingPhasor):
         return neuron_type
     return BindingResonator(**{name: getattr(neuron_type, name) for name in SHARED})
+
+
+def binds(ensemble: nengo.Ensemble) -> bool:
+    """Return whether the neurons of an ensemble bind phases."""
+    return isinstance(ensemble.neuron_type, BindingPhasor | BindingResonator)

@@ -9,6 +9,7 @@ from nengo.ensemble import Neurons
 from nengo.exceptions import BuildError
 
 from nengo_phasor.convert.phasor import Conversion
+from nengo_phasor.convert.phasor_binding import binds
 from nengo_phasor.networks import LocalRhythm
 
 
@@ -19,6 +20,11 @@ class RhythmicConversion(Conversion):
         super().__init__(network, neuron_type, sparsifier, assume_reference)
         self.network = network
         self.references = {}  # the spikes at the reference of each layer, by its neurons
+        self.arriving = {}  # the new connections to each layer, by its neurons
+
+    def size(self, old):
+        """Return the number of spiking neurons of an ensemble, with its unit if it binds."""
+        return super().size(old) + binds(old)
 
     def bias(self, old, new, bias):
         """Check an ensemble's own bias; `links` connects it, when all layers have their units."""
@@ -37,7 +43,17 @@ class RhythmicConversion(Conversion):
             label=f"{old.label or 'layer'} rhythm",
         )
         self.mapping[old.neurons] = rhythm
-        self.sent[old.neurons], self.received[old.neurons] = rhythm.sent, rhythm.received
+        self.sent[old.neurons] = self.received[old.neurons] = self.as_array(rhythm.sent, old)
+        if self.assumption:
+            self.received[old.neurons] = self.as_array(rhythm.received, old)
+
+    def as_array(self, spikes, old):
+        """Return a layer's spikes with rows for y and r, which are silent, if it binds."""
+        if not binds(old):
+            return spikes
+        rows = nengo.Node(size_in=super().size(old), label=f"{old.label or 'layer'} x, y and r")
+        nengo.Connection(spikes, rows[: spikes.size_out], synapse=None)
+        return rows
 
     def links(self, network):
         """Create the counterparts of connections, of the ensembles' own biases, and of probes."""
@@ -45,64 +61,94 @@ class RhythmicConversion(Conversion):
             for old in network.ensembles:
                 bias = self.params[old].bias[: old.n_neurons // 2]
                 if np.any(bias):
-                    self.followed(self.own_bias(old.neurons, bias), old.neurons)
+                    self.arrives(self.own_bias(old.neurons, bias), old.neurons)
         super().links(network)
         if network is self.network:
-            self.check_references()
+            for old in network.all_ensembles:
+                if not binds(old) or old.neurons not in self.references:
+                    self.follow(old)
+
+    def follow(self, old):
+        """Let a layer's unit follow the layer, or the rhythm before it if the layer has no bias.
+
+        Raises
+        ------
+        nengo.exceptions.BuildError
+            If a layer has no bias and is not a pool: it has no reference.
+        """
+        rhythm = self.mapping[old.neurons]
+        if old.neurons in self.references:
+            for connection in self.arriving[old.neurons]:
+                rhythm.follow(connection)
+        elif self.averages(old.neurons) and not binds(old):
+            with rhythm:
+                rhythm.pass_on(self.reference(old.neurons, self.clock))
+        else:
+            raise BuildError(
+                f"{old}: has no bias, so its phases gather around no reference and its mean "
+                "field has no rhythm: give it a bias, as PhasorDense does, or convert without "
+                "rhythm"
+            )
+
+    def averages(self, neurons):
+        """Return whether all weights of a layer's inputs are at least 0, as those of a pool are."""
+        arriving = [c for c in self.network.all_connections if c.post_obj == neurons]
+        weights = [self.params[c].weights for c in arriving]
+        return bool(arriving) and all(w is None or np.all(w >= 0) for w in weights)
 
     def own_bias(self, neurons, bias):
         """Return the connection of an ensemble's own bias from its reference."""
-        clock = nengo.Node([0.0], label="clock")
-        spikes = self.relay(clock, self.encoder, "reference")
         return nengo.Connection(
-            self.reference(neurons, spikes),
+            self.reference(neurons, self.clock),
             self.target(neurons),
             transform=bias[:, None],
             synapse=None,
         )
 
-    def check_references(self):
-        """Refuse layers without a bias: they have no reference."""
-        for old in self.network.all_ensembles:
-            if old.neurons not in self.references:
-                raise BuildError(
-                    f"{old}: has no bias, so its phases gather around no reference and its mean "
-                    "field has no rhythm: give it a bias, as PhasorDense does, or convert without "
-                    "rhythm"
-                )
+    def clock(self):
+        """Return the spikes of a clock of their own."""
+        return self.relay(nengo.Node([0.0], label="clock"), self.encoder, "reference")
 
     def connection(self, old):
         """Return the counterpart, which the unit of the layer follows."""
-        if isinstance(old.post, ObjView) and isinstance(old.post_obj, Neurons):
+        part = isinstance(old.post, ObjView) and isinstance(old.post_obj, Neurons)
+        if part and not binds(old.post_obj.ensemble):
             raise BuildError(
-                f"{old.post_obj}: connections reach only a part of them, as where phases are "
-                "bound, but a rhythm's unit follows only connections to all: convert without rhythm"
+                f"{old.post_obj}: connections reach only a part of them, but a rhythm's unit "
+                "follows only connections to all: convert without rhythm"
             )
-        return self.followed(super().connection(old), old.post)
+        return self.arrives(super().connection(old), old.post_obj)
 
-    def followed(self, new, old_post):
-        """Return a new connection after its layer's unit has followed it."""
+    def target(self, old):
+        """Return the counterpart of a connection's post object, of a layer without its unit."""
+        target = super().target(old)
+        if isinstance(old, Neurons) and binds(old.ensemble):
+            return target[: super().size(old.ensemble)]
+        return target
+
+    def arrives(self, new, old_post):
+        """Return a new connection after noting where it ends."""
         if isinstance(old_post, Neurons):
-            self.mapping[old_post].follow(new)
+            self.arriving.setdefault(old_post, []).append(new)
         return new
 
     def source(self, old):
         """Return what the counterpart of a connection starts from."""
         spikes = super().source(old)
-        if isinstance(old.post, Neurons) and _is_reference(old.pre_obj):
-            return self.reference(old.post, spikes)
+        if isinstance(old.post_obj, Neurons) and _is_reference(old.pre_obj):
+            return self.reference(old.post_obj, lambda: spikes)
         return spikes
 
     def reference(self, neurons, clock):
-        """Return the spikes of a layer's reference, given those of the clock.
+        """Return the spikes of a layer's reference, given what returns those of the clock.
 
         They are those of the units of the layers that it receives, or of the clock if it receives
         the network's inputs or nothing. If there are several, they share its bias equally.
         """
         if neurons not in self.references:
             before = self.before(neurons)
-            units = [self.mapping[pre].unit.neurons for pre in before if isinstance(pre, Neurons)]
-            spikes = units if len(units) == len(before) > 0 else [*units, clock]
+            units = [self.mapping[pre].reference for pre in before if isinstance(pre, Neurons)]
+            spikes = units if len(units) == len(before) > 0 else [*units, clock()]
             self.references[neurons] = spikes[0] if len(spikes) == 1 else _mean(spikes)
         return self.references[neurons]
 

@@ -69,8 +69,9 @@ def to_spiking(
         If an object can't be converted: neurons of another type, a synapse between phasors, a
         connection from or to anything but whole phasors, a transform that does not act alike on
         real and imaginary parts, decoded connections, functions, learning rules, gains other than
-        1, nodes that take phasors. With ``rhythm``: if a layer has no bias, or one with a phase
-        other than 0, or binds phases, or if a connection reaches only a part of a layer.
+        1, nodes that take phasors. With ``rhythm``: if a layer other than a pool has no bias, or
+        one with a phase other than 0, or if a connection reaches only a part of a layer that does
+        not bind phases.
     nengo.exceptions.ValidationError
         If network, neuron_type, sparsifier or rhythm has the wrong type, both sparsifier and rhythm
         are given, or the frequencies of the sparsifier and of the neurons differ.

@@ -10,7 +10,7 @@ from nengo.base import ObjView
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
-from nengo_phasor.neurons import ResonateAndFire
+from nengo_phasor.neurons import BindingResonator, ResonateAndFire
 from nengo_phasor.synapses import AssumeRhythm
 from nengo_phasor.synapses.rhythm import FollowsUnit
 
@@ -28,28 +28,37 @@ class LocalRhythm(nengo.Network):
     spikes as its reference: they carry its bias, and with ``assume`` they take the place of the
     spikes that are missing. So nothing after the first layer needs a clock.
 
+    The neurons of a layer that binds have rotated inputs, which no weights give. There the unit is
+    a neuron of the layer itself, the last of 3n + 1 `.BindingResonator` neurons. It receives the
+    mean of the rotated inputs and so has the mean state, too. A layer without a rhythm of its own,
+    such as a pool, can `pass_on` that of the layers before it.
+
     Parameters
     ----------
     layer : nengo.ensemble.Neurons
-        The n resonate-and-fire neurons of the layer.
+        The n resonate-and-fire neurons of the layer, or 3n + 1 neurons that bind n phases.
     inputs : iterable of nengo.Connection, optional
         All connections to the layer, without synapses: the mean of their weights drives the unit.
-        Those that are made later are given to `follow`.
+        Those that are made later are given to `follow`. A layer that binds needs none.
     sparsifier : RhythmSparsifier, DifferenceSparsifier or other FollowsUnit, optional
         Which spikes of the layer are removed. By default none.
     assume : bool
         Whether ``received`` treats a silent neuron as spiking with the unit (see `.AssumeRhythm`).
     neuron_type : ResonateAndFire, optional
-        The neuron type of the unit. By default that of the layer.
+        The neuron type of the unit. By default that of the layer. A layer that binds has its unit.
     label, seed
         As in `nengo.Network`.
 
     Attributes
     ----------
-    unit : nengo.Ensemble
-        The unit, a single neuron.
+    unit : nengo.Ensemble or None
+        The unit, a single neuron. None for a layer that binds, which contains it.
+    reference : nengo.ensemble.Neurons or view of them
+        The spikes of the unit, of size 1.
     field : nengo.Node or None
-        The layer's mean input, if the sparsifier follows this instead of the unit's spikes.
+        The layer's mean input, if the sparsifier follows this instead of the unit's spikes. Where
+        the unit binds or passes on a rhythm, it is a spike train of this rhythm: its resonator has
+        the phase of the unit's.
     sent : nengo.Node or view of it
         The n neurons' spikes after the sparsifier.
     received : nengo.Node or view of it
@@ -59,9 +68,10 @@ class LocalRhythm(nengo.Network):
     ------
     nengo.exceptions.ValidationError
         If layer is not the neurons of a resonate-and-fire ensemble without gains and biases of its
-        own, if a connection does not end at the whole layer, has a synapse or has weights that are
-        known only when the network is built, or if the frequencies of the layer, the unit and the
-        sparsifier differ.
+        own, if a layer that binds has no unit, or gets another one or inputs for it, if a
+        connection does not end at the whole layer, has a synapse or has weights that are known only
+        when the network is built, or if the frequencies of the layer, the unit and the sparsifier
+        differ.
 
     Examples
     --------
@@ -89,23 +99,36 @@ class LocalRhythm(nengo.Network):
     ):
         super().__init__(label=label or "local rhythm", seed=seed)
         self._check(layer, sparsifier)
+        self._check_binding(layer, neuron_type)
         neuron_type = layer.ensemble.neuron_type if neuron_type is None else neuron_type
         self._check_frequencies(layer.ensemble.neuron_type, neuron_type, sparsifier)
         self.layer = layer
         with self:
-            self.unit = nengo.Ensemble(1, 1, neuron_type=neuron_type, label="rhythm unit")
+            self.unit, spikes = None, layer
+            if self._binds:
+                n = layer.size_out // 3
+                spikes, self.reference = layer[:n], layer[3 * n :]
+            else:
+                self.unit = nengo.Ensemble(1, 1, neuron_type=neuron_type, label="rhythm unit")
+                self.reference = self.unit.neurons
             self.field = None
             if getattr(sparsifier, "follows", None) == "field":
                 self.field = nengo.Node(size_in=1, label="field")
-            self.sent = self.received = layer
+                if self._binds:
+                    nengo.Connection(self.reference, self.field, synapse=None)
+            self.sent = self.received = spikes
             if sparsifier is not None:
-                self.sent = self.received = self._beside_unit(layer, sparsifier, "sent")
+                self.sent = self.received = self._beside_unit(spikes, sparsifier, "sent")
             if assume:
                 self.received = self._beside_unit(
                     self.sent, AssumeRhythm(neuron_type.amplitude), "received"
                 )
         for connection in inputs:
             self.follow(connection)
+
+    @property
+    def _binds(self):
+        return isinstance(self.layer.ensemble.neuron_type, BindingResonator)
 
     def _check(self, layer, sparsifier):
         resonates = isinstance(layer, Neurons) and isinstance(
@@ -135,6 +158,24 @@ class LocalRhythm(nengo.Network):
                 obj=self,
             )
 
+    def _check_binding(self, layer, neuron_type):
+        """Check that a layer that binds has a unit, and gets no other."""
+        if not isinstance(layer.ensemble.neuron_type, BindingResonator):
+            return
+        if layer.size_out % 3 != 1:
+            raise ValidationError(
+                f"{layer} binds, but has no unit: give the ensemble one neuron more, 3n + 1",
+                attr="layer",
+                obj=self,
+            )
+        if neuron_type is not None:
+            raise ValidationError(
+                f"{layer} contains its unit, which is of the same type, but got {neuron_type}: "
+                "leave it out",
+                attr="neuron_type",
+                obj=self,
+            )
+
     def _check_frequencies(self, layer, unit, sparsifier):
         for attr, other in (("neuron_type", unit), ("sparsifier", sparsifier)):
             frequency = getattr(other, "frequency", layer.frequency)
@@ -151,7 +192,7 @@ class LocalRhythm(nengo.Network):
         n = spikes.size_out
         both = nengo.Node(size_in=n + 1, label=f"{label}: layer and {synapse.follows}")
         after = nengo.Node(size_in=n + 1, label=label)
-        unit = self.field if synapse.follows == "field" else self.unit.neurons
+        unit = self.field if synapse.follows == "field" else self.reference
         nengo.Connection(spikes, both[:n], synapse=None)
         nengo.Connection(unit, both[n], synapse=None)
         nengo.Connection(both, after, synapse=synapse)
@@ -171,6 +212,9 @@ class LocalRhythm(nengo.Network):
             The connection to the unit, whose weights are the mean of the given one's.
         """
         obstacles = {
+            "is not needed, because the unit of a layer that binds is one of its neurons": (
+                self._binds
+            ),
             f"ends at {connection.post}, not at the layer {self.layer}": (
                 connection.post != self.layer
             ),
@@ -190,7 +234,38 @@ class LocalRhythm(nengo.Network):
         with self:
             if self.field is not None:
                 nengo.Connection(pre, self.field, **mean)
-            return nengo.Connection(pre, self.unit.neurons, **mean)
+            return nengo.Connection(pre, self.reference, **mean)
+
+    def pass_on(self, reference) -> nengo.Connection:
+        """Let the unit pass on another rhythm in place of the layer's own.
+
+        A pool has no bias, around which its phases would gather. They gather where those of its
+        inputs do, but the mean of what a sparsifier leaves of the inputs may have no rhythm.
+
+        Parameters
+        ----------
+        reference : nengo.ensemble.Neurons, nengo.Node or view of them
+            The spikes of the other rhythm, of size 1, such as the ``reference`` of the layer
+            before.
+
+        Returns
+        -------
+        nengo.Connection
+            The connection to the unit.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If the layer binds.
+        """
+        if self._binds:
+            raise ValidationError(
+                f"{self.layer} binds and so has a rhythm of its own", attr="reference", obj=self
+            )
+        with self:
+            if self.field is not None:
+                nengo.Connection(reference, self.field, synapse=None)
+            return nengo.Connection(reference, self.reference, synapse=None)
 
 
 def _each_once(pre, weights):

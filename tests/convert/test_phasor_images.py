@@ -167,9 +167,30 @@ def test_rhythm(rhythm, assume):
         assert_array_equal(sim.data[new[probe]], reference.data[new[probe]])
 
 
-def test_pools_have_no_rhythm():
-    with pytest.raises(BuildError, match=r"has no bias.*give it a bias"):
-        convert.to_spiking(small_network(), rhythm=RhythmSparsifier(0.1))
+@pytest.mark.parametrize("rhythm", [RhythmSparsifier(0.1), DifferenceSparsifier(0.1)])
+def test_a_pool_passes_on_the_rhythm_before_it(rhythm):
+    """Its unit spikes with that of the layer before, and its own spikes thin out around it."""
+    net, n_steps = small_network(), 800
+    counts = {}
+    for rule in (rhythm, RhythmSparsifier(0)):
+        twin, new = twin_of(net, rhythm=rule, assume_reference=True)
+        units = [new[part.output].unit for part in (net.conv, net.pool)]
+        assert new[net.dense.bias].pre == units[1].neurons
+        with twin:
+            probes = [nengo.Probe(unit.neurons) for unit in units]
+            probes += [new[net.seen[1]]]
+        seen = []
+        for sim_type in (nengo.Simulator, layerwise.Simulator):
+            with sim_type(twin, progress_bar=False) as sim:
+                sim.run_steps(n_steps)
+                seen.append([np.squeeze(sim.data[probe]) for probe in probes])
+        for x, y in zip(*seen, strict=True):
+            assert_array_equal(x, y)
+        before, own = (np.flatnonzero(x) for x in seen[0][:2])
+        assert len(own) >= 5
+        assert np.abs(before[-5:] - own[-5:]).max() <= 1
+        counts[rule] = np.count_nonzero(seen[0][2][400:])
+    assert 0 < counts[rhythm] < 0.8 * counts[RhythmSparsifier(0)]
 
 
 def test_structure():
