@@ -68,7 +68,8 @@ PAGES = (
         "two, where the neuron spikes.",
         (
             "An ensemble of n units has 3n neurons, of which the first n spike: "
-            "`networks.PhaseBind` connects them.",
+            "`networks.PhaseBind` connects them. With 3n + 1 neurons, the last is the unit of the "
+            "layer's rhythm: `networks.LocalRhythm` uses it.",
             "Each of the three signals is measured in whole steps, so the phase is at most 1.5 "
             "steps off.",
             "NengoDL trains it through time, with a surrogate; layerwise runs it, but does not "

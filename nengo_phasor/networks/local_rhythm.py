@@ -45,14 +45,14 @@ class LocalRhythm(nengo.Network):
     assume : bool
         Whether ``received`` treats a silent neuron as spiking with the unit (see `.AssumeRhythm`).
     neuron_type : ResonateAndFire, optional
-        The neuron type of the unit. By default that of the layer. A layer that binds has its unit.
+        The neuron type of the unit. By default, and for a layer that binds, it is that of the layer.
     label, seed
         As in `nengo.Network`.
 
     Attributes
     ----------
     unit : nengo.Ensemble or None
-        The unit, a single neuron. None for a layer that binds, which contains it.
+        The unit, a single neuron, or None for a layer that binds, which contains its unit.
     reference : nengo.ensemble.Neurons or view of them
         The spikes of the unit, of size 1.
     field : nengo.Node or None
