@@ -45,7 +45,7 @@ class LocalRhythm(nengo.Network):
     assume : bool
         Whether ``received`` treats a silent neuron as spiking with the unit (see `.AssumeRhythm`).
     neuron_type : ResonateAndFire, optional
-        The neuron type of the unit. By default, and for a layer that binds, it is that of the layer.
+        The neuron type of the unit. By default, and where a layer binds, it is the layer's.
     label, seed
         As in `nengo.Network`.
 
