@@ -14,13 +14,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from nengo_phasor import (
     AdaptiveSpiking,
     BindingResonator,
+    PhaseEncoder,
     ResonateAndFire,
     layerwise,
     metrics,
     phases,
 )
 from nengo_phasor.inheritance import entry
-from nengo_phasor.layerwise import compiled, rows
+from nengo_phasor.layerwise import compiled, recurrent, rows
 from tests.layerwise.common import (
     DT,
     assert_same_as_nengo,
@@ -430,6 +431,28 @@ def test_window_of_layers_that_bind(n_neurons):
     assert rows[:n].all()
     assert not rows[n : 3 * n].any()
     assert np.all(rows[3 * n :] >= 6)
+
+
+def test_a_layer_that_binds_in_a_loop(monkeypatch):
+    """Connected to itself, it runs in one compiled loop, with its unit."""
+    used, run = [], recurrent.RecurrentLayer.run
+    monkeypatch.setattr(recurrent.RecurrentLayer, "run", lambda *a: used.append(a) or run(*a))
+    rng, n = np.random.RandomState(0), 22
+    with nengo.Network(seed=0) as net:
+        spikes = nengo.Node(size_in=n - 1)
+        given = nengo.Node(rng.uniform(-1, 1, n - 1))
+        nengo.Connection(given, spikes, synapse=PhaseEncoder())
+        layer = nengo.Ensemble(n, 1, neuron_type=BindingResonator()).neurons
+        nengo.Connection(spikes, layer[: n - 1], synapse=None)
+        nengo.Connection(layer, layer, transform=rng.normal(0, 0.2, (n, n)), synapse=0.01)
+        probe = nengo.Probe(layer)
+    expected = reference(net, 600)[probe]
+    with layerwise.Simulator(net, dtype="float64", progress_bar=False) as sim:
+        sim.run_steps(600)
+    assert_array_equal(sim.data[probe][0], expected)
+    assert used
+    assert expected[:, :7].any()
+    assert expected[:, -1].any()
 
 
 def test_window_of_many_spikes():
