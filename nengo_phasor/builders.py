@@ -26,7 +26,13 @@ from nengo.processes import PresentInput
 from nengo_phasor.checks import warn_outside
 from nengo_phasor.convolutions import RowwiseConvolution
 from nengo_phasor.listing import shows_public_names
-from nengo_phasor.neurons import BindingResonator, PhaseCoding, Phasor, ResonateAndFire
+from nengo_phasor.neurons import (
+    AttendingResonator,
+    BindingResonator,
+    PhaseCoding,
+    Phasor,
+    ResonateAndFire,
+)
 from nengo_phasor.synapses import PhaseEncoder, RandomSparsifier, RhythmicSynapse, SpikeSynapse
 
 __dir__ = shows_public_names(__name__)
@@ -59,8 +65,9 @@ def build_phasor(model, neuron_type, neurons):
     model.add_op(SimRows(neuron_type, signals["in"], signals["out"]))
 
 
+@Builder.register(AttendingResonator)
 @Builder.register(BindingResonator)
-def build_binding_resonator(model, neuron_type, neurons, **signals):
+def build_resonators_in_rows(model, neuron_type, neurons, **signals):
     """Build the neurons after checking that their number is a multiple of the number of rows."""
     explained(neurons, neuron_type.units, neurons.size_in)
     build_resonate_and_fire(model, neuron_type, neurons, **signals)

@@ -165,8 +165,9 @@ def attend_phasors(
     by_similarity = by_similarity * (1 if beta is None else beta * weights) / real.shape[-1]
     to_keys, to_values = (dynamics.transposed(xp, x) for x in (by_similarity, weights))
     by_real, by_imag = (
-        xp.concatenate(
-            [xp.matmul(by_similarity, key), xp.matmul(to_keys, query), xp.matmul(to_values, by)], -2
+        dynamics.joined(
+            xp,
+            [xp.matmul(by_similarity, key), xp.matmul(to_keys, query), xp.matmul(to_values, by)],
         )
         for query, key, by in zip(queries, keys, by_sums, strict=True)
     )

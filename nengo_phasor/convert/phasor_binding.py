@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import nengo
-from nengo.exceptions import BuildError
 
+from nengo_phasor.inheritance import nearest
 from nengo_phasor.neurons import (
     AttendingPhasor,
+    AttendingResonator,
     BindingPhasor,
     BindingResonator,
     Phasor,
@@ -15,22 +16,29 @@ from nengo_phasor.neurons import (
 
 SHARED = ("frequency", "tau", "threshold", "amplitude", "initial_state", "surrogate")
 
+COUNTERPARTS: dict[type, tuple[type, tuple[str, ...]]] = {
+    BindingPhasor: (BindingResonator, ()),
+    AttendingPhasor: (AttendingResonator, ("n_queries", "n_keys", "beta")),
+}
+"""The spiking neurons of phasors of several rows, and the parameters that both have."""
+
 
 def counterpart(old: Phasor, neuron_type: ResonateAndFire) -> ResonateAndFire:
-    """Return the spiking neurons of a type of phasors: binding ones for those that bind.
+    """Return the spiking neurons of a type of phasors: those that bind or attend have their own.
 
     Parameters
     ----------
     old : Phasor
         The neurons of the phase domain.
     neuron_type : ResonateAndFire
-        The spiking neurons of all others, whose parameters binding neurons share.
+        The spiking neurons of all others, whose parameters these share.
     """
-    if isinstance(old, AttendingPhasor):
-        raise BuildError(f"{old} has no spiking counterpart yet")
-    if not isinstance(old, BindingPhasor):
+    known = nearest(type(old), COUNTERPARTS)
+    if known is None:
         return neuron_type
-    return BindingResonator(**{name: getattr(neuron_type, name) for name in SHARED})
+    new, own = COUNTERPARTS[known]
+    parameters = {name: getattr(neuron_type, name) for name in SHARED}
+    return new(**parameters, **{name: getattr(old, name) for name in own})
 
 
 def binds(ensemble: nengo.Ensemble) -> bool:

@@ -19,6 +19,7 @@ from nengo_phasor.neurons import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
     AttendingPhasor,
+    AttendingResonator,
     BindingPhasor,
     BindingResonator,
     Phasor,
@@ -157,6 +158,26 @@ class BindingResonatorBuilder(SpikingBuilder):
         return dynamics.bind_spikes(tf, J, voltage, current, self.constants, self.heaviside)
 
 
+class AttendingResonatorBuilder(SpikingBuilder):
+    """Runs `.dynamics.attend_spikes`."""
+
+    def step(self, J, dt, voltage, current, held):
+        """Return the output and the new states."""
+        neurons = self.ops[0].neurons
+        size = neurons.units(J.shape[-1])
+        rows = (tf.reshape(x, (J.shape[0], -1, size)) for x in (J, voltage, current))
+        *advanced, now_held = dynamics.attend_spikes(
+            tf,
+            *rows,
+            tf.reshape(held, (J.shape[0], neurons.n_queries, size, neurons.n_keys)),
+            self.constants,
+            neurons.n_queries,
+            neurons.beta,
+            self.heaviside,
+        )
+        return *(tf.reshape(x, J.shape) for x in advanced), tf.reshape(now_held, held.shape)
+
+
 @Builder.register(SimRows)
 class SimRowsBuilder(SimNeuronsBuilder):
     """Runs each ensemble separately, because these operators are never merged."""
@@ -259,6 +280,7 @@ BUILDERS = {
     Phasor: PhasorBuilder,
     BindingResonator: BindingResonatorBuilder,
     BindingPhasor: BindingPhasorBuilder,
+    AttendingResonator: AttendingResonatorBuilder,
     AttendingPhasor: AttendingPhasorBuilder,
     SurrogateLIF: SurrogateLIFBuilder,
     AdaptiveSpiking: AdaptiveSpikingBuilder,

@@ -11,8 +11,11 @@ Arrays have any shape whose last axis is that of the neurons; leading axes are t
 from nengo_phasor.dynamics.attention import (
     Attended,
     attend_phasors,
+    attend_spikes,
     attention_weights,
+    joined,
     similarity,
+    symbols,
     transposed,
 )
 from nengo_phasor.dynamics.integration import (
@@ -79,6 +82,7 @@ __all__ = [
     "around_spikes",
     "assume_reference",
     "attend_phasors",
+    "attend_spikes",
     "attention_weights",
     "bind_phasors",
     "bind_spikes",
@@ -90,6 +94,7 @@ __all__ = [
     "field_constants",
     "field_drive",
     "field_rises",
+    "joined",
     "leaky_constants",
     "leaky_rate",
     "leaky_rate_inverse",
@@ -106,6 +111,7 @@ __all__ = [
     "similarity",
     "spikes_at_phase",
     "steps_since",
+    "symbols",
     "transfer_constants",
     "transposed",
     "turned",

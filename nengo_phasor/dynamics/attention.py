@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
-from nengo_phasor.dynamics.resonance import Array, unit_phasor
+from nengo_phasor.dynamics.resonance import (
+    Array,
+    ResonateAndFireConstants,
+    Rotation,
+    peaked,
+    resonate,
+    unit_phasor,
+)
 from nengo_phasor.listing import shows_public_names
 
 __dir__ = shows_public_names(__name__)
@@ -30,6 +38,19 @@ def transposed(xp, x: Array) -> Array:
     """Return an array with its last two axes exchanged."""
     *axes, last, end = range(len(x.shape))
     return xp.transpose(x, (*axes, end, last))
+
+
+def symbols(x: Array, n_queries: int, n_keys: int) -> tuple[Array, Array, Array]:
+    """Return the queries, the keys and the values of an array of shape (..., n + 2 m, d)."""
+    ends = (0, n_queries, n_queries + n_keys, n_queries + 2 * n_keys)
+    queries, keys, values = (x[..., first:last, :] for first, last in pairwise(ends))
+    return queries, keys, values
+
+
+def joined(xp, parts) -> Array:
+    """Return the array whose `symbols` are the parts."""
+    concat = xp.concatenate if hasattr(xp, "concatenate") else xp.concat  # NumPy, TensorFlow
+    return concat(parts, -2)
 
 
 def similarity(xp, a: tuple[Array, Array], b: tuple[Array, Array], size: int) -> Array:
@@ -73,10 +94,62 @@ def attend_phasors(
     """
     n_keys, size = (real.shape[-2] - n_queries) // 2, real.shape[-1]
     cos, sin = unit_phasor(xp, real, imag, floor)
-    ends = (0, n_queries, n_queries + n_keys, n_queries + 2 * n_keys)
-    queries, keys, values = (
-        (cos[..., first:last, :], sin[..., first:last, :]) for first, last in pairwise(ends)
+    queries, keys, values = zip(
+        symbols(cos, n_queries, n_keys), symbols(sin, n_queries, n_keys), strict=True
     )
     weights = attention_weights(xp, similarity(xp, queries, keys, size), beta, n_keys)
     sums = xp.matmul(weights, values[0]), xp.matmul(weights, values[1])
     return Attended(queries, keys, values, weights, sums)
+
+
+def attend_spikes(
+    xp,
+    J: Array,
+    voltage: Array,
+    current: Array,
+    held: Array,
+    c: ResonateAndFireConstants,
+    n_queries: int,
+    beta: float | None,
+    heaviside: Callable,
+):
+    """Advance the resonators of keys and of sums; return the spikes of the sums in the queries.
+
+    Each spike of a query's unit meets the resonators of the same unit in all keys. Their voltage,
+    normalised, is the cosine of the phase of the query relative to the key, cos pi (q_ik - k_jk).
+    It is held until the unit's next spike. The mean over the units is the similarity of the query
+    and the key, a slow signal; a resonator at or below the threshold adds nothing to it. The spikes
+    of the values, each weighted by ``attention_weights``, drive the resonators of the sums.
+
+    Parameters
+    ----------
+    J, voltage, current : (..., n + 2 m, d) array
+        The spikes of queries, keys and values; the states of the sums and of the keys, in the
+        places of queries and keys. Values have no state.
+    held : (..., n, d, m) array
+        The cosines that each unit of each query last met.
+
+    Returns
+    -------
+    output, voltage, current, held
+        Only the sums have an output; that of keys and values is 0.
+    """
+    n_keys, size = held.shape[-1], held.shape[-2]
+    step = Rotation(c.cos, c.sin)
+    J_q, J_k, J_v = symbols(J, n_queries, n_keys)
+    (y_voltage, k_voltage, silent), (y_current, k_current, _) = (
+        symbols(state, n_queries, n_keys) for state in (voltage, current)
+    )
+    key = resonate(J_k, k_voltage, k_current, step, c.dt)
+    met = transposed(xp, unit_phasor(xp, *key, c.threshold)[0])[..., None, :, :]
+    held = xp.where((J_q > 0)[..., None], met, held)
+    weights = attention_weights(xp, xp.einsum("...ikj->...ij", held) / size, beta, n_keys)
+    y = resonate(xp.matmul(weights, J_v), y_voltage, y_current, step, c.dt)
+    spike = peaked(y_voltage, y_current, *y, c, heaviside)
+    none = xp.zeros_like(silent)
+    rows = (
+        (spike * c.height, xp.zeros_like(k_voltage), none),
+        (y[0], key[0], none),
+        (y[1], key[1], none),
+    )
+    return (*(joined(xp, row) for row in rows), held)

@@ -37,11 +37,12 @@ class Layer:
         rows = [known(neurons) for neurons in self.neurons]
         self.spiking = self.neurons[-1].spiking
         for stage, row in zip(stages, rows, strict=True):
-            if row is not None:
+            if row is not None and not row.packed:
                 _check_states(stage)
-        self.in_batches = None not in rows
+        self.in_batches = all(row is not None and not row.packed for row in rows)
         only = rows[0] if len(rows) == 1 else None
         self.window = only and only.window
+        self.packed = only and only.packed
 
     def run(self, J: np.ndarray, key, span) -> Signal:
         """Return the output for a current of shape (n_steps, n_items, n), which may repeat.
@@ -51,6 +52,8 @@ class Layer:
         if self.window:
             states = span.arrays(key, self.initial)
             return self.run_compiled(J, states, span, np.empty((0, *states.shape[:1], 0), J.dtype))
+        if self.packed:
+            return self.run_packed(J, span.arrays(key, self.packed_initial)[0], span)
         output = np.empty((span.n_steps, *J.shape[1:]), self.dtype)
         if self.in_batches:
             states = span.arrays(key, self.initial)
@@ -76,6 +79,12 @@ class Layer:
         n = self.stages[0].J.size
         states = [s.initial_value for stage in self.stages for s in stage.state.values()]
         return np.reshape(states, (-1, n))
+
+    @cached_property
+    def packed_initial(self) -> np.ndarray:
+        """Return all states of an item at rest, one after another, (1, k)."""
+        states = [np.ravel(s.initial_value) for s in self.stages[0].state.values()]
+        return np.concatenate(states)[None]
 
     def divided(self, states, shape):
         """Return states of a batch, (n_states, n_items, n), as `item` has an item's."""
@@ -107,6 +116,15 @@ class Layer:
                     neurons.step(span.dt, current, out, **state)
                     current = out
                 output[k] = current
+
+    def run_packed(self, J: np.ndarray, states: np.ndarray, span) -> Signal:
+        """Return the spikes of a loop over items with packed states, (n_items, k)."""
+        c = self.constants(span.dt)
+        columns, starts = self.packed(  # type: ignore[misc]
+            self.neurons[0], J, span.n_steps, states, c
+        )
+        values = np.full(len(columns), c.height)
+        return Signal.of_rows(starts, columns, values, *J.shape[1:])
 
     def run_compiled(self, J: np.ndarray, states: np.ndarray, span, trace: np.ndarray) -> Signal:
         """Return the spikes of the compiled loop, advancing the states in place.

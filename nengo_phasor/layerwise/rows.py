@@ -14,10 +14,12 @@ from nengo_phasor import compat, dynamics, gradients
 from nengo_phasor.checks import check_is, check_subclass
 from nengo_phasor.inheritance import entry
 from nengo_phasor.layerwise import backward, compiled
+from nengo_phasor.layerwise.attention import attend
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
     AttendingPhasor,
+    AttendingResonator,
     BindingPhasor,
     BindingResonator,
     Phasor,
@@ -50,12 +52,19 @@ class Row(NamedTuple):
     trains_as : callable, optional
         ``trains_as(neurons)`` returns the neuron type that ``Simulator.fit`` runs instead, such as
         the type of the mean rates, or None to run the neurons themselves.
+    packed : callable, optional
+        ``packed(neurons, J, n_steps, states, c)`` runs a whole window, for a type whose ``step``
+        can't run a batch, because its states are not one number per neuron. J, of shape
+        (n_steps or fewer, n_items, n_neurons), repeats. Each row of ``states``, one per item, holds
+        all its states one after another, which are advanced in place. c are the type's constants.
+        It returns the spikes as a ``window`` does.
     """
 
     window: Callable | None = None
     back: Callable | None = None
     pull: Callable | None = None
     trains_as: Callable | None = None
+    packed: Callable | None = None
 
 
 TABLE: dict[type, Row] = {}
@@ -176,6 +185,7 @@ for _type, _row in {
     Phasor: Row(pull=_pull_phasor),
     BindingPhasor: Row(pull=_pull_binding),
     AttendingPhasor: Row(pull=_pull_attending),
+    AttendingResonator: Row(packed=attend),
     BindingResonator: Row(
         compiled.window_of(compiled.bind_spikes_row, compiled.SOURCES, whole_layers=True)
     ),

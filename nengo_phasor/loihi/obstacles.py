@@ -16,7 +16,7 @@ from nengo_loihi.passthrough import base_obj
 from nengo_phasor.loihi.latency import latencies
 from nengo_phasor.loihi.relays import is_plain, spike_height
 from nengo_phasor.loihi.tables import OFF_CHIP, compartments_of, is_gate
-from nengo_phasor.neurons import BindingResonator, PhaseCoding
+from nengo_phasor.neurons import AttendingResonator, BindingResonator, PhaseCoding
 from nengo_phasor.synapses import SpikeSynapse
 
 CONVOLUTIONS = (nengo.Convolution, nengo.transforms.ConvolutionTranspose)
@@ -150,7 +150,11 @@ OBSTACLES = (
         ),
     ),
     Obstacle(
-        lambda f: isinstance(f.post_type, BindingResonator) and not f.post_on_chip and f.late > 0,
+        lambda f: (
+            isinstance(f.post_type, AttendingResonator | BindingResonator)
+            and not f.post_on_chip
+            and f.late > 0
+        ),
         lambda f: (
             f"{_name(f.post_type)} neurons run on the host and compare the times of spikes, of "
             f"which those from the chip are late, here by {f.late} steps. For every ensemble that "

@@ -21,6 +21,7 @@ from nengo_phasor.loihi.compartments import (
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
+    AttendingResonator,
     BindingResonator,
     Phasor,
     ResonateAndFire,
@@ -33,6 +34,7 @@ COMPARTMENTS: dict[type[NeuronType], type[NeuronCompartment] | None] = {
     AdaptiveSpiking: AdaptiveCompartment,
     Phasor: None,
     BindingResonator: None,
+    AttendingResonator: None,
     SurrogateLIF: None,
     AdaptiveSpikingRate: None,
 }

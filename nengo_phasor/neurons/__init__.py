@@ -1,7 +1,7 @@
 """Neuron types: immutable, validated parameter objects with the methods that Nengo requires."""
 
 from nengo_phasor.neurons.adaptive import AdaptiveSpiking, AdaptiveSpikingRate
-from nengo_phasor.neurons.attention import AttendingPhasor
+from nengo_phasor.neurons.attention import AttendingPhasor, AttendingResonator
 from nengo_phasor.neurons.binding import BindingPhasor, BindingResonator
 from nengo_phasor.neurons.lif import SurrogateLIF
 from nengo_phasor.neurons.phase import PhaseCoding, Phasor, ResonateAndFire
@@ -11,6 +11,7 @@ NEURON_TYPES = (
     Phasor,
     BindingResonator,
     BindingPhasor,
+    AttendingResonator,
     AttendingPhasor,
     SurrogateLIF,
     AdaptiveSpiking,
@@ -21,6 +22,7 @@ __all__ = [
     "AdaptiveSpiking",
     "AdaptiveSpikingRate",
     "AttendingPhasor",
+    "AttendingResonator",
     "BindingPhasor",
     "BindingResonator",
     "PhaseCoding",

@@ -1,0 +1,150 @@
+"""The loop over a window of `.AttendingResonator` neurons, compiled by Numba.
+
+It does what `.dynamics.attend_spikes` does, event by event: only spikes of queries and of values
+cost as many operations as there are keys or queries.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+
+import numpy as np
+
+from nengo_phasor import compat, dynamics
+from nengo_phasor.layerwise import compiled
+from nengo_phasor.layerwise.compiled import heaviside
+from nengo_phasor.layerwise.vectors import bits_of_64, lowest_bit
+from nengo_phasor.listing import shows_public_names
+
+__dir__ = shows_public_names(__name__)
+
+numba = compat.require("numba")
+
+
+def _advance_keys(J, states, c):
+    """Advance the resonators of the keys of an item, (2, m d)."""
+    voltage, current = states[0], states[1]
+    for j in range(len(J)):
+        voltage[j], current[j] = dynamics.resonate(J[j], voltage[j], current[j], c, c.dt)
+
+
+def _meet(spikes, keys, held, similarity, changed, threshold):
+    """Let the spikes of an item's queries meet its keys; note which similarities change."""
+    n, size, m = held.shape
+    voltage, current = keys[0], keys[1]
+    floor = threshold * threshold
+    for i in range(n):
+        changed[i] = 0
+        for k in range(size):
+            if spikes[i * size + k] > 0:
+                changed[i] = 1
+                for j in range(m):
+                    x, y = voltage[j * size + k], current[j * size + k]
+                    power = x * x + y * y
+                    met = x / np.sqrt(power) if power > floor else x - x
+                    similarity[i, j] += (met - held[i, k, j]) / size
+                    held[i, k, j] = met
+
+
+def _weigh(similarity, weights, changed, beta):
+    """Write the weights of the changed similarities; a beta of 0 stands for none."""
+    n, m = similarity.shape
+    for i in range(n):
+        if changed[i]:
+            for j in range(m):
+                s = similarity[i, j]
+                weights[i, j] = np.exp(beta * s) / m if beta > 0 else s
+
+
+def _drive(spikes, weights, current):
+    """Add the weighted spikes of an item's values to the currents of its sums, (n d)."""
+    n, m = weights.shape
+    size = len(spikes) // m
+    current[:] = 0
+    for j in range(m):
+        for k in range(size):
+            spike = spikes[j * size + k]
+            if spike != 0:
+                for i in range(n):
+                    current[i * size + k] += weights[i, j] * spike
+
+
+def _sums(current, states, fired, c):
+    """Advance the resonators of the sums of an item, (2, n d)."""
+    voltage, im = states[0], states[1]
+    for j in range(len(current)):
+        spike, voltage[j], im[j] = dynamics.resonate_and_fire(
+            current[j], voltage[j], im[j], c, heaviside
+        )
+        fired[j] = spike != 0
+
+
+def _run(J, n_steps, sums, keys, held, beta, c):
+    """Return the sparse spikes: their columns, and where those of each step and item begin."""
+    n_items, n, size, m = held.shape
+    first, last = n * size, (n + m) * size
+    similarity = np.zeros((n_items, n, m), J.dtype)
+    for k in range(size):
+        similarity += held[:, :, k] / J.dtype.type(size)
+    weights, changed = np.empty_like(similarity), np.ones(n, np.uint8)
+    for item in range(n_items):
+        weigh(similarity[item], weights[item], changed, beta)  # noqa: F821 - given below
+    current, fired = np.empty(first, J.dtype), np.zeros(first + 64, np.uint8)
+    columns = np.empty(n_items * first * (1 + n_steps // 50), np.int32)
+    starts = np.zeros(n_steps * n_items + 1, np.int64)
+    count = 0
+    for row in range(n_steps * n_items):
+        item = row % n_items
+        x = J[(row // n_items) % len(J), item]
+        advance_keys(x[first:last], keys[item], c)  # noqa: F821
+        meet(  # noqa: F821
+            x[:first], keys[item], held[item], similarity[item], changed, c.threshold
+        )
+        weigh(similarity[item], weights[item], changed, beta)  # noqa: F821
+        drive(x[last:], weights[item], current)  # noqa: F821
+        advance_sums(current, sums[item], fired[:first], c)  # noqa: F821
+        if count + first > len(columns):
+            longer = np.empty(2 * len(columns) + first, np.int32)
+            longer[:count] = columns[:count]
+            columns = longer
+        for begin in range(0, first, 64):
+            bits = bits_of_64(fired, begin)
+            while bits:
+                columns[count] = begin + lowest_bit(bits)
+                count += 1
+                bits &= bits - np.uint64(1)
+        starts[row + 1] = count
+    return columns[:count].copy(), starts
+
+
+run = compiled.compiled_of(
+    _run,
+    compiled.SOURCES
+    + inspect.getsource(dynamics.attention)
+    + inspect.getsource(sys.modules[__name__]),
+    advance_keys=numba.njit(_advance_keys),
+    meet=numba.njit(_meet),
+    weigh=numba.njit(_weigh),
+    drive=numba.njit(_drive),
+    advance_sums=numba.njit(_sums),
+)
+
+
+def attend(neurons, J: np.ndarray, n_steps: int, states: np.ndarray, c):
+    """Return the spikes of `.AttendingResonator` neurons over a window; see `.rows.Row`."""
+    n, m = neurons.n_queries, neurons.n_keys
+    n_items, n_neurons = J.shape[1:]
+    size = neurons.units(n_neurons)
+    parts = states[:, : 2 * n_neurons].reshape(n_items, 2, n + 2 * m, size)
+    sums, keys = (
+        np.ascontiguousarray(part).reshape(n_items, 2, -1)
+        for part in (parts[:, :, :n], parts[:, :, n : n + m])
+    )
+    held = np.ascontiguousarray(states[:, 2 * n_neurons :]).reshape(n_items, n, size, m)
+    beta = J.dtype.type(neurons.beta or 0)
+    found = run(np.ascontiguousarray(J), n_steps, sums, keys, held, beta, c)
+    parts[:, :, :n] = sums.reshape(n_items, 2, n, size)
+    parts[:, :, n : n + m] = keys.reshape(n_items, 2, m, size)
+    states[:, 2 * n_neurons :] = held.reshape(n_items, -1)
+    return found
