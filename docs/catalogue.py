@@ -92,6 +92,24 @@ PAGES = (
         ("phase_domain",),
     ),
     Page(
+        nph.AttendingResonator,
+        plots.attention,
+        "A query, two keys and their values send a spike in each cycle. Each spike of the query "
+        "meets the resonators of the keys, of which the first has a similar phase and the second "
+        "nearly the opposite one. The spikes of the values, weighted by these similarities, drive "
+        "the output.",
+        (
+            "An ensemble has (n + 2 m) d neurons, as an array of shape (n + 2 m, d), of which the "
+            "n d in the places of the queries send spikes: `networks.PhasorAttention` becomes one.",
+            "With beta, all values have the same weight before the first spikes of the queries.",
+            "NengoDL and layerwise run it, but layerwise does not train it. Train attention in the "
+            "phase domain, with `AttendingPhasor`.",
+            "On the emulator it runs on the host, and only there: spikes from the chip would be "
+            "late, so they are rejected.",
+        ),
+        ("phase_domain",),
+    ),
+    Page(
         nph.AttendingPhasor,
         plots.attended_phasors,
         "A query at phase 0.1 is similar to the first of two keys (phases 0.2 and -0.6). The sum "

@@ -127,6 +127,30 @@ def attended_phasors(figure: Figure, cls: type) -> None:
     ax.set(xlim=(-1.7, 1.7), ylim=(-1.4, 1.4), aspect="equal", xlabel="real", ylabel="imaginary")
 
 
+def attention(figure: Figure, cls: type) -> None:
+    """Draw the spikes of a query, two keys and their values, and what the query makes of them."""
+    given = [0.1, 0.2, -0.6, 0.1, 0.7]
+    neurons = cls(1, 2, frequency=FREQUENCY)
+    raster = phases.to_raster(given, FREQUENCY, 5, DT)
+    state = neurons.make_state(5, rng=np.random.RandomState(0), dtype=float)
+    output, similarity = np.zeros(raster.shape), np.zeros((len(raster), 2))
+    for k, spikes in enumerate(raster):
+        neurons.step(DT, spikes / DT, output[k], **state)
+        similarity[k] = state["held"][0, 0]
+    time = np.arange(1, len(raster) + 1) * DT
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    names = ("query", "$k_1$", "$k_2$", "$v_1$", "$v_2$", "output")
+    for row, sent in enumerate((*raster.T, output[:, 0] > 0)):
+        color = "black" if row == 5 else "0.4"
+        upper.plot(time[sent], np.full(sent.sum(), -row), color=color, **SPIKES)
+    upper.set_yticks(-np.arange(6), names)
+    upper.set(ylim=(-5.7, 0.7))
+    for column, (values, style) in enumerate(zip(similarity.T, STYLES, strict=False)):
+        lower.plot(time, values, label=f"$s_{column + 1}$", **{**style, "marker": ""})
+    lower.set(xlabel="time (s)", ylabel="similarity")
+    lower.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+
+
 def surrogate_lif(figure: Figure, cls: type) -> None:
     """Draw the voltage for both kinds of reset, and the surrogate derivative."""
     axes = figure.subplots(1, 2, width_ratios=(2.5, 1))

@@ -181,8 +181,8 @@ def check_phase_coding(model, network: nengo.Network | None) -> None:
     Raises
     ------
     nengo.exceptions.BuildError
-        If a connection leads to an ensemble of phase-coding neurons with random encoders, or has
-        both weights and a spike synapse.
+        If a connection leads to an ensemble of phase-coding neurons with random encoders, has both
+        weights and a spike synapse, or brings spikes of another frequency to neurons that attend.
     """
     if network is None or notes(model).checked:
         return
@@ -203,6 +203,7 @@ def check_phase_coding(model, network: nengo.Network | None) -> None:
             rhythms[layer.neuron_type.frequency].append(layer)
     for same in rhythms.values():
         for connection, neurons in arriving.reached_from(same):
+            check_attended(connection, neurons)
             check_spikes(connection, neurons)
             check_rhythm(connection, neurons, PhaseEncoder)
         for connection, neurons in leaving.reached_from(same):
@@ -276,6 +277,23 @@ def check_rhythm(connection: nengo.Connection, neurons: Neurons, kind: type[Any]
             f"Hz, but {neurons} have one of {frequency:g} Hz, so that their phases do not "
             "correspond: give both the same frequency"
         )
+
+
+def check_attended(connection: nengo.Connection, neurons: Neurons) -> None:
+    """Reject spikes of another frequency, which have no phase relative to those they meet."""
+    attending = neurons.ensemble.neuron_type
+    if not isinstance(attending, AttendingResonator):
+        return
+    sender = connection.pre_obj
+    sender = sender.ensemble.neuron_type if isinstance(sender, Neurons) else None
+    for source in (sender, connection.synapse):
+        other = getattr(source, "frequency", attending.frequency)
+        if other != attending.frequency:
+            raise BuildError(
+                f"{connection}: {source} has {other:g} Hz, but {neurons}, which attend, have "
+                f"{attending.frequency:g} Hz: signals of different frequencies have no common "
+                "phase; give all the same frequency"
+            )
 
 
 def check_unweighted(connection: nengo.Connection) -> None:

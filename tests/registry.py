@@ -21,6 +21,7 @@ from nengo_phasor import (
     AssumeReference,
     AssumeRhythm,
     AttendingPhasor,
+    AttendingResonator,
     BindingPhasor,
     BindingResonator,
     DifferenceSparsifier,
@@ -162,6 +163,23 @@ TYPES = {
         examples=(BindingPhasor(), BindingPhasor(floor=0.7)),
         drive=rhythmic_currents,
         refused={"floor": POSITIVE},
+    ),
+    AttendingResonator: Entry(
+        examples=(
+            AttendingResonator(2, 2),
+            AttendingResonator(1, 1, 3.0, frequency=7, tau=0.25, threshold=0.02, amplitude=2.5),
+            AttendingResonator(
+                4, 1, initial_state={"voltage": Uniform(-1, 1), "current": Choice([-0.3])}
+            ),
+        ),
+        drive=rhythmic_currents,
+        refused={
+            **dict.fromkeys(("n_queries", "n_keys"), (0, -1, 1.5, math.nan, True, "all")),
+            **dict.fromkeys(("beta", "frequency", "tau", "threshold", "amplitude"), POSITIVE),
+            "surrogate": SURROGATE,
+            "initial_state": STATE,
+        },
+        needed={"n_queries": 1, "n_keys": 1},
     ),
     AttendingPhasor: Entry(
         examples=(AttendingPhasor(1, 1), AttendingPhasor(1, 1, beta=3.0, floor=0.7)),

@@ -238,7 +238,8 @@ def test_default_tau_is_five_periods(neuron):
 def test_simulator_steps_the_neuron(neuron):
     J = inputs(neuron, 300)
     state = neuron.make_state(N, rng=np.random.RandomState(0), dtype=float)
-    expected = {attr: np.zeros_like(J) for attr in ("output", *state)}
+    expected = {attr: np.zeros((300, *value.shape)) for attr, value in state.items()}
+    expected = {"output": np.zeros_like(J), **expected}
     for k in range(len(J)):
         neuron.step(0.001, J[k], expected["output"][k], **state)
         for attr in state:
@@ -262,10 +263,10 @@ def test_initial_state():
 def test_fewer_than_4_steps_a_cycle(neuron):
     dt = 0.2501 / neuron.frequency
     with pytest.raises(BuildError, match=r"steps in a cycle.* 4: use a frequency") as error:
-        simulate(neuron, np.zeros(3), ["output"], 1, dt)
+        simulate(neuron, np.zeros(N), ["output"], 1, dt)
     for part in ("Neurons", "frequency", f"{neuron.frequency:g} Hz", f"{dt:g} s"):
         assert part in str(error.value)
-    simulate(neuron, np.zeros(3), ["output"], 1, 0.25 / neuron.frequency)
+    simulate(neuron, np.zeros(N), ["output"], 1, 0.25 / neuron.frequency)
 
 
 @pytest.mark.parametrize("neuron", phase_coding, ids=name)

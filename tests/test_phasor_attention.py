@@ -6,9 +6,21 @@ import nengo
 import numpy as np
 import pytest
 from nengo.exceptions import BuildError, ValidationError
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
-from nengo_phasor import AttendingPhasor, gradients, layerwise, phases, vsa
+from nengo_phasor import (
+    ArcSparsifier,
+    AttendingPhasor,
+    AttendingResonator,
+    PhaseEncoder,
+    ResonateAndFire,
+    convert,
+    gradients,
+    layerwise,
+    phases,
+    vsa,
+)
+from nengo_phasor.layerwise import portions
 from nengo_phasor.networks import PhasorAttention
 
 KINDS = pytest.mark.parametrize(
@@ -207,6 +219,147 @@ def test_it_learns_to_look_up():
     assert after < 0.3
 
 
+# --- spikes ---------------------------------------------------------------------------------------
+
+
+def twin(net, *args, **kwargs):
+    """The spiking network, its inputs, and the probe of its output."""
+    spiking, new = convert.to_spiking(net, *args, **kwargs)
+    return spiking, [new[node] for node in net.inputs], new[net.seen]
+
+
+@pytest.mark.parametrize(("beta", "n_context"), [(None, None), (3.0, None), (3.0, 10)])
+def test_spiking_twin(beta, n_context):
+    """At 100 steps a cycle, of 16 symbols of 16 units: within a step for most, 3 for 95 %."""
+    net = attending(16, 16, 16, seed=1, beta=beta, n_context=n_context)
+    x = random_phases(net, 6, seed=3)
+    spiking, inputs, probe = twin(net)
+    data = {node: phase[:, None] for node, phase in zip(inputs, x, strict=True)}
+    with layerwise.Simulator(spiking, dtype="float64", progress_bar=False) as sim:
+        spikes = sim.predict(data, n_steps=2000)[probe]
+    decoded = phases.from_raster(spikes, 10, 0.001)[:, -2]
+    off = away(decoded, output(net, x)) * 50
+    assert not np.isnan(off).any()
+    assert np.median(off) < 0.8
+    assert np.mean(off < 1) > 0.6
+    assert np.quantile(off, 0.95) < 3
+
+
+def test_similarity_is_a_slow_signal():
+    """It is that of the phases, and constant once the rhythm is steady."""
+    rng = np.random.default_rng(0)
+    n, m, d = 3, 4, 50
+    neurons, symbols = AttendingResonator(n, m), rng.uniform(-1, 1, (n + 2 * m, d))
+    raster = phases.to_raster(symbols.ravel(), 10, 4, 0.001)
+    state = neurons.make_state(symbols.size, rng=np.random.RandomState(0), dtype=float)
+    output, seen = np.zeros(symbols.size), []
+    for spikes in raster:
+        neurons.step(0.001, spikes / 0.001, output, **state)
+        seen.append(state["held"].mean(axis=1))
+    expected = vsa.similarity(symbols[:n, None], symbols[None, n : n + m])
+    assert_allclose(seen[-1], expected, atol=0.01)  # phases are in whole steps of 0.02
+    assert np.ptp(seen[200:], axis=0).max() < 1e-12
+
+
+def test_a_missing_spike_leaves_what_is_held():
+    """A query that falls silent attends as before."""
+    neurons = AttendingResonator(1, 2)
+    raster = phases.to_raster([0.1, 0.3, -0.8, 0.2, 0.7], 10, 6, 0.001)
+    raster[300:, 0] = False
+    state = neurons.make_state(5, rng=np.random.RandomState(0), dtype=float)
+    output = np.zeros(raster.shape)
+    for spikes, out in zip(raster, output, strict=True):
+        neurons.step(0.001, spikes / 0.001, out, **state)
+    times = np.flatnonzero(output[:, 0])
+    assert np.all(np.abs(np.diff(times)[1:] - 100) <= 1)
+    assert times[-1] > 500
+
+
+@pytest.mark.parametrize("substrate", ["layerwise", "nengo_dl"])
+@pytest.mark.parametrize(("beta", "n_context"), [(None, None), (3.0, 4)])
+def test_the_twin_is_the_same_everywhere(substrate, beta, n_context):
+    """Spike for spike, with neurons of other parameters, which those that attend share."""
+    net = attending(beta=beta, n_context=n_context, seed=1)
+    neuron_type = ResonateAndFire(20, threshold=0.2, amplitude=2)
+    spiking, inputs, probe = twin(net, neuron_type)
+    for node, phase in zip(inputs, random_phases(net, 1), strict=True):
+        node.output = phase[0]
+    (attending_type,) = (
+        e.neuron_type for e in spiking.all_ensembles if type(e.neuron_type) is AttendingResonator
+    )
+    m = n_context or 3
+    assert attending_type == AttendingResonator(3, m, beta, 20, threshold=0.2, amplitude=2)
+    if substrate == "nengo_dl":
+        nengo_dl = pytest.importorskip("nengo_dl")
+        with spiking:
+            nengo_dl.configure_settings(dtype="float64")
+        other = nengo_dl.Simulator(spiking, progress_bar=False)
+    else:
+        other = layerwise.Simulator(spiking, dtype="float64", progress_bar=False)
+    with nengo.Simulator(spiking, progress_bar=False) as sim, other:
+        sim.run_steps(300)
+        other.run_steps(300)
+        found = np.reshape(other.data[probe], sim.data[probe].shape)
+    assert np.count_nonzero(sim.data[probe]) > 40
+    assert_array_equal(found, sim.data[probe])
+
+
+def test_blocks_of_time_and_items_change_nothing(monkeypatch):
+    """Many items and steps, of which a few run at once."""
+    net = attending(beta=2.0, seed=1)
+    (x,) = random_phases(net, 7)
+    spiking, (node,), probe = twin(net)
+    found = []
+    for size in (portions.BLOCK_BYTES, 40_000):
+        monkeypatch.setattr(portions, "BLOCK_BYTES", size)
+        with layerwise.Simulator(spiking, progress_bar=False) as sim:
+            found.append(sim.predict({node: x[:, None]}, n_steps=500)[probe])
+    assert np.count_nonzero(found[0]) > 500
+    assert_array_equal(*found)
+
+
+def test_a_sparsifier_in_the_block():
+    """It acts on queries, keys and values as on every layer, and on the output."""
+    net = attending(8, 16, 16, seed=1)
+    x = random_phases(net, 2)
+    counts = []
+    for sparsifier in (None, ArcSparsifier(0.3)):
+        spiking, (node,), probe = twin(net, sparsifier=sparsifier)
+        with layerwise.Simulator(spiking, progress_bar=False) as sim:
+            counts.append(np.count_nonzero(sim.predict({node: x[0][:, None]}, 1000)[probe]))
+    assert 0 < counts[1] < 0.9 * counts[0]
+
+
+def on_emulator(on_chip):
+    """The twin on the emulator, with layers on the chip or none."""
+    nengo_loihi = pytest.importorskip("nengo_loihi")
+    net = attending(2, 2, 2)
+    spiking, (node,), probe = twin(net)
+    node.output = random_phases(net, 1)[0][0]
+    with spiking:
+        nengo.Ensemble(1, 1, neuron_type=ResonateAndFire(9), label="on the chip")
+    nengo_loihi.add_params(spiking)
+    for ensemble in spiking.all_ensembles:
+        if ensemble.neuron_type == ResonateAndFire():
+            spiking.config[ensemble].on_chip = on_chip
+    with nengo.Simulator(spiking, progress_bar=False) as sim:
+        sim.run_steps(300)
+    with nengo_loihi.Simulator(spiking, target="sim", progress_bar=False) as emulated:
+        emulated.run_steps(300)
+    return sim.data[probe], emulated.data[probe]
+
+
+def test_emulator_runs_it_on_the_host():
+    expected, found = on_emulator(False)
+    assert expected.any()
+    assert_array_equal(found, expected)
+
+
+def test_emulator_refuses_late_spikes():
+    with pytest.raises(BuildError, match=r"AttendingResonator neurons.*late, here by \d steps"):
+        on_emulator(True)
+
+
 # --- bad input ------------------------------------------------------------------------------------
 
 
@@ -233,9 +386,27 @@ def test_bad_sharpness(beta):
         PhasorAttention(3, 4, beta=beta)
 
 
-@pytest.mark.parametrize("n_neurons", [2, 41, 36])
-def test_number_of_neurons(n_neurons):
+@pytest.mark.parametrize(
+    ("neurons", "n_neurons", "multiple"),
+    [(AttendingPhasor(2, 4), n, 20) for n in (2, 41, 36)] + [(AttendingResonator(2, 4), 15, 10)],
+)
+def test_number_of_neurons(neurons, n_neurons, multiple):
     with nengo.Network() as net:
-        nengo.Ensemble(n_neurons, 1, neuron_type=AttendingPhasor(2, 4))
-    with pytest.raises(BuildError, match=f"{n_neurons} neurons.*a multiple of 20"):
+        nengo.Ensemble(n_neurons, 1, neuron_type=neurons)
+    with pytest.raises(BuildError, match=f"{n_neurons} neurons.*a multiple of {multiple}"):
+        nengo.Simulator(net, progress_bar=False)
+
+
+@pytest.mark.parametrize("sender", ["neurons", "encoder"])
+def test_different_frequencies(sender):
+    """Of neurons that send to a block, or of an encoder before a relay."""
+    with nengo.Network() as net:
+        attend = nengo.Ensemble(6, 1, neuron_type=AttendingResonator(2, 2)).neurons
+        if sender == "neurons":
+            keys = nengo.Ensemble(2, 1, neuron_type=ResonateAndFire(20)).neurons
+        else:
+            keys, source = nengo.Node(size_in=2), nengo.Node([0.1, 0.2])
+            nengo.Connection(source, keys, synapse=PhaseEncoder(20))
+        nengo.Connection(keys, attend[2:4], synapse=None)
+    with pytest.raises(BuildError, match=r"has 20 Hz, but .*which attend, have 10 Hz.*the same"):
         nengo.Simulator(net, progress_bar=False)

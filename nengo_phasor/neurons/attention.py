@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from nengo.dists import Choice, get_samples
 from nengo.exceptions import ValidationError
 
 from nengo_phasor import dynamics
@@ -113,7 +114,8 @@ class AttendingResonator(ResonateAndFire):
     amplitude : float
         The amplitude of a spike, which is an output of amplitude/dt for one step.
     initial_state : {str: Distribution or array_like}
-        The initial "voltage" and "current". By default both are zero.
+        The initial "voltage" and "current", and the cosines "held" by the queries, of shape
+        (n, d, m). By default all are zero.
     surrogate : `.Surrogate`, optional
         The surrogate derivative of a spike, as in `ResonateAndFire`; NengoDL uses it.
 
@@ -130,6 +132,7 @@ class AttendingResonator(ResonateAndFire):
     in the phase domain; they do not say how spikes do.
     """
 
+    state = {**ResonateAndFire.state, "held": Choice([0])}  # noqa: RUF012
     always_shown = ("frequency", "tau")
 
     n_queries = Integer("n_queries", low=1)
@@ -161,7 +164,9 @@ class AttendingResonator(ResonateAndFire):
         """Return the states of the neurons, and the cosines that the queries hold, (n, d, m)."""
         state = super().make_state(n_neurons, rng=rng, dtype=dtype)
         shape = (self.n_queries, self.units(n_neurons), self.n_keys)
-        return {**state, "held": np.zeros(shape, dtype)}
+        initial = (self.initial_state or {}).get("held", self.state["held"])
+        held = get_samples(initial, int(np.prod(shape)), rng=rng)
+        return {**state, "held": np.asarray(held, dtype).reshape(shape)}
 
     def step(self, dt, J, output, voltage, current, held):
         """Advance one step; see `.dynamics.attend_spikes`."""

@@ -8,6 +8,7 @@ from scipy.signal import cont2discrete, tf2ss
 
 from nengo_phasor import (
     AdaptiveSpiking,
+    AttendingResonator,
     BindingResonator,
     ResonateAndFire,
     SurrogateLIF,
@@ -69,7 +70,10 @@ def test_types():
     """Those that have a state and train are all here: all that spike but those that bind."""
     rows = layerwise.rows.TABLE
     assert {type(n) for n in SPIKING} == {t for t, row in rows.items() if row.back} == set(STEPS)
-    assert {type(n) for n in NEURONS if n.spiking} - set(STEPS) == {BindingResonator}
+    assert {type(n) for n in NEURONS if n.spiking} - set(STEPS) == {
+        AttendingResonator,
+        BindingResonator,
+    }
 
 
 class Random:
