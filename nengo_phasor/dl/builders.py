@@ -165,17 +165,19 @@ class AttendingResonatorBuilder(SpikingBuilder):
         """Return the output and the new states."""
         neurons = self.ops[0].neurons
         size = neurons.units(J.shape[-1])
-        rows = (tf.reshape(x, (J.shape[0], -1, size)) for x in (J, voltage, current))
-        *advanced, now_held = dynamics.attend_spikes(
+        cosines = tf.reshape(held, (J.shape[0], neurons.n_queries, size, neurons.n_keys))
+        *advanced, cosines = dynamics.attend_spikes(
             tf,
-            *rows,
-            tf.reshape(held, (J.shape[0], neurons.n_queries, size, neurons.n_keys)),
+            J,
+            voltage,
+            current,
+            cosines,
             self.constants,
             neurons.n_queries,
             neurons.beta,
             self.heaviside,
         )
-        return *(tf.reshape(x, J.shape) for x in advanced), tf.reshape(now_held, held.shape)
+        return *advanced, tf.reshape(cosines, held.shape)
 
 
 @Builder.register(SimRows)

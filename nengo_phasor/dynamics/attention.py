@@ -10,8 +10,8 @@ from nengo_phasor.dynamics.resonance import (
     Array,
     ResonateAndFireConstants,
     Rotation,
-    peaked,
     resonate,
+    resonate_and_fire,
     unit_phasor,
 )
 from nengo_phasor.listing import shows_public_names
@@ -47,10 +47,10 @@ def symbols(x: Array, n_queries: int, n_keys: int) -> tuple[Array, Array, Array]
     return queries, keys, values
 
 
-def joined(xp, parts) -> Array:
-    """Return the array whose `symbols` are the parts."""
+def joined(xp, parts, axis: int = -2) -> Array:
+    """Return the array whose `symbols` are the parts, or the parts along another axis."""
     concat = xp.concatenate if hasattr(xp, "concatenate") else xp.concat  # NumPy, TensorFlow
-    return concat(parts, -2)
+    return concat(parts, axis)
 
 
 def similarity(xp, a: tuple[Array, Array], b: tuple[Array, Array], size: int) -> Array:
@@ -121,35 +121,38 @@ def attend_spikes(
     and the key, a slow signal; a resonator at or below the threshold adds nothing to it. The spikes
     of the values, each weighted by ``attention_weights``, drive the resonators of the sums.
 
+    If there is one neuron more, it is the unit of a rhythm. It has the mean state of the resonators
+    of the sums, because its input is the mean of theirs. An input of its own is added.
+
     Parameters
     ----------
-    J, voltage, current : (..., n + 2 m, d) array
+    J, voltage, current : (..., (n + 2 m) d) or (..., (n + 2 m) d + 1) array
         The spikes of queries, keys and values; the states of the sums and of the keys, in the
-        places of queries and keys. Values have no state.
+        places of queries and keys; then those of the unit. Values have no state.
     held : (..., n, d, m) array
         The cosines that each unit of each query last met.
 
     Returns
     -------
     output, voltage, current, held
-        Only the sums have an output; that of keys and values is 0.
+        The outputs of keys and values are 0.
     """
     n_keys, size = held.shape[-1], held.shape[-2]
-    step = Rotation(c.cos, c.sin)
-    J_q, J_k, J_v = symbols(J, n_queries, n_keys)
-    (y_voltage, k_voltage, silent), (y_current, k_current, _) = (
-        symbols(state, n_queries, n_keys) for state in (voltage, current)
+    step, count = Rotation(c.cos, c.sin), (n_queries + 2 * n_keys) * size
+    (J_q, J_k, J_v), (y_voltage, k_voltage, silent), (y_current, k_current, _) = (
+        symbols(xp.reshape(x[..., :count], (*x.shape[:-1], -1, size)), n_queries, n_keys)
+        for x in (J, voltage, current)
     )
     key = resonate(J_k, k_voltage, k_current, step, c.dt)
     met = transposed(xp, unit_phasor(xp, *key, c.threshold)[0])[..., None, :, :]
     held = xp.where((J_q > 0)[..., None], met, held)
     weights = attention_weights(xp, xp.einsum("...ikj->...ij", held) / size, beta, n_keys)
-    y = resonate(xp.matmul(weights, J_v), y_voltage, y_current, step, c.dt)
-    spike = peaked(y_voltage, y_current, *y, c, heaviside)
-    none = xp.zeros_like(silent)
-    rows = (
-        (spike * c.height, xp.zeros_like(k_voltage), none),
-        (y[0], key[0], none),
-        (y[1], key[1], none),
-    )
-    return (*(joined(xp, row) for row in rows), held)
+    drive = xp.matmul(weights, J_v)
+    sums = resonate_and_fire(drive, y_voltage, y_current, c, heaviside)
+    rows = [sums, (xp.zeros_like(k_voltage), *key), (xp.zeros_like(silent),) * 3]
+    parts = [[xp.reshape(x, (*J.shape[:-1], -1)) for x in row] for row in rows]
+    if J.shape[-1] > count:
+        mean = xp.einsum("...ik->...", drive)[..., None] / (n_queries * size)
+        own, *unit = (x[..., count:] for x in (J, voltage, current))
+        parts.append(resonate_and_fire(mean + own, unit[0], unit[1], c, heaviside))
+    return (*(joined(xp, x, -1) for x in zip(*parts, strict=True)), held)

@@ -70,8 +70,8 @@ def _drive(spikes, weights, current):
                     current[i * size + k] += weights[i, j] * spike
 
 
-def _sums(current, states, fired, c):
-    """Advance the resonators of the sums of an item, (2, n d)."""
+def _advance_sums(current, states, fired, c):
+    """Advance the resonators of the sums of an item, and of the unit if there is one."""
     voltage, im = states[0], states[1]
     for j in range(len(current)):
         spike, voltage[j], im[j] = dynamics.resonate_and_fire(
@@ -81,17 +81,22 @@ def _sums(current, states, fired, c):
 
 
 def _run(J, n_steps, sums, keys, held, beta, c):
-    """Return the sparse spikes: their columns, and where those of each step and item begin."""
+    """Return the sparse spikes: their columns, and where those of each step and item begin.
+
+    The sums, (n_items, 2, n d) or one more with the unit of a rhythm, the keys and what is held are
+    advanced in place.
+    """
     n_items, n, size, m = held.shape
-    first, last = n * size, (n + m) * size
+    first, last, end = n * size, (n + m) * size, (n + 2 * m) * size
+    width = sums.shape[2]
     similarity = np.zeros((n_items, n, m), J.dtype)
     for k in range(size):
         similarity += held[:, :, k] / J.dtype.type(size)
     weights, changed = np.empty_like(similarity), np.ones(n, np.uint8)
     for item in range(n_items):
         weigh(similarity[item], weights[item], changed, beta)  # noqa: F821 - given below
-    current, fired = np.empty(first, J.dtype), np.zeros(first + 64, np.uint8)
-    columns = np.empty(n_items * first * (1 + n_steps // 50), np.int32)
+    current, fired = np.empty(width, J.dtype), np.zeros(width + 64, np.uint8)
+    columns = np.empty(n_items * width * (1 + n_steps // 50), np.int32)
     starts = np.zeros(n_steps * n_items + 1, np.int64)
     count = 0
     for row in range(n_steps * n_items):
@@ -102,16 +107,19 @@ def _run(J, n_steps, sums, keys, held, beta, c):
             x[:first], keys[item], held[item], similarity[item], changed, c.threshold
         )
         weigh(similarity[item], weights[item], changed, beta)  # noqa: F821
-        drive(x[last:], weights[item], current)  # noqa: F821
-        advance_sums(current, sums[item], fired[:first], c)  # noqa: F821
-        if count + first > len(columns):
-            longer = np.empty(2 * len(columns) + first, np.int32)
+        drive(x[last:end], weights[item], current[:first])  # noqa: F821
+        if width > first:
+            current[first] = current[:first].sum() / J.dtype.type(first) + x[end]
+        advance_sums(current, sums[item], fired[:width], c)  # noqa: F821
+        if count + width > len(columns):
+            longer = np.empty(2 * len(columns) + width, np.int32)
             longer[:count] = columns[:count]
             columns = longer
-        for begin in range(0, first, 64):
+        for begin in range(0, width, 64):
             bits = bits_of_64(fired, begin)
             while bits:
-                columns[count] = begin + lowest_bit(bits)
+                place = begin + lowest_bit(bits)
+                columns[count] = place if place < first else end
                 count += 1
                 bits &= bits - np.uint64(1)
         starts[row + 1] = count
@@ -127,7 +135,7 @@ run = compiled.compiled_of(
     meet=numba.njit(_meet),
     weigh=numba.njit(_weigh),
     drive=numba.njit(_drive),
-    advance_sums=numba.njit(_sums),
+    advance_sums=numba.njit(_advance_sums),
 )
 
 
@@ -136,15 +144,14 @@ def attend(neurons, J: np.ndarray, n_steps: int, states: np.ndarray, c):
     n, m = neurons.n_queries, neurons.n_keys
     n_items, n_neurons = J.shape[1:]
     size = neurons.units(n_neurons)
-    parts = states[:, : 2 * n_neurons].reshape(n_items, 2, n + 2 * m, size)
-    sums, keys = (
-        np.ascontiguousarray(part).reshape(n_items, 2, -1)
-        for part in (parts[:, :, :n], parts[:, :, n : n + m])
-    )
+    ends = np.cumsum([n * size, m * size, m * size])
+    both = states[:, : 2 * n_neurons].reshape(n_items, 2, n_neurons)
+    queries, keys, _, unit = np.split(both, ends, axis=2)
+    sums, keys = np.concatenate([queries, unit], axis=2), keys.copy()
     held = np.ascontiguousarray(states[:, 2 * n_neurons :]).reshape(n_items, n, size, m)
     beta = J.dtype.type(neurons.beta or 0)
     found = run(np.ascontiguousarray(J), n_steps, sums, keys, held, beta, c)
-    parts[:, :, :n] = sums.reshape(n_items, 2, n, size)
-    parts[:, :, n : n + m] = keys.reshape(n_items, 2, m, size)
-    states[:, 2 * n_neurons :] = held.reshape(n_items, -1)
+    silent = np.zeros((n_items, 2, m * size), J.dtype)
+    both = np.concatenate([sums[..., : n * size], keys, silent, sums[..., n * size :]], axis=2)
+    states[...] = np.concatenate([both.reshape(n_items, -1), held.reshape(n_items, -1)], axis=1)
     return found

@@ -98,6 +98,10 @@ class AttendingResonator(ResonateAndFire):
     These neurons spike at the phase of the sum, as a layer of `ResonateAndFire` neurons does. Keys
     and values send no spikes. No object reads a clock.
 
+    An ensemble of (n + 2 m) d + 1 neurons also has the unit of the layer's rhythm, as its last
+    neuron. Its input is the mean of the weighted sums, so it has the mean state of the neurons, and
+    it spikes as they do.
+
     Parameters
     ----------
     n_queries, n_keys : int
@@ -124,7 +128,7 @@ class AttendingResonator(ResonateAndFire):
     nengo.exceptions.ValidationError
         If n_queries or n_keys is not a positive integer, or if beta, frequency, tau, threshold or
         amplitude is not greater than 0. When the network is built or run: if a cycle has fewer than
-        4 time steps, or the number of neurons is not a multiple of n + 2 m.
+        4 time steps, or the number of neurons is neither a multiple of n + 2 m nor one more.
 
     References
     ----------
@@ -158,7 +162,9 @@ class AttendingResonator(ResonateAndFire):
 
     def units(self, n_neurons: int) -> int:
         """Return the number d of units of each symbol, if there are ``n_neurons`` neurons."""
-        return size_of_symbols(self, n_neurons, "(n + 2 m) d", 1)
+        symbols = self.n_queries + 2 * self.n_keys
+        has_unit = n_neurons > 1 and n_neurons % symbols == 1
+        return size_of_symbols(self, n_neurons - has_unit, "(n + 2 m) d", 1)
 
     def make_state(self, n_neurons, rng=np.random, dtype=None):
         """Return the states of the neurons, and the cosines that the queries hold, (n, d, m)."""
@@ -170,17 +176,17 @@ class AttendingResonator(ResonateAndFire):
 
     def step(self, dt, J, output, voltage, current, held):
         """Advance one step; see `.dynamics.attend_spikes`."""
-        rows = (-1, held.shape[-2])
-        *neurons, held[...] = dynamics.attend_spikes(
+        output[...], voltage[...], current[...], held[...] = dynamics.attend_spikes(
             np,
-            *(old.reshape(rows) for old in (J, voltage, current)),
+            J,
+            voltage,
+            current,
             held,
             self.constants(dt),
             self.n_queries,
             self.beta,
             heaviside,
         )
-        output[...], voltage[...], current[...] = (new.reshape(J.shape) for new in neurons)
 
 
 def size_of_symbols(neuron_type, n_neurons: int, formula: str, rows: int) -> int:
