@@ -25,13 +25,13 @@ def to_spiking(
     """Convert a phase-domain network to a network of resonate-and-fire neurons.
 
     Every ensemble of 2n `.Phasor` neurons becomes n `.ResonateAndFire` neurons, and every ensemble
-    of `.BindingPhasor` neurons half as many `.BindingResonator` neurons. Connections between
-    them keep their weights: matrices as dense transforms, kernels as convolutions. Every node that
-    outputs phasors becomes a node that outputs their n phases, which a `.PhaseEncoder` turns into
-    one spike per cycle. A node without input (where NengoDL and the layerwise simulator take data)
-    thus takes phases instead of phasors. Any topology is allowed: several layers, branches, skip
-    connections. Subnetworks are kept, and so are the computations of nodes that precede the
-    phasors.
+    of `.BindingPhasor` or `.AttendingPhasor` neurons half as many `.BindingResonator` or
+    `.AttendingResonator` neurons. Connections between them keep their weights: matrices as dense
+    transforms, kernels as convolutions. Every node that outputs phasors becomes a node that outputs
+    their n phases, which a `.PhaseEncoder` turns into one spike per cycle. A node without input
+    (where NengoDL and the layerwise simulator take data) thus takes phases instead of phasors. Any
+    topology is allowed: several layers, branches, skip connections. Subnetworks are kept, and so
+    are the computations of nodes that precede the phasors.
 
     Parameters
     ----------

@@ -24,6 +24,8 @@ class PhasorAttention(nengo.Network):
     :math:`a_{ij} = \exp(\beta s_{ij}) / m` with beta, where m is the number of keys. With
     ``n_context``, keys and values come from the m symbols of a second input (cross-attention).
 
+    `.convert.to_spiking` turns the block into spikes, with `.AttendingResonator` neurons.
+
     Parameters
     ----------
     n_symbols : int
