@@ -14,6 +14,7 @@ from nengo_phasor import (
     AttendingResonator,
     PhaseEncoder,
     ResonateAndFire,
+    RhythmSparsifier,
     convert,
     gradients,
     layerwise,
@@ -350,6 +351,30 @@ def test_a_sparsifier_in_the_block():
         with layerwise.Simulator(spiking, progress_bar=False) as sim:
             counts.append(np.count_nonzero(sim.predict({node: x[0][:, None]}, 1000)[probe]))
     assert 0 < counts[1] < 0.9 * counts[0]
+
+
+def test_a_rhythm_without_a_clock():
+    """Its unit is the last neuron: it has the mean state, and spikes once a cycle."""
+    net = attending(8, 16, 16, beta=3.0, seed=1)
+    (x,) = random_phases(net, 1)
+    spiking, new = convert.to_spiking(net, rhythm=RhythmSparsifier(0.2), assume_reference=True)
+    new[net.inputs[0]].output = 0.4 * x[0]
+    layer = new[net.block.units.neurons].layer
+    with spiking:
+        unit = nengo.Probe(new[net.block.units.neurons].reference)
+        voltage = nengo.Probe(layer, "voltage")
+    with nengo.Simulator(spiking, progress_bar=False) as sim:
+        sim.run_steps(1500)
+    states = sim.data[voltage]
+    assert_allclose(states[:, -1], states[:, : 8 * 16].mean(axis=1), atol=1e-12)
+    times = np.flatnonzero(sim.data[unit][500:])
+    assert len(times) == 10
+    assert np.all(np.abs(np.diff(times) - 100) <= 1)
+    spiking.probes.remove(voltage)
+    with layerwise.Simulator(spiking, dtype="float64", progress_bar=False) as other:
+        other.run_steps(1500)
+    for probe in (unit, new[net.seen]):
+        assert_array_equal(other.data[probe][0], sim.data[probe])
 
 
 def on_emulator(on_chip):

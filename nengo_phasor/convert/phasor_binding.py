@@ -41,6 +41,15 @@ def counterpart(old: Phasor, neuron_type: ResonateAndFire) -> ResonateAndFire:
     return new(**parameters, **{name: getattr(old, name) for name in own})
 
 
-def binds(ensemble: nengo.Ensemble) -> bool:
-    """Return whether the neurons of an ensemble bind phases."""
-    return isinstance(ensemble.neuron_type, BindingPhasor | BindingResonator)
+def attends(ensemble: nengo.Ensemble) -> bool:
+    """Return whether the neurons of an ensemble, of the phase domain, attend."""
+    return isinstance(ensemble.neuron_type, AttendingPhasor)
+
+
+def has_own_unit(ensemble: nengo.Ensemble) -> bool:
+    """Return whether an ensemble of the phase domain becomes one that contains its rhythm's unit.
+
+    These are those that bind or attend. Their neurons are an array of rows, of which only the first
+    ones send spikes.
+    """
+    return nearest(type(ensemble.neuron_type), COUNTERPARTS) is not None

@@ -9,7 +9,7 @@ from nengo.ensemble import Neurons
 from nengo.exceptions import BuildError
 
 from nengo_phasor.convert.phasor import Conversion
-from nengo_phasor.convert.phasor_binding import binds
+from nengo_phasor.convert.phasor_binding import attends, has_own_unit
 from nengo_phasor.networks import LocalRhythm
 
 
@@ -23,8 +23,8 @@ class RhythmicConversion(Conversion):
         self.arriving = {}  # the new connections to each layer, by its neurons
 
     def size(self, old):
-        """Return the number of spiking neurons of an ensemble, with its unit if it binds."""
-        return super().size(old) + binds(old)
+        """Return the number of spiking neurons of an ensemble, with its unit if it contains it."""
+        return super().size(old) + has_own_unit(old)
 
     def bias(self, old, new, bias):
         """Check an ensemble's own bias; `links` connects it, when all layers have their units."""
@@ -48,10 +48,10 @@ class RhythmicConversion(Conversion):
             self.received[old.neurons] = self.as_array(rhythm.received, old)
 
     def as_array(self, spikes, old):
-        """Return a layer's spikes with rows for y and r, which are silent, if it binds."""
-        if not binds(old):
+        """Return a layer's spikes, with the rows that are silent if it binds or attends."""
+        if not has_own_unit(old):
             return spikes
-        rows = nengo.Node(size_in=super().size(old), label=f"{old.label or 'layer'} x, y and r")
+        rows = nengo.Node(size_in=super().size(old), label=f"{old.label or 'layer'} rows")
         nengo.Connection(spikes, rows[: spikes.size_out], synapse=None)
         return rows
 
@@ -65,11 +65,13 @@ class RhythmicConversion(Conversion):
         super().links(network)
         if network is self.network:
             for old in network.all_ensembles:
-                if not binds(old) or old.neurons not in self.references:
-                    self.follow(old)
+                self.follow(old)
 
     def follow(self, old):
         """Let a layer's unit follow the layer, or the rhythm before it if the layer has no bias.
+
+        The unit of a layer that binds or attends needs nothing: it is one of the layer's neurons.
+        One that attends has no bias of its own, but gathers phases that its values' biases gather.
 
         Raises
         ------
@@ -77,10 +79,12 @@ class RhythmicConversion(Conversion):
             If a layer has no bias and is not a pool: it has no reference.
         """
         rhythm = self.mapping[old.neurons]
+        if attends(old) or (has_own_unit(old) and old.neurons in self.references):
+            return
         if old.neurons in self.references:
             for connection in self.arriving[old.neurons]:
                 rhythm.follow(connection)
-        elif self.averages(old.neurons) and not binds(old):
+        elif self.averages(old.neurons) and not has_own_unit(old):
             with rhythm:
                 rhythm.pass_on(self.reference(old.neurons, self.clock))
         else:
@@ -112,7 +116,7 @@ class RhythmicConversion(Conversion):
     def connection(self, old):
         """Return the counterpart, which the unit of the layer follows."""
         part = isinstance(old.post, ObjView) and isinstance(old.post_obj, Neurons)
-        if part and not binds(old.post_obj.ensemble):
+        if part and not has_own_unit(old.post_obj.ensemble):
             raise BuildError(
                 f"{old.post_obj}: connections reach only a part of them, but a rhythm's unit "
                 "follows only connections to all: convert without rhythm"
@@ -122,7 +126,7 @@ class RhythmicConversion(Conversion):
     def target(self, old):
         """Return the counterpart of a connection's post object, of a layer without its unit."""
         target = super().target(old)
-        if isinstance(old, Neurons) and binds(old.ensemble):
+        if isinstance(old, Neurons) and has_own_unit(old.ensemble):
             return target[: super().size(old.ensemble)]
         return target
 

@@ -10,9 +10,12 @@ from nengo.base import ObjView
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
-from nengo_phasor.neurons import BindingResonator, ResonateAndFire
+from nengo_phasor.neurons import AttendingResonator, BindingResonator, ResonateAndFire
 from nengo_phasor.synapses import AssumeRhythm
 from nengo_phasor.synapses.rhythm import FollowsUnit
+
+WITH_UNIT = (BindingResonator, AttendingResonator)
+"""The types of neurons whose layer can contain the unit, as its last neuron."""
 
 
 class LocalRhythm(nengo.Network):
@@ -28,7 +31,8 @@ class LocalRhythm(nengo.Network):
     spikes as its reference: they carry its bias, and with ``assume`` they take the place of the
     spikes that are missing. So nothing after the first layer needs a clock.
 
-    The neurons of a layer that binds have rotated inputs, which no weights give. There the unit is
+    The neurons of a layer that binds have rotated inputs, which no weights give, and those of a
+    layer that attends have weights that change (`.AttendingResonator`). There the unit is
     a neuron of the layer itself, the last of 3n + 1 `.BindingResonator` neurons. It receives the
     mean of the rotated inputs and so has the mean state, too. A layer without a rhythm of its own,
     such as a pool, can `pass_on` that of the layers before it.
@@ -39,20 +43,22 @@ class LocalRhythm(nengo.Network):
         The n resonate-and-fire neurons of the layer, or 3n + 1 neurons that bind n phases.
     inputs : iterable of nengo.Connection, optional
         All connections to the layer, without synapses: the mean of their weights drives the unit.
-        Those that are made later are given to `follow`. A layer that binds needs none.
+        Those that are made later are given to `follow`. A layer that contains its unit needs
+        none.
     sparsifier : RhythmSparsifier, DifferenceSparsifier or other FollowsUnit, optional
         Which spikes of the layer are removed. By default none.
     assume : bool
         Whether ``received`` treats a silent neuron as spiking with the unit (see `.AssumeRhythm`).
     neuron_type : ResonateAndFire, optional
-        The neuron type of the unit. By default, and where a layer binds, it is the layer's.
+        The neuron type of the unit. By default, and where a layer contains its unit, it is
+        the layer's.
     label, seed
         As in `nengo.Network`.
 
     Attributes
     ----------
     unit : nengo.Ensemble or None
-        The unit, a single neuron, or None for a layer that binds, which contains its unit.
+        The unit, a single neuron, or None for a layer that contains its unit.
     reference : nengo.ensemble.Neurons or view of them
         The spikes of the unit, of size 1.
     field : nengo.Node or None
@@ -99,22 +105,22 @@ class LocalRhythm(nengo.Network):
     ):
         super().__init__(label=label or "local rhythm", seed=seed)
         self._check(layer, sparsifier)
-        self._check_binding(layer, neuron_type)
+        self._check_own_unit(layer, neuron_type)
         neuron_type = layer.ensemble.neuron_type if neuron_type is None else neuron_type
         self._check_frequencies(layer.ensemble.neuron_type, neuron_type, sparsifier)
         self.layer = layer
         with self:
             self.unit, spikes = None, layer
-            if self._binds:
-                n = layer.size_out // 3
-                spikes, self.reference = layer[:n], layer[3 * n :]
+            if self._has_own_unit:
+                n = neuron_type.sending(layer.size_out)
+                spikes, self.reference = layer[:n], layer[layer.size_out - 1 :]
             else:
                 self.unit = nengo.Ensemble(1, 1, neuron_type=neuron_type, label="rhythm unit")
                 self.reference = self.unit.neurons
             self.field = None
             if getattr(sparsifier, "follows", None) == "field":
                 self.field = nengo.Node(size_in=1, label="field")
-                if self._binds:
+                if self._has_own_unit:
                     nengo.Connection(self.reference, self.field, synapse=None)
             self.sent = self.received = spikes
             if sparsifier is not None:
@@ -127,8 +133,8 @@ class LocalRhythm(nengo.Network):
             self.follow(connection)
 
     @property
-    def _binds(self):
-        return isinstance(self.layer.ensemble.neuron_type, BindingResonator)
+    def _has_own_unit(self):
+        return isinstance(self.layer.ensemble.neuron_type, WITH_UNIT)
 
     def _check(self, layer, sparsifier):
         resonates = isinstance(layer, Neurons) and isinstance(
@@ -158,13 +164,14 @@ class LocalRhythm(nengo.Network):
                 obj=self,
             )
 
-    def _check_binding(self, layer, neuron_type):
-        """Check that a layer that binds has a unit, and gets no other."""
-        if not isinstance(layer.ensemble.neuron_type, BindingResonator):
+    def _check_own_unit(self, layer, neuron_type):
+        """Check that a layer that binds or attends has a unit, and gets no other."""
+        if not isinstance(layer.ensemble.neuron_type, WITH_UNIT):
             return
-        if layer.size_out % 3 != 1:
+        if not layer.ensemble.neuron_type.has_unit(layer.size_out):
             raise ValidationError(
-                f"{layer} binds, but has no unit: give the ensemble one neuron more, 3n + 1",
+                f"{layer} binds or attends, but has no unit: give the ensemble one neuron more, "
+                f"{layer.size_out + 1}",
                 attr="layer",
                 obj=self,
             )
@@ -212,8 +219,8 @@ class LocalRhythm(nengo.Network):
             The connection to the unit, whose weights are the mean of the given one's.
         """
         obstacles = {
-            "is not needed, because the unit of a layer that binds is one of its neurons": (
-                self._binds
+            "is not needed, because the layer contains its unit, as it binds or attends": (
+                self._has_own_unit
             ),
             f"ends at {connection.post}, not at the layer {self.layer}": (
                 connection.post != self.layer
@@ -256,11 +263,13 @@ class LocalRhythm(nengo.Network):
         Raises
         ------
         nengo.exceptions.ValidationError
-            If the layer binds.
+            If the layer binds or attends.
         """
-        if self._binds:
+        if self._has_own_unit:
             raise ValidationError(
-                f"{self.layer} binds and so has a rhythm of its own", attr="reference", obj=self
+                f"{self.layer} binds or attends and so has a rhythm of its own",
+                attr="reference",
+                obj=self,
             )
         with self:
             if self.field is not None:

@@ -162,9 +162,15 @@ class AttendingResonator(ResonateAndFire):
 
     def units(self, n_neurons: int) -> int:
         """Return the number d of units of each symbol, if there are ``n_neurons`` neurons."""
-        symbols = self.n_queries + 2 * self.n_keys
-        has_unit = n_neurons > 1 and n_neurons % symbols == 1
-        return size_of_symbols(self, n_neurons - has_unit, "(n + 2 m) d", 1)
+        return size_of_symbols(self, n_neurons - self.has_unit(n_neurons), "(n + 2 m) d", 1)
+
+    def sending(self, n_neurons: int) -> int:
+        """Return how many of ``n_neurons`` neurons, the first, send the layer's spikes."""
+        return self.n_queries * self.units(n_neurons)
+
+    def has_unit(self, n_neurons: int) -> bool:
+        """Return whether the last of ``n_neurons`` neurons is the unit of the layer's rhythm."""
+        return n_neurons % (self.n_queries + 2 * self.n_keys) == 1
 
     def make_state(self, n_neurons, rng=np.random, dtype=None):
         """Return the states of the neurons, and the cosines that the queries hold, (n, d, m)."""

@@ -75,6 +75,14 @@ class BindingResonator(ResonateAndFire):
             return n_neurons // 3
         return _units(self, n_neurons, 3, "x, y and r")
 
+    def sending(self, n_neurons: int) -> int:
+        """Return how many of ``n_neurons`` neurons, the first, send the layer's spikes."""
+        return self.units(n_neurons)
+
+    def has_unit(self, n_neurons: int) -> bool:
+        """Return whether the last of ``n_neurons`` neurons is the unit of the layer's rhythm."""
+        return n_neurons % 3 == 1
+
     def step(self, dt, J, output, voltage, current):
         """Advance one step; see `.dynamics.bind_spikes`."""
         output[...], voltage[...], current[...] = dynamics.bind_spikes(
