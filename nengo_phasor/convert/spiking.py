@@ -71,7 +71,7 @@ def to_spiking(
         real and imaginary parts, decoded connections, functions, learning rules, gains other than
         1, nodes that take phasors. With ``rhythm``: if a layer other than a pool has no bias, or
         one with a phase other than 0, or if a connection reaches only a part of a layer that does
-        not bind phases.
+        not bind phases or attend.
     nengo.exceptions.ValidationError
         If network, neuron_type, sparsifier or rhythm has the wrong type, both sparsifier and rhythm
         are given, or the frequencies of the sparsifier and of the neurons differ.
