@@ -100,8 +100,8 @@ PAGES = (
         "the output.",
         (
             "An ensemble has (n + 2 m) d neurons, as an array of shape (n + 2 m, d), of which the "
-            "n d in the places of the queries send spikes: `networks.PhasorAttention` becomes one. One "
-            "neuron more, the last, is the unit of the layer's rhythm.",
+            "n d in the places of the queries send spikes: `networks.PhasorAttention` becomes one. "
+            "One neuron more, the last, is the unit of the layer's rhythm.",
             "With beta, all values have the same weight before the first spikes of the queries.",
             "NengoDL and layerwise run it, but layerwise does not train it. Train attention in the "
             "phase domain, with `AttendingPhasor`.",
