@@ -102,7 +102,7 @@ def adaptive_transfer(xp, S: Array, by_output: Array, c):
     """Return the gradient by the activation of `.dynamics.adaptive_transfer`."""
     positive = xp.where(S <= 0, 0.0 * S, S)
     below = c.c_3 * positive + c.c_4
-    growth = xp.expm1(c.ratio * (c.c_1 * positive + c.c_2) / below)
+    growth = xp.exp(c.ratio * (c.c_1 * positive + c.c_2) / below) - 1.0
     slope = c.ratio * (c.c_2 * c.c_3 - c.c_1 * c.c_4) / (below * below)
     silent = (S <= 0) | (c.height / growth - c.offset + 0.5 * c.height <= 0)
     by_S = by_output * c.height * slope * (growth + 1.0) / (growth * growth)

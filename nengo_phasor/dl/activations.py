@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
-from nengo_phasor import dynamics
+from nengo_phasor import dynamics, gradients
 from nengo_phasor.listing import shows_public_names
 from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate
 from nengo_phasor.surrogates import SURROGATES
@@ -61,7 +61,19 @@ class HalfSigmoid(tf.keras.layers.Layer):
 
     def call(self, inputs):
         """Return f(inputs), elementwise."""
-        return dynamics.adaptive_transfer(tf, inputs, self.neurons.transfer)
+        c = self.neurons.transfer
+
+        # What TensorFlow derives by itself takes several times as long.
+        @tf.custom_gradient
+        def transfer(S):
+            def back(by_output):
+                return gradients.adaptive_transfer(tf, S, by_output, c)
+
+            return dynamics.adaptive_transfer(tf, S, c), back
+
+        # Half precision has too few digits for the equation's differences.
+        precise = inputs if inputs.dtype.size >= 4 else tf.cast(inputs, tf.float32)
+        return tf.cast(transfer(precise), inputs.dtype)
 
     def compute_output_shape(self, input_shape):
         """Return the shape of the input."""

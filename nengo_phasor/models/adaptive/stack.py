@@ -57,4 +57,4 @@ def keras_model(
             x = Dropout(dropout, seed=seed + k, name=f"dropout{k + 1}")(x)
         x = layers.Dense(units, use_bias=False, name=f"dense{k + 1}_weights")(x)
         x = activate(x, f"dense{k + 1}")
-    return tf.keras.Model(image, layers.Dense(classes, name="classes")(x))
+    return tf.keras.Model(image, layers.Dense(classes, dtype="float32", name="classes")(x))

@@ -6,7 +6,8 @@ Importing this module imports TensorFlow.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -43,12 +44,25 @@ class Batches(tf.keras.utils.Sequence):
         return x, self.y[chosen]
 
 
+@contextmanager
+def policy(name: str) -> Iterator[None]:
+    """Let Keras build layers with a policy of numbers."""
+    mixed_precision = tf.keras.mixed_precision
+    before = mixed_precision.global_policy()
+    mixed_precision.set_global_policy(name)
+    try:
+        yield
+    finally:
+        mixed_precision.set_global_policy(before)
+
+
 def compiled(
     model_function: Callable[[int], tf.keras.Model], recipe: Recipe, seed: int, n_samples: int
 ) -> tf.keras.Model:
     """Return the compiled model before training. Its outputs are logits, its targets one-hot."""
     tf.keras.utils.set_random_seed(seed)
-    model = model_function(seed)
+    with policy(recipe.policy):
+        model = model_function(seed)
     if recipe.activity:
         active = [layer.output for layer in model.layers if isinstance(layer, HalfSigmoid)]
         neurons = sum(np.prod(output.shape[1:]) for output in active)
