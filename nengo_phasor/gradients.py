@@ -88,7 +88,10 @@ def adaptive_spike(
     fired = over > 0
 
     by_jump = by_refraction + c.keep_gamma * c.m_f * by_adaptation
-    by_over = (by_output * c.height + by_jump * threshold) * slope(over)
+    by_spike = by_output * c.height
+    if c.graded:
+        by_jump, by_spike = by_jump + by_spike, 0.0 * by_spike
+    by_over = (by_spike + by_jump * threshold) * slope(over)
     by_voltage = by_voltage + by_over
     return (
         (1.0 - c.keep_phi) * by_voltage,
@@ -100,6 +103,8 @@ def adaptive_spike(
 
 def adaptive_transfer(xp, S: Array, by_output: Array, c):
     """Return the gradient by the activation of `.dynamics.adaptive_transfer`."""
+    if c.graded:
+        return xp.where(S > 0, by_output * c.height, 0.0 * by_output)
     positive = xp.where(S <= 0, 0.0 * S, S)
     below = c.c_3 * positive + c.c_4
     growth = xp.exp(c.ratio * (c.c_1 * positive + c.c_2) / below) - 1.0

@@ -122,6 +122,7 @@ ADAPTIVE = {
     "amplitude": POSITIVE,
     "initial_state": STATE,
     "surrogate": SURROGATE,
+    "graded": (1, 0.5, "yes", None),
 }
 
 TYPES = {
@@ -222,6 +223,8 @@ TYPES = {
                     "adaptation": Uniform(0, 0.4),
                 }
             ),
+            AdaptiveSpiking(graded=True),
+            AdaptiveSpiking(0.3, amplitude=1.5, surrogate=surrogates.Arctangent(), graded=True),
         ),
         drive=noisy_levels,
         refused=ADAPTIVE,
@@ -233,6 +236,7 @@ TYPES = {
             AdaptiveSpikingRate(),
             AdaptiveSpikingRate(m_f=0.03, theta_0=0.1, tau_beta=0.02),
             AdaptiveSpikingRate(m_f=0, theta_0=2.5, amplitude=1.5),
+            AdaptiveSpikingRate(graded=True),
         ),
         drive=noisy_levels,
         refused={**ADAPTIVE, "initial_state": ({"voltage": Choice([0])},)},  # it has no state

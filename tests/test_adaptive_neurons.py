@@ -75,7 +75,8 @@ def test_against_the_sums_over_spikes(neuron, dt):
     for x in J:
         S, Shat, theta, spike = loop.step(x)
         neuron.step(dt, np.array([x]), output, **state)
-        assert output == spike * neuron.amplitude / dt
+        height = spike * neuron.amplitude / dt * (theta if neuron.graded else 1)
+        assert output == pytest.approx(height, rel=1e-12)
         assert state["voltage"] == pytest.approx(S, abs=1e-12)
         assert state["refraction"] == pytest.approx(Shat + spike * theta, abs=1e-12)
         kept = math.exp(-dt / neuron.tau_gamma)
@@ -156,6 +157,44 @@ def test_transfer_function_is_the_mean_current(m_f, tau_phi):
     assert error[1.5 * m_f - 1e-9 <= S].max() <= bound
     assert np.argmax(error) == np.argmin(np.abs(S - m_f / 2))
     assert error.max() == pytest.approx(height / 2, rel=0.01)
+
+
+@pytest.mark.parametrize("amplitude", [None, 0.02])
+@pytest.mark.parametrize("m_f", TABLE)
+def test_graded_spikes_are_a_rectified_line(m_f, amplitude):
+    """Up to half the height of a spike, which is the threshold at which it was sent."""
+    neuron = AdaptiveSpiking(m_f, amplitude=amplitude, graded=True)
+    scale = (0.05 if amplitude is None else amplitude) / 0.05
+    S = np.linspace(-m_f, 20 * m_f, 211)
+    outputs = run(neuron, S, 11000, 0.001)
+    current, total = 0.0, 0.0
+    for k, output in enumerate(outputs):
+        current = math.exp(-0.001 / 0.05) * current + output * neuron.amplitude / 0.05
+        total += current * (k >= 1000)
+    error = np.abs(total / 10000 - scale * np.maximum(S, 0))
+    highest = scale * np.maximum(outputs[1000:].max(axis=0), m_f)
+    assert (error <= 0.5 * highest * (1 + 1e-9)).all()
+    assert_allclose(f(neuron, S), scale * np.maximum(S, 0))
+
+
+def test_the_height_of_graded_spikes():
+    """It is theta, which the spikes so far have raised, at the time of each spike."""
+    neuron = AdaptiveSpiking(0.2, graded=True)
+    outputs = run(neuron, np.array([1.0]), 200, 0.001)[:, 0]
+    theta, fading = [], 0.0
+    for output in outputs:
+        if output:
+            theta.append((output, 0.2 + fading))
+            fading += 0.2 * (0.2 + fading)
+        fading *= math.exp(-0.001 / 0.015)
+    assert len(theta) > 5
+    assert_allclose(*zip(*theta, strict=True))
+
+
+def test_graded_spikes_come_when_others_do():
+    S = np.linspace(0, 3, 50)
+    graded, flat = (run(AdaptiveSpiking(0.1, graded=g), S, 300, 0.001) > 0 for g in (True, False))
+    assert_array_equal(graded, flat)
 
 
 def test_a_spike_each_step_is_the_limit():
@@ -282,16 +321,20 @@ def test_firing_rate_of_standard_normal_activations(m_f):
 )
 def test_gain_bias_round_trip(neuron, pairs):
     share, intercepts = np.array(pairs).T
-    low, high = (f(neuron, S) / neuron.amplitude for S in (neuron.theta_0 / 2, 1e3))
+    changes = {"graded": False, "amplitude": 1.0}
+    counted = AdaptiveSpikingRate(**{**neuron.parameters, **changes})  # whose f is in Hz
+    low, high = (f(counted, S) for S in (neuron.theta_0 / 2, 1e3))
     max_rates = low + share * (high - low)
     gain, bias = neuron.gain_bias(max_rates, intercepts)
     assert (gain > 0).all()
     again = neuron.max_rates_intercepts(gain, bias)
     assert_allclose(again, [max_rates, intercepts], rtol=1e-6, atol=1e-6)
     at_one = neuron.rates(np.ones(1), gain, bias)[0]
-    assert_allclose(at_one, max_rates * neuron.amplitude, rtol=1e-6)
+    means = f(neuron, gain + bias) if neuron.graded else max_rates * neuron.amplitude
+    assert_allclose(at_one, means, rtol=1e-6)
     just_above = neuron.rates(intercepts + 1e-9, gain, bias)
-    assert_allclose(np.diag(just_above), neuron.transfer.height / 2, rtol=1e-4)
+    least = neuron.transfer.height / 2 * (neuron.theta_0 if neuron.graded else 1)
+    assert_allclose(np.diag(just_above), least, rtol=1e-4)
     just_below = np.diag(neuron.rates(intercepts - 1e-9, gain, bias))
     assert (just_below == 0).all() == neuron.spiking
 

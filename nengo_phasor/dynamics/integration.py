@@ -69,7 +69,11 @@ def leaky_rate_inverse(xp, rate: Array, tau: float | None):
 
 
 class AdaptiveConstants(NamedTuple):
-    """The constants of `adaptive_spike`: decay factors per step, m_f, theta_0, and amplitude/dt."""
+    """The constants of `adaptive_spike`: decay factors per step, m_f, theta_0, and amplitude/dt.
+
+    The last, ``height``, is the output of every spike, or if spikes are ``graded``, that of a spike
+    at a threshold of 1.
+    """
 
     keep_phi: Array
     keep_eta: Array
@@ -77,6 +81,7 @@ class AdaptiveConstants(NamedTuple):
     m_f: Array
     theta_0: Array
     height: Array
+    graded: bool = False
 
 
 def adaptive_spike(
@@ -94,7 +99,8 @@ def adaptive_spike(
     the threshold theta at the time of its spike. ``adaptation`` is theta - theta_0, which each
     spike raises by m_f theta (Zambrano et al. 2017, equations 1 to 7). In each step S is filtered
     and Shat decays before they are compared; the threshold decays after its jump. ``above`` is the
-    step function that is 0 at 0 and 1 for x > 0, with whatever derivative training needs.
+    step function that is 0 at 0 and 1 for x > 0, with whatever derivative training needs. All
+    spikes have the same output, or if they are graded, one in proportion to their threshold.
 
     Returns
     -------
@@ -106,7 +112,7 @@ def adaptive_spike(
     spike = above(voltage - refraction - 0.5 * threshold)
     jump = spike * threshold
     return (
-        spike * c.height,
+        (jump if c.graded else spike) * c.height,
         voltage,
         refraction + jump,
         c.keep_gamma * (adaptation + c.m_f * jump),
@@ -116,7 +122,8 @@ def adaptive_spike(
 class TransferConstants(NamedTuple):
     """The constants of `adaptive_transfer`.
 
-    ``height`` is the height h of a spike's post-synaptic current; ``offset`` is c_0.
+    ``height`` is the height h of a spike's post-synaptic current, or if spikes are ``graded``, of
+    one at a threshold of 1; ``offset`` is c_0.
     """
 
     c_1: float
@@ -126,6 +133,7 @@ class TransferConstants(NamedTuple):
     offset: float
     height: float
     ratio: float
+    graded: bool = False
 
 
 def transfer_constants(
@@ -135,10 +143,12 @@ def transfer_constants(
     tau_eta: float,
     tau_beta: float,
     height: float | None = None,
+    graded: bool = False,
 ) -> TransferConstants:
     """Return the constants of equation (11), with f(theta_0/2) = h/2.
 
-    By default the height h of a spike's post-synaptic current is chosen such that f(1) = 1.
+    By default the height h of a spike's post-synaptic current is chosen such that f(1) = 1. For
+    graded spikes that is 1.
     """
     c = TransferConstants(
         c_1=2 * m_f * tau_gamma**2,
@@ -151,8 +161,8 @@ def transfer_constants(
     )
     c = c._replace(offset=adaptive_transfer(np, 0.5 * theta_0, c))
     if height is None:
-        height = 1.0 / adaptive_transfer(np, 1.0, c)
-    return c._replace(offset=c.offset * height, height=height)
+        height = 1.0 if graded else 1.0 / adaptive_transfer(np, 1.0, c)
+    return c._replace(offset=c.offset * height, height=height, graded=graded)
 
 
 def adaptive_transfer(xp, S: Array, c: TransferConstants):
@@ -161,11 +171,16 @@ def adaptive_transfer(xp, S: Array, c: TransferConstants):
     f(S) = max(0, h / (exp((c1 S + c2)/(c3 S + c4)) - 1) - c0 + h/2), the half-sigmoid of Zambrano
     et al. 2017, equation (11), and 0 for S <= 0, where the neuron is silent and the quotient has
     its pole.
+
+    The current of graded spikes is h Shat. Since Shat follows S, that is f(S) = h max(0, S): a
+    rectified linear unit, up to half a spike.
     """
     silent = xp.zeros_like(S)
     positive = xp.where(
         S <= 0, silent, S
     )  # keeps NaN, because a network that diverged has no rates
+    if c.graded:
+        return c.height * positive
     exponent = c.ratio * (c.c_1 * positive + c.c_2) / (c.c_3 * positive + c.c_4)
     current = c.height / (xp.exp(exponent) - 1.0) - c.offset + 0.5 * c.height
     return xp.where((S <= 0) | (current <= 0), silent, current)
@@ -173,5 +188,7 @@ def adaptive_transfer(xp, S: Array, c: TransferConstants):
 
 def adaptive_transfer_inverse(xp, f: Array, c: TransferConstants):
     """Return the activation S for which `adaptive_transfer` equals the given f > 0."""
+    if c.graded:
+        return f / c.height
     exponent = xp.log(1.0 + c.height / (f + c.offset - 0.5 * c.height)) / c.ratio
     return (c.c_2 - c.c_4 * exponent) / (c.c_3 * exponent - c.c_1)

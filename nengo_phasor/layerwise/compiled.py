@@ -323,6 +323,15 @@ def _of_each(J, states, fired, n_neurons, c):
         advance_row(J[item], states[:, item], fired[item], c)  # noqa: F821
 
 
+def graded_spike_row(J, states, output, c):
+    """Advance a row of adaptive spiking neurons whose spikes are graded."""
+    voltage, refraction, adaptation = states[0], states[1], states[2]
+    for j in range(len(J)):
+        output[j], voltage[j], refraction[j], adaptation[j] = dynamics.adaptive_spike(
+            J[j], voltage[j], refraction[j], adaptation[j], c, above
+        )
+
+
 def _run(J, n_steps, n_neurons, states, trace, c):
     """Return the sparse spikes: their columns, and where those of each step and item begin.
 
@@ -356,6 +365,28 @@ def _run(J, n_steps, n_neurons, states, trace, c):
     return columns[:count].copy(), starts
 
 
+def _run_graded(J, n_steps, n_neurons, states, trace, c):
+    """Return the sparse spikes, as `_run` does, and the output of each."""
+    width = J.shape[1]
+    output = np.zeros((n_steps, width), states.dtype)
+    for k in range(n_steps):
+        if len(trace):
+            trace[k] = states
+        advance(J[k % len(J)], states, output[k], n_neurons, c)  # noqa: F821 - given by window_of
+    flat = output.reshape((-1, n_neurons))
+    starts = np.zeros(len(flat) + 1, np.int64)
+    for row in range(len(flat)):
+        starts[row + 1] = starts[row] + np.count_nonzero(flat[row])
+    columns, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], states.dtype)
+    for row in range(len(flat)):
+        count = starts[row]
+        for j in range(n_neurons):
+            if flat[row, j] != 0:
+                columns[count], values[count] = j, flat[row, j]
+                count += 1
+    return columns, starts, values
+
+
 EQUATIONS = dynamics.integration, dynamics.resonance
 
 SOURCES = "".join(map(inspect.getsource, (*EQUATIONS, surrogates, vectors, sys.modules[__name__])))
@@ -376,7 +407,10 @@ def compiled_of(function: Callable, sources: str | None, **known) -> Callable:
 
 
 def window_of(
-    advance_row: Callable, sources: str | None = None, whole_layers: bool = False
+    advance_row: Callable,
+    sources: str | None = None,
+    whole_layers: bool = False,
+    graded: bool = False,
 ) -> Callable:
     """Return the compiled loop over a window of time, given the loop over a row of neurons.
 
@@ -392,13 +426,16 @@ def window_of(
     whole_layers : bool
         Whether a row has to be the layer of a single item, because its neurons depend on each
         other. By default a row may have those of many items.
+    graded : bool
+        Whether spikes differ in height. ``advance_row`` then writes each neuron's output in place
+        of whether it fired.
     """
     row = numba.njit(advance_row)
     kind = _of_each if whole_layers else _of_all
     advance = numba.njit(FunctionType(kind.__code__, {**globals(), "advance_row": row}))
     advance.__name__ = row.__name__
-    window: Any = compiled_of(_run, sources, advance=advance)
-    window.advance = advance  # other kinds of loops use it
+    window: Any = compiled_of(_run_graded if graded else _run, sources, advance=advance)
+    window.advance, window.graded = advance, graded  # other kinds of loops use them
     return window
 
 

@@ -134,10 +134,10 @@ class Layer:
         c = self.constants(span.dt)
         _, n_items, n = J.shape
         flat = np.ascontiguousarray(J).reshape(len(J), -1)
-        columns, starts = self.window(  # type: ignore[misc]
+        columns, starts, *own = self.window(  # type: ignore[misc]
             flat, span.n_steps, n, states.reshape(len(states), -1), trace, c
         )
-        values = np.full(len(columns), c.height)
+        (values,) = own or [np.full(len(columns), c.height)]
         return Signal.of_rows(starts, columns, values, n_items, n)
 
 

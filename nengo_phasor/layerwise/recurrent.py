@@ -33,7 +33,8 @@ def _is_compiled(loop, window) -> bool:
         return False
     (layer,), parts = loop.members, window.parts
     trained = getattr(window, "trained", {}).get(layer)
-    if not parts.layers[layer].window or not isinstance(trained, ThroughTime | None):
+    window = parts.layers[layer].window
+    if not window or window.graded or not isinstance(trained, ThroughTime | None):
         return False
     return all(_is_plain(c, parts) for c in loop.within[layer])
 

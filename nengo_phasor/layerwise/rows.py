@@ -41,7 +41,7 @@ class Row(NamedTuple):
         A compiled loop over a whole window, which runs instead of ``step``. ``compiled.window_of``
         makes it from a loop over a row of neurons. The type's ``constants(dt)`` must return a
         NamedTuple of numbers with a field ``height``, the output of a spike. The output is either
-        ``height`` or 0.
+        ``height`` or 0, unless the loop is that of ``graded`` spikes.
     back : callable, optional
         A backward loop through a row of neurons, for training through time; see
         ``nengo_phasor.layerwise.backward.window_back_of``. The type must have a ``window``.
@@ -58,6 +58,9 @@ class Row(NamedTuple):
         (n_steps or fewer, n_items, n_neurons), repeats. Each row of ``states``, one per item, holds
         all its states one after another, which are advanced in place. c are the type's constants.
         It returns the spikes as a ``window`` does.
+    variant : callable, optional
+        ``variant(neurons)`` returns the entry of neurons whose parameters need one of their own, or
+        None.
     """
 
     window: Callable | None = None
@@ -65,6 +68,7 @@ class Row(NamedTuple):
     pull: Callable | None = None
     trains_as: Callable | None = None
     packed: Callable | None = None
+    variant: Callable | None = None
 
 
 TABLE: dict[type, Row] = {}
@@ -72,7 +76,9 @@ TABLE: dict[type, Row] = {}
 
 def known(neurons: NeuronType) -> Row | None:
     """Return the entry of a neuron type, if there is one."""
-    return entry(TABLE, type(neurons))
+    row = entry(TABLE, type(neurons))
+    own = row and row.variant and row.variant(neurons)
+    return own or row
 
 
 def register(neuron_type: type, row: Row) -> None:
@@ -173,12 +179,16 @@ def _rectified(neurons):
 def _transfer(neurons):
     if neurons.surrogate is not None:
         return None
-    names = ("m_f", "theta_0", "tau_gamma", "tau_eta", "tau_phi", "tau_beta", "amplitude")
-    return AdaptiveSpikingRate(**{name: getattr(neurons, name) for name in names})
+    return AdaptiveSpikingRate(**neurons.parameters)
 
 
-def _compiled(row: Callable, back: Callable, **others) -> Row:
-    return Row(compiled.window_of(row, compiled.SOURCES), back, **others)
+def _compiled(row: Callable, back: Callable, graded: bool = False, **others) -> Row:
+    return Row(compiled.window_of(row, compiled.SOURCES, graded=graded), back, **others)
+
+
+_GRADED = _compiled(
+    compiled.graded_spike_row, backward.adaptive_spike_back, graded=True, trains_as=_transfer
+)
 
 
 for _type, _row in {
@@ -203,7 +213,10 @@ for _type, _row in {
     ResonateAndFire: _compiled(compiled.resonate_and_fire_row, backward.resonate_and_fire_back),
     SurrogateLIF: _compiled(compiled.leaky_spike_row, backward.leaky_spike_back),
     AdaptiveSpiking: _compiled(
-        compiled.adaptive_spike_row, backward.adaptive_spike_back, trains_as=_transfer
+        compiled.adaptive_spike_row,
+        backward.adaptive_spike_back,
+        trains_as=_transfer,
+        variant=lambda neurons: _GRADED if neurons.graded else None,
     ),
 }.items():
     register(_type, _row)

@@ -318,6 +318,12 @@ class AdaptiveCompartment(NeuronCompartment):
 
     def __init__(self, neurons, bias, initial, dt):
         super().__init__(neurons, bias, initial, dt)
+        if self.constants.graded:
+            raise BuildError(
+                f"{neurons}: its spikes are graded, and those of the first Loihi, which is emulated, "
+                "carry no number. Use graded = False, or keep the ensemble off the chip with "
+                "on_chip = False"
+            )
         for name in ("keep_phi", "keep_eta", "keep_gamma"):
             if fixed_point.factor(getattr(self.constants, name)) >= 1.0:
                 tau = name.replace("keep", "tau")

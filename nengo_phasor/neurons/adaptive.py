@@ -6,6 +6,7 @@ import numpy as np
 from nengo.dists import Choice
 from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
+from nengo.params import BoolParam
 
 from nengo_phasor import dynamics
 from nengo_phasor.checks import Number, check_positive
@@ -51,7 +52,8 @@ class AdaptiveSpikingRate(Described, NeuronType):
         tau_beta = tau_eta; the more they differ, the less accurate it is.
     amplitude : float, optional
         The amplitude of a spike, which is an output of amplitude/dt for one step. In the paper's
-        terms it is h tau_beta. By default it is chosen such that f(1) = 1.
+        terms it is h tau_beta. By default it is chosen such that f(1) = 1. The amplitude of a
+        graded spike is this times the threshold; by default it is tau_beta.
     initial_state : {str: Distribution or array_like}
         The initial "voltage", "refraction" and "adaptation" of `AdaptiveSpiking`. By default all
         are zero. The rate neurons have no state and reject an initial state, as Nengo's own rate
@@ -60,6 +62,11 @@ class AdaptiveSpikingRate(Described, NeuronType):
         The surrogate derivative of a spike. If it is given, NengoDL trains the spiking neuron
         through time, with exact spikes in the forward pass and this derivative in the backward
         pass. Otherwise it trains with the transfer function.
+    graded : bool
+        Whether a spike carries the threshold at which it was sent, instead of the same height as
+        every other. The mean output is then that of a rectified linear unit,
+        f(S) = max(0, S) amplitude/tau_beta, to within half a spike, so that networks of these units
+        need not be trained for spikes. The paper's discussion mentions this.
 
     Raises
     ------
@@ -87,6 +94,7 @@ class AdaptiveSpikingRate(Described, NeuronType):
     tau_beta = Number("tau_beta", low=0, low_open=True)
     amplitude = Number("amplitude", low=0, low_open=True)
     surrogate = SurrogateParam("surrogate", optional=True)
+    graded = BoolParam("graded")
 
     def __init__(
         self,
@@ -99,9 +107,11 @@ class AdaptiveSpikingRate(Described, NeuronType):
         amplitude: float | None = None,
         initial_state=None,
         surrogate: Surrogate | None = None,
+        graded: bool = False,
     ):
         super().__init__(initial_state)
         self.surrogate = surrogate
+        self.graded = graded
         self.m_f = m_f
         if theta_0 is None and not m_f:
             raise ValidationError("must be given if m_f is 0", attr="theta_0", obj=self)
@@ -111,7 +121,7 @@ class AdaptiveSpikingRate(Described, NeuronType):
         self.tau_phi = tau_phi
         self.tau_beta = tau_beta
         if amplitude is None:
-            if self.theta_0 >= 2:
+            if self.theta_0 >= 2 and not graded:
                 by_default = " (by default m_f)" if theta_0 is None else ""
                 raise ValidationError(
                     f"must be less than 2 for an activation of 1 to cause spikes, got "
@@ -124,13 +134,15 @@ class AdaptiveSpikingRate(Described, NeuronType):
 
     def _transfer(self, height: float | None = None) -> dynamics.TransferConstants:
         times = (self.tau_gamma, self.tau_eta, self.tau_beta)
-        return dynamics.transfer_constants(self.m_f, self.theta_0, *times, height)
+        return dynamics.transfer_constants(self.m_f, self.theta_0, *times, height, self.graded)
 
     @property
     def found_anew(self) -> set[str]:
         """The threshold and the amplitude, where they are the ones that m_f gives."""
         found = {"theta_0"} if self.theta_0 == self.m_f else set()
-        if self.theta_0 < 2 and self.amplitude == self._transfer().height * self.tau_beta:
+        if (
+            self.theta_0 < 2 or self.graded
+        ) and self.amplitude == self._transfer().height * self.tau_beta:
             found.add("amplitude")
         return found
 
@@ -140,10 +152,18 @@ class AdaptiveSpikingRate(Described, NeuronType):
         return self._transfer(self.amplitude / self.tau_beta)
 
     @property
+    def _of_rates(self) -> AdaptiveSpikingRate:
+        """Neurons of the same spikes whose mean output is their rate times the amplitude."""
+        if not self.graded:
+            return self
+        changes = {"graded": False, "amplitude": 1.0}
+        return AdaptiveSpikingRate(**{**self.parameters, **changes})
+
+    @property
     def parameters(self) -> dict[str, float | Surrogate | None]:
         """The parameters by their names, except for the initial state."""
         times = ("tau_gamma", "tau_eta", "tau_phi", "tau_beta")
-        names = ("m_f", "theta_0", *times, "amplitude", "surrogate")
+        names = ("m_f", "theta_0", *times, "amplitude", "surrogate", "graded")
         return {name: getattr(self, name) for name in names}
 
     def at_precision(self, m_f: float):
@@ -185,10 +205,11 @@ class AdaptiveSpikingRate(Described, NeuronType):
         """
         max_rates = np.atleast_1d(np.asarray(max_rates, dtype=float))
         intercepts = np.atleast_1d(np.asarray(intercepts, dtype=float))
-        c = self.transfer
-        least = 0.5 * c.height / self.amplitude
+        neurons = self._of_rates
+        c, amplitude = neurons.transfer, neurons.amplitude
+        least = 0.5 * c.height / amplitude
         top = (c.height / np.expm1(c.ratio * c.c_1 / c.c_3) - c.offset) if c.c_1 else np.inf
-        most = (top + 0.5 * c.height) / self.amplitude
+        most = (top + 0.5 * c.height) / amplitude
         if np.any(max_rates <= least) or np.any(max_rates >= most):
             raise ValidationError(
                 f"must be between {least:.4g} and {most:.4g} Hz, got {max_rates.min():.4g} to "
@@ -197,15 +218,16 @@ class AdaptiveSpikingRate(Described, NeuronType):
                 obj=self,
             )
         check_intercepts(self, intercepts)
-        highest = dynamics.adaptive_transfer_inverse(np, max_rates * self.amplitude, c)
+        highest = dynamics.adaptive_transfer_inverse(np, max_rates * amplitude, c)
         gain = (highest - 0.5 * self.theta_0) / (1.0 - intercepts)
         return gain, highest - gain
 
     def max_rates_intercepts(self, gain, bias):
         """Return the rates at 1, in Hz, and the intercepts, at which firing begins."""
         gain, bias = np.asarray(gain, dtype=float), np.asarray(bias, dtype=float)
-        max_rates = dynamics.adaptive_transfer(np, gain + bias, self.transfer) / self.amplitude
-        return max_rates, (0.5 * self.theta_0 - bias) / gain
+        neurons = self._of_rates
+        means = dynamics.adaptive_transfer(np, gain + bias, neurons.transfer)
+        return means / neurons.amplitude, (0.5 * self.theta_0 - bias) / gain
 
     def rates(self, x, gain, bias):
         """Return the mean output, f(gain x + bias)."""
@@ -226,7 +248,7 @@ class AdaptiveSpiking(AdaptiveSpikingRate):
         \theta(t) &= \theta_0 + \sum_j m_f \, \theta(t_j) \, e^{-(t - t_j)/\tau_\gamma}
 
     The refractory response Shat tracks the activation S to within half the threshold. Every spike
-    has the same height. The mean output is that of `AdaptiveSpikingRate`, with which NengoDL trains
+    has the same height, unless spikes are graded: then the post-synaptic current is Shat itself. The mean output is that of `AdaptiveSpikingRate`, with which NengoDL trains
     unless a surrogate is given for training through time. Connect the neurons through
     ``nengo.Lowpass(tau_beta)``, which recovers S without a lag, because the spikes lead by tau_eta.
     To avoid this lead, for example in recurrent networks, set tau_phi = tau_eta. The parameters and
@@ -255,6 +277,7 @@ class AdaptiveSpiking(AdaptiveSpikingRate):
             self.m_f,
             self.theta_0,
             self.amplitude / dt,
+            self.graded,
         )
 
     def rates(self, x, gain, bias):
