@@ -320,9 +320,9 @@ class AdaptiveCompartment(NeuronCompartment):
         super().__init__(neurons, bias, initial, dt)
         if self.constants.graded:
             raise BuildError(
-                f"{neurons}: its spikes are graded, and those of the first Loihi, which is emulated, "
-                "carry no number. Use graded = False, or keep the ensemble off the chip with "
-                "on_chip = False"
+                f"{neurons}: its spikes are graded, but a spike of the emulated chip, the first "
+                "Loihi, carries no number. Use graded = False, or keep the ensemble off the chip "
+                "with on_chip = False"
             )
         for name in ("keep_phi", "keep_eta", "keep_gamma"):
             if fixed_point.factor(getattr(self.constants, name)) >= 1.0:

@@ -248,11 +248,12 @@ class AdaptiveSpiking(AdaptiveSpikingRate):
         \theta(t) &= \theta_0 + \sum_j m_f \, \theta(t_j) \, e^{-(t - t_j)/\tau_\gamma}
 
     The refractory response Shat tracks the activation S to within half the threshold. Every spike
-    has the same height, unless spikes are graded: then the post-synaptic current is Shat itself. The mean output is that of `AdaptiveSpikingRate`, with which NengoDL trains
-    unless a surrogate is given for training through time. Connect the neurons through
-    ``nengo.Lowpass(tau_beta)``, which recovers S without a lag, because the spikes lead by tau_eta.
-    To avoid this lead, for example in recurrent networks, set tau_phi = tau_eta. The parameters and
-    errors are those of `AdaptiveSpikingRate`.
+    has the same height, unless spikes are graded: then the post-synaptic current is Shat itself.
+    The mean output is that of `AdaptiveSpikingRate`, with which NengoDL trains unless a surrogate
+    is given for training through time. Connect the neurons through ``nengo.Lowpass(tau_beta)``,
+    which recovers S without a lag, because the spikes lead by tau_eta. To avoid this lead, for
+    example in recurrent networks, set tau_phi = tau_eta. The parameters and errors are those of
+    `AdaptiveSpikingRate`.
 
     References
     ----------

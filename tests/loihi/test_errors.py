@@ -82,6 +82,10 @@ CASES = {
         lambda: ensemble(AdaptiveSpiking(tau_phi=1000.0)),
         ["tau_phi of 1000 s", "Shorten it", "on_chip = False"],
     ),
+    "graded spikes": (
+        lambda: ensemble(AdaptiveSpiking(graded=True)),
+        ["graded", "carries no number", "graded = False", "on_chip = False"],
+    ),
     "long refraction": (
         lambda: ensemble(AdaptiveSpiking(tau_eta=20.0)),
         ["tau_eta of 20 s", "Shorten it"],
