@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from nengo.dists import Choice
 from nengo.exceptions import ValidationError
@@ -160,7 +162,7 @@ class AdaptiveSpikingRate(Described, NeuronType):
         return AdaptiveSpikingRate(**{**self.parameters, **changes})
 
     @property
-    def parameters(self) -> dict[str, float | Surrogate | None]:
+    def parameters(self) -> dict[str, Any]:
         """The parameters by their names, except for the initial state."""
         times = ("tau_gamma", "tau_eta", "tau_phi", "tau_beta")
         names = ("m_f", "theta_0", *times, "amplitude", "surrogate", "graded")
