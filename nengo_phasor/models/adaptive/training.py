@@ -6,8 +6,7 @@ Importing this module imports TensorFlow.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from nengo_phasor.dl.activations import HalfSigmoid
 from nengo_phasor.models.adaptive.data import Parts, augment, pixels
 from nengo_phasor.models.adaptive.recipe import Recipe
 from nengo_phasor.models.shared.checkpoint import Checkpoint
+from nengo_phasor.models.shared.policy import policy
 
 VALIDATION_BATCH = 500
 HISTORY = ("loss", "accuracy", "validation_accuracy")
@@ -42,18 +42,6 @@ class Batches(tf.keras.utils.Sequence):
             rng = np.random.RandomState((*self.key, index))
             x = augment(x, self.recipe.augmentation, rng)
         return x, self.y[chosen]
-
-
-@contextmanager
-def policy(name: str) -> Iterator[None]:
-    """Let Keras build layers with a policy of numbers."""
-    mixed_precision = tf.keras.mixed_precision
-    before = mixed_precision.global_policy()
-    mixed_precision.set_global_policy(name)
-    try:
-        yield
-    finally:
-        mixed_precision.set_global_policy(before)
 
 
 def compiled(

@@ -113,18 +113,20 @@ def fitted(
 ) -> dict[str, float]:
     """Train for an epoch, counted from 0; return the loss and its parts, and processor time.
 
-    ``sim`` and ``costs`` are what `compiled` makes of ``net``.
+    ``sim`` and ``costs`` are what `compiled` makes of ``net``. The schedule began with the twin, if
+    there is one.
     """
     from nengo_phasor.dl import callbacks
 
-    schedule = SCHEDULES[run.schedule](run.sigma_0, run.epochs)
+    done, total = run.twin_epochs + epoch, run.twin_epochs + run.epochs
+    schedule = SCHEDULES[run.schedule](run.sigma_0, total)
     names = [sim.get_name(probe) for probe in (net.logits, *costs)]
     began = time.process_time()
     seen = sim.fit(
         batches(run, parts, epoch, sim.get_name(net.image), names),
         callbacks=[callbacks.SparsitySchedule(schedule, *costs.values())],
-        initial_epoch=epoch,
-        epochs=epoch + 1,
+        initial_epoch=done,
+        epochs=done + 1,
         shuffle=False,
         verbose=0,
     ).history

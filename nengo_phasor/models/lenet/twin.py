@@ -1,4 +1,8 @@
-"""The deep network's twin without spikes: its training in Keras, and its weights and accuracy."""
+"""The deep network's twin without spikes: its training in Keras, and its weights and accuracy.
+
+An output from 0 to 1 stands for as many spikes as there are time steps, times the output. So a twin
+can be trained with the cost of its spikes, too.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,10 @@ from nengo_phasor import compat, datasets, energy
 from nengo_phasor.models.lenet.batches import epoch_order, mirrored_and_shifted
 from nengo_phasor.models.lenet.data import Parts
 from nengo_phasor.models.lenet.network import CLASSES
-from nengo_phasor.models.lenet.runs import Run
+from nengo_phasor.models.lenet.runs import SCHEDULES, Run
 from nengo_phasor.models.lenet.vgg import LAYERS, SIZE, vgg
 from nengo_phasor.models.shared import checkpoint, run_folder
+from nengo_phasor.models.shared.policy import HALF, policy
 
 filelock = compat.require("filelock")
 
@@ -53,17 +58,39 @@ def keras_model(shape: tuple[int, int, int], seed: int):
         x = layers.BatchNormalization(momentum=0.9, epsilon=EPSILON, name=f"norm{k + 1}")(x)
         x = layers.ReLU(max_value=1.0)(x)
     x = layers.GlobalAveragePooling2D()(x)
-    logits = layers.Dense(CLASSES, kernel_regularizer=keras.regularizers.L2(DECAY), name="logits")(
-        x
-    )
+    decay = keras.regularizers.L2(DECAY)
+    logits = layers.Dense(CLASSES, kernel_regularizer=decay, dtype="float32", name="logits")(x)
     return keras.Model(image, logits)
+
+
+class SpikeCost:
+    """The cost of the spikes that a twin's outputs stand for, with a weight ``sigma`` each."""
+
+    def __init__(self):
+        self.sigma = compat.require("tensorflow").Variable(0.0)
+
+    def __call__(self, y_true, spikes):
+        """Return the cost of each image."""
+        return self.sigma * spikes
+
+
+def with_spikes(model, steps: int):
+    """Return a Keras model that shares a twin's layers, and also counts its spikes in some steps.
+
+    Its outputs are the "logits", and the "spikes" of each image, (n_items, 1).
+    """
+    tf = compat.require("tensorflow")
+    outputs = [layer.output for layer in model.layers if isinstance(layer, tf.keras.layers.ReLU)]
+    sums = [tf.reduce_sum(tf.cast(x, tf.float32), axis=(1, 2, 3)) for x in outputs]
+    spikes = float(steps) * tf.add_n(sums)[:, None]
+    return tf.keras.Model(model.input, {"logits": model.output, "spikes": spikes})
 
 
 def trained(run: Run, parts: Parts, folder: Path) -> dict[str, np.ndarray]:
     """Return the weights of a trained twin, which are kept in the folder.
 
-    It has the seed, the data and the ``twin_epochs`` of the run; a killed training continues from
-    its last epoch. If another process trains the same twin, this one waits.
+    It has the seed, the data, the ``twin_epochs`` and the cost of spikes of the run; a killed
+    training continues from its last epoch. If another process trains the same twin, this one waits.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "weights.npz"
@@ -75,22 +102,23 @@ def trained(run: Run, parts: Parts, folder: Path) -> dict[str, np.ndarray]:
 
 def fitted(run: Run, parts: Parts, folder: Path):
     """Return the Keras model after its training."""
-    model = keras_model(parts.x_train.shape[1:], run.seed)
+    with policy(HALF):
+        model = keras_model(parts.x_train.shape[1:], run.seed)
     keras = compat.require("tensorflow").keras
     batches = len(parts.x_train) // _batch_size(parts)
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, run.twin_epochs * batches)
     optimizer = keras.optimizers.SGD(rate, momentum=MOMENTUM, nesterov=True)
-    model.compile(
-        optimizer,
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
+    cost, counted = SpikeCost(), with_spikes(model, run.steps)
+    crossentropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    counted.compile(optimizer, {"logits": crossentropy, "spikes": cost.__call__})
     optimizer.build(model.trainable_variables)
     state = checkpoint.Checkpoint(folder, [*model.variables, *optimizer.variables])
     history = state.restored(history=[])["history"]
+    schedule = SCHEDULES[run.schedule](run.sigma_0, run.twin_epochs + run.epochs)
     epochs = range(len(history), run.twin_epochs)
     for epoch in compat.require("tqdm").tqdm(epochs, desc="twin", unit="epoch", disable=None):
-        seen = model.fit(_batches(run, parts, epoch), shuffle=False, verbose=0).history
+        cost.sigma.assign(schedule(epoch + 1))
+        seen = counted.fit(_batches(run, parts, epoch), shuffle=False, verbose=0).history
         history.append({name: values[0] for name, values in seen.items()})
         state.save(history=history)
     return model
@@ -109,7 +137,9 @@ def _batches(run: Run, parts: Parts, epoch: int):
         def __getitem__(self, index):
             chosen = order[index * size : (index + 1) * size]
             rng = np.random.RandomState((run.seed, epoch, index))
-            return mirrored_and_shifted(parts.x_train[chosen], rng, SHIFT), parts.y_train[chosen]
+            images = mirrored_and_shifted(parts.x_train[chosen], rng, SHIFT)
+            nothing = np.zeros((size, 1), np.float32)
+            return images, {"logits": parts.y_train[chosen], "spikes": nothing}
 
     return Batches()
 
@@ -185,8 +215,8 @@ def compared(run: Run, parts: Parts, runs: Path) -> dict[str, Any]:
 
 
 def place(run: Run, runs: Path) -> Path:
-    """Return the folder of a run's twin."""
-    return runs / f"twin-{run.data}-{run.seed}"
+    """Return the folder of a run's twin; runs without a cost have the same for all schedules."""
+    return runs / f"twin-{run.name if run.sigma_0 else f'{run.data}-{run.seed}'}"
 
 
 def start(run: Run, parts: Parts, folder: Path) -> dict[str, np.ndarray]:

@@ -106,6 +106,32 @@ def test_a_killed_twin_goes_on_to_the_same_weights(parts, tmp_path):
     assert all(np.array_equal(again[name], values) for name, values in whole.items())
 
 
+def test_the_spikes_of_a_twin(model, parts):
+    """The outputs, computed here from the folded weights, times the steps."""
+    weights, images = twin.folded(model), parts.x_test[:7]
+    expected = np.zeros(7)
+    for k, (_, stride) in enumerate(vgg.LAYERS):
+        images = tf.nn.conv2d(images, weights[f"conv{k + 1}"], stride, "SAME")
+        images = np.clip(images + weights[f"bias{k + 1}"], 0, 1)
+        expected += 4 * images.sum(axis=(1, 2, 3))
+    got = twin.with_spikes(model, 4).predict(parts.x_test[:7], verbose=0)
+    assert_allclose(got["spikes"][:, 0], expected, rtol=1e-4)
+    assert_allclose(got["logits"], model.predict(parts.x_test[:7], verbose=0), rtol=1e-5)
+
+
+def test_a_cost_makes_the_twin_sparse(parts, tmp_path):
+    """It has a folder of its own, and its schedule begins at the first epoch."""
+    costly = run(schedule="linear", sigma_0=1e-3)
+    assert twin.place(costly, tmp_path) != twin.place(run(), tmp_path)
+    counts = {}
+    for each in (run(), costly):
+        twin.start(each, parts, tmp_path / each.name)
+        saved = twin.trained(each, parts, twin.place(each, tmp_path))
+        spikes = measure(vgg.vgg(SHAPE, saved), parts.x_test, parts.y_test, 4)["spikes"]
+        counts[each.sigma_0] = spikes
+    assert counts[1e-3] < 0.8 * counts[0.0]
+
+
 def test_compared(parts, tmp_path):
     """The multiply-accumulates are those of all windows, as far as they are in the image."""
     got = twin.compared(run(), parts, tmp_path)
