@@ -32,8 +32,8 @@ def fit(
     Parameters
     ----------
     net : nengo.Network
-        The network, with a node ``input`` and two probes: ``output``, with two rows of one unit
-        per class, and ``hidden``.
+        The network, with a node ``input`` and a probe ``output``, with two rows of one unit per
+        class.
     recipe
         Has ``optimizer``, ``learning_rate``, ``decay``, ``batches``, ``batch_size``: see
         `.training.Recipe`.
@@ -44,7 +44,8 @@ def fit(
     y : (n_items,) ndarray of int
         Labels. The target is phase 1/2 for the right class and 0 for the others.
     objective : mapping
-        Keras' ``loss``, ``loss_weights`` and ``metrics``, each of them by probe.
+        Keras' ``loss``, ``loss_weights`` and ``metrics``, each of them by probe. Losses of other
+        probes than ``output`` have no targets.
     folder : path
         The folder of the checkpoint.
     callbacks : sequence of Keras' callbacks
@@ -74,7 +75,8 @@ def fit(
             done += len(order) // recipe.batch_size
             print(f"epoch {epoch + 1}, batch {done} of {recipe.batches}")
             x, labels = inputs(order, epoch), targets[y[order]]
-            for name, value in _epoch(sim, net, x, labels, epoch, callbacks).items():
+            wanted = {net.output: labels, **_nothing(objective["loss"], net.output, len(labels))}
+            for name, value in _epoch(sim, {net.input: x}, wanted, epoch, callbacks).items():
                 history.setdefault(name, []).append(value)
             epoch += 1
             checkpoint.save(done=done, epoch=epoch, history=history)
@@ -82,12 +84,18 @@ def fit(
     return {name: np.array(values) for name, values in history.items()}
 
 
-def _epoch(sim, net, x, targets, epoch, callbacks) -> dict[str, float]:
-    """Train on the items in this order; return the losses."""
-    hidden = np.zeros((len(x), 1, net.hidden.size_in), np.float32)
+def _nothing(losses, output, n_items) -> dict[nengo.Probe, np.ndarray]:
+    """Return targets of zeros for the probes whose losses have none."""
+    return {
+        probe: np.zeros((n_items, probe.size_in), np.float32) for probe in losses if probe != output
+    }
+
+
+def _epoch(sim, given, wanted, epoch, callbacks) -> dict[str, float]:
+    """Train on the items in this order, (n_items, size); return the losses."""
     fitted = sim.fit(
-        {net.input: x.astype(np.float32)[:, None]},
-        {net.output: targets[:, None], net.hidden: hidden},
+        {node: x.astype(np.float32, copy=False)[:, None] for node, x in given.items()},
+        {probe: y[:, None] for probe, y in wanted.items()},
         shuffle=False,
         verbose=1 if sys.stdout.isatty() else 2,
         initial_epoch=epoch,

@@ -1,0 +1,113 @@
+"""The networks that are compared, a row each: what is built, how it is trained, what is expected.
+
+A further network is a further row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from nengo_phasor.models.deep_rhythms.network import Block, conv, dense, residual
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: ``batches`` batches of ``batch_size`` images."""
+
+    batches: int
+    learning_rate: float = 2e-3
+    batch_size: int = 128
+    optimizer: str = "Adam"
+    decay: bool = True
+
+
+@dataclass(frozen=True)
+class Design:
+    """A network.
+
+    Attributes
+    ----------
+    data : str
+        The name of the data set.
+    blocks : sequence of callable
+        The blocks of the chain; see `.network.classifier`.
+    recipe : Recipe
+        How it is trained.
+    cycles : int
+        The number of cycles after which the spiking network is decoded. The more layers, the more
+        cycles pass until the last has settled.
+    window : float
+        The strength of the rhythm with which the claims are measured.
+    accuracy : float or None
+        The accuracy that was promised, in spikes, or None for a control.
+    title : str
+        The network in words.
+    """
+
+    data: str
+    blocks: Sequence[Block]
+    recipe: Recipe
+    cycles: int
+    window: float
+    accuracy: float | None
+    title: str
+
+
+FASHION_EPOCH, CIFAR_EPOCH = 60_000 // 128, 50_000 // 128
+"""Batches in an epoch."""
+
+N_BLOCKS = 12
+
+
+STRENGTHS: Mapping[str, Sequence[float]] = {
+    "arc, by the clock": (0.03, 0.06, 0.12),
+    "window around the unit": (0.0, 0.03, 0.06, 0.12),
+    "difference from the mean field": (0.03, 0.06, 0.12),
+    "reactive inhibition, by the clock": (0.3, 0.6),
+    "random, by the clock": (0.1, 0.3),
+}
+"""The strengths of each of `.organic.RULES` that are compared."""
+
+
+def _residual(join: str | None, accuracy: float | None, title: str) -> Design:
+    return Design(
+        "fashion_mnist",
+        [dense(128), *[residual(256, join)] * N_BLOCKS],
+        Recipe(6 * FASHION_EPOCH),
+        cycles=20,
+        window=0.1,
+        accuracy=accuracy,
+        title=f"{N_BLOCKS} residual blocks, {title}",
+    )
+
+
+DESIGNS = {
+    "convolutional": Design(
+        "fashion_mnist",
+        [conv(32, 3, 2), conv(64, 3, 2)],
+        Recipe(10 * FASHION_EPOCH),
+        cycles=12,
+        window=0.1,
+        accuracy=0.91,
+        title="convolutional",
+    ),
+    "bundling": _residual("bundling", 0.885, "bundling"),
+    "binding": _residual("binding", 0.885, "binding"),
+    "no_skips": _residual(None, None, "without skips"),
+    "cifar10": Design(
+        "cifar10",
+        [conv(64, 3, 2), conv(96, 3, 2), conv(128, 3, 2)],
+        Recipe(12 * CIFAR_EPOCH),
+        cycles=14,
+        window=0.1,
+        accuracy=0.76,
+        title="convolutional, CIFAR-10",
+    ),
+}
+
+
+def settings(design: Design) -> dict:
+    """Return what the results of a design depend on, besides its blocks, for JSON."""
+    known = {name: value for name, value in vars(design).items() if name != "blocks"}
+    return {**known, "recipe": asdict(design.recipe)}
