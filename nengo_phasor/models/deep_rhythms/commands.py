@@ -76,8 +76,8 @@ def train(names, data, runs, seed, images, batches, resume, held_out):
     for name, design in chosen(names, batches).items():
         loaded = data_of.images(design.data, data, images, held_out)
         net = trained(design, seed, runs / f"{name}-{seed}", loaded, resume)
-        accuracy = spikes.phase_accuracy(net, loaded.x_test, loaded.y_test)
-        click.echo(f"{name}: {accuracy:.2%}")
+        right = spikes.phase_classes(net, loaded.x_test) == loaded.y_test
+        click.echo(f"{name}: {right.mean():.2%}")
 
 
 @main.command("results")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -22,7 +20,7 @@ def images(
     Parameters
     ----------
     name : str
-        One of `AUGMENTED`.
+        "fashion_mnist" or "cifar10".
     folder : path, optional
         The folder with its files; see `nengo_phasor.datasets.load`.
     n_test : int, optional
@@ -69,10 +67,3 @@ def changed(images: np.ndarray, rng: np.random.RandomState, shift: int, mirror: 
     moved = windows[np.arange(n), top, left].transpose(0, 2, 3, 1)
     mirrored = mirror & (rng.rand(n) < 0.5)
     return np.where(mirrored[:, None, None, None], moved[:, :, ::-1], moved)
-
-
-AUGMENTED: dict[str, Callable] = {
-    "fashion_mnist": partial(changed, shift=1, mirror=True),
-    "cifar10": partial(changed, shift=3, mirror=True),
-}
-"""The random changes of each data set's training images."""

@@ -13,10 +13,15 @@ from nengo_phasor.models.deep_rhythms.network import Block, conv, dense, residua
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: ``batches`` batches of ``batch_size`` images."""
+    """How a network is trained: ``batches`` batches of ``batch_size`` images.
+
+    Images are changed at random as `.data.changed` does, with ``shift`` and ``mirror``.
+    """
 
     batches: int
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
+    shift: int = 0
+    mirror: bool = False
     batch_size: int = 128
     optimizer: str = "Adam"
     decay: bool = True
@@ -86,7 +91,7 @@ DESIGNS = {
     "convolutional": Design(
         "fashion_mnist",
         [conv(32, 3, 2), conv(64, 3, 2)],
-        Recipe(10 * FASHION_EPOCH),
+        Recipe(12 * FASHION_EPOCH),
         cycles=12,
         window=0.1,
         accuracy=0.91,
@@ -98,7 +103,7 @@ DESIGNS = {
     "cifar10": Design(
         "cifar10",
         [conv(64, 3, 2), conv(96, 3, 2), conv(128, 3, 2)],
-        Recipe(12 * CIFAR_EPOCH),
+        Recipe(12 * CIFAR_EPOCH, mirror=True),
         cycles=14,
         window=0.1,
         accuracy=0.76,

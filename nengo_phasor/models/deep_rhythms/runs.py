@@ -7,13 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import nengo
+import numpy as np
 from tqdm import tqdm
 
 import nengo_phasor
 from nengo_phasor import datasets
 from nengo_phasor.models.deep_rhythms import designs
 from nengo_phasor.models.deep_rhythms.designs import Design
-from nengo_phasor.models.deep_rhythms.spikes import Point, phase_accuracy, score
+from nengo_phasor.models.deep_rhythms.spikes import Point, phase_classes, score
 from nengo_phasor.models.deep_rhythms.training import train
 from nengo_phasor.models.rhythms.organic import ALL, with_removed
 from nengo_phasor.models.rhythms.organic_claims import WINDOW
@@ -64,7 +65,7 @@ def evaluated(
     settings = {
         "images": len(data.x_test),
         "cycles": design.cycles,
-        "network": float(sum(abs(c.transform.init).sum() for c in _weighted(net))),
+        "network": float(sum(np.abs(c.transform.init).sum() for c in _weighted(net))),
     }
     open_run(folder, settings, resume)
 
@@ -80,7 +81,7 @@ def evaluated(
     }
     accuracy = kept(
         folder / "phase.json",
-        lambda: {"accuracy": phase_accuracy(net, data.x_test, data.y_test)},
+        lambda: {"accuracy": float(np.mean(phase_classes(net, data.x_test) == data.y_test))},
     )["accuracy"]
     whole = {"all": scored(dense, len(data.x_test)), "window": scored(window, len(data.x_test))}
     return {"phase_accuracy": accuracy, "curves": with_removed(curves), **whole}

@@ -9,7 +9,7 @@ import nengo
 import numpy as np
 
 from nengo_phasor import datasets, phases
-from nengo_phasor.models.deep_rhythms.data import AUGMENTED, encode
+from nengo_phasor.models.deep_rhythms.data import changed, encode
 from nengo_phasor.models.deep_rhythms.designs import Design
 from nengo_phasor.models.deep_rhythms.network import classifier
 from nengo_phasor.models.rhythms.fit import fit
@@ -19,12 +19,13 @@ def train(design: Design, seed: int, data: datasets.Dataset, folder: Path) -> ne
     """Return the trained network, with its weights frozen; see `.rhythms.fit.fit`."""
     from nengo_phasor.dl import losses
 
+    recipe = design.recipe
     net = classifier(data.x_train.shape[1:], design.blocks, seed)
 
     def inputs(items: Sequence[int], epoch: int) -> np.ndarray:
         rng = np.random.RandomState((seed, epoch))
-        return phases.to_rows(encode(AUGMENTED[data.name](data.x_train[items], rng)))
+        return phases.to_rows(encode(changed(data.x_train[items], rng, recipe.shift, recipe.mirror)))
 
     objective = {"loss": {net.output: losses.QuadratureCrossentropy()}}
-    fit(net, design.recipe, seed, inputs, data.y_train, objective, folder)
+    fit(net, recipe, seed, inputs, data.y_train, objective, folder)
     return net
