@@ -92,13 +92,18 @@ def _names(names: Sequence[str]) -> tuple[str, ...]:
 class PhaseClock(Display):
     """The function of the node that `phase_clock` creates."""
 
-    def __init__(self, n_neurons: int, frequency: float, sparsified: bool, dt: float):
+    def __init__(self, n_neurons: int, frequency: float, sparsified: bool, dt: float, unit: bool):
         super().__init__()
         self.latest = LatestPhases(n_neurons, frequency, dt)
-        self.size_in = n_neurons * (1 + sparsified)
+        self.unit = LatestPhases(1, frequency, dt) if unit else None
+        self.size_in = n_neurons * (1 + sparsified) + bool(unit)
         self.sent = np.zeros(n_neurons, dtype=bool)
 
     def take(self, t, x):
+        if self.unit is not None:
+            x, unit = x[:-1], x[-1:]
+            if self.unit.update(t, unit != 0):
+                self.changed()
         spiked = np.reshape(x, (-1, len(self.sent))) != 0
         own, sent = spiked.any(axis=0), spiked[-1]
         self.sent[own] = sent[own]
@@ -106,7 +111,8 @@ class PhaseClock(Display):
             self.changed()
 
     def drawing(self):
-        return clock_svg(self.latest.phase, self.sent & self.latest.recent)
+        unit = np.nan if self.unit is None else self.unit.phase[0]
+        return clock_svg(self.latest.phase, self.sent & self.latest.recent, unit)
 
 
 def phase_clock(
@@ -115,6 +121,7 @@ def phase_clock(
     sparsified: bool = False,
     dt: float = 0.001,
     label: str = "phase clock",
+    unit: bool = False,
 ) -> nengo.Node:
     """Create a display of each neuron's phase, as a hand on the unit circle.
 
@@ -135,6 +142,9 @@ def phase_clock(
         The time step of the simulation, in seconds.
     label : str
         The label of the node.
+    unit : bool
+        Whether the node takes one more value, the last: the spikes of a layer's rhythm unit (see
+        `.networks.LocalRhythm`). Its hand is red and extends beyond the circle.
 
     Raises
     ------
@@ -150,7 +160,7 @@ def phase_clock(
         nengo.Connection(neurons, clock[:3], synapse=None)
         nengo.Connection(neurons, clock[3:], synapse=ArcSparsifier(0.1))
     """
-    return _node(PhaseClock(n_neurons, frequency, sparsified, dt), label)
+    return _node(PhaseClock(n_neurons, frequency, sparsified, dt, unit), label)
 
 
 # ------------------------------------------------------------------------------------------ images

@@ -17,6 +17,9 @@ COLORS = ("#1c73b3", "#039f74", "#d65e00", "#cd79a7", "#f0e542", "#56b4ea")
 FADED = 0.25
 """The opacity of hands whose spike is missing, relative to that of the others."""
 
+UNIT = "#d62728"
+"""The colour of a rhythm unit's hand, as that of its spikes in rasters."""
+
 INK, PALE, LINE, NEEDLE = "#0072b2", "#9ecae1", "#666666", "#d55e00"
 
 MANY = 12
@@ -38,7 +41,7 @@ def _text(x: float, y: float, text: str, size: float = 6, more: str = "") -> str
 MIDDLE = 'text-anchor="middle"'
 
 
-def clock_svg(phase: ArrayLike, sent: ArrayLike) -> str:
+def clock_svg(phase: ArrayLike, sent: ArrayLike, unit: float = np.nan) -> str:
     """Draw phases as hands on the unit circle.
 
     Parameters
@@ -48,6 +51,8 @@ def clock_svg(phase: ArrayLike, sent: ArrayLike) -> str:
         top.
     sent : (n,) array_like of bool
         Whether the spike of each hand is sent; hands of missing spikes are faded.
+    unit : float
+        The phase of the layer's rhythm unit, whose hand is red; NaN has no hand.
     """
     phase, sent = np.asarray(phase, dtype=float), np.asarray(sent, dtype=bool)
     shown = ~np.isnan(phase)
@@ -64,6 +69,12 @@ def clock_svg(phase: ArrayLike, sent: ArrayLike) -> str:
     for k in _in_groups(len(phase), shown & ~sent) + _in_groups(len(phase), shown & sent):
         color = INK if many else COLORS[k[0] % len(COLORS)]
         parts.append(_hands(phase[k], color, many, sent[k[0]]))
+    if not np.isnan(unit):
+        x, y = (41 * f(np.pi * unit) for f in (np.cos, np.sin))
+        parts.append(
+            f'<path class="unit" d="M50 48L{50 + x:.1f} {48 - y:.1f}" stroke="{UNIT}" '
+            'stroke-width="2.2"/>'
+        )
     parts.append(_text(2, 98, f"{np.sum(shown & sent)} of {len(phase)} spikes sent", 5))
     return _svg(100, 100, *parts)
 

@@ -84,6 +84,22 @@ def test_clock_sees_what_is_sent_a_step_late():
     assert "1 of 1 spikes sent" in texts(drawn(net.clock))
 
 
+def test_clock_has_a_hand_for_the_unit():
+    with nengo.Network() as net:
+        net.spikes = spikes = nengo.Node(size_in=3)
+        phase = nengo.Node([0.4, -0.3, 0.1])
+        nengo.Connection(phase, spikes, synapse=PhaseEncoder())
+        net.clock = displays.phase_clock(2, unit=True)
+        nengo.Connection(spikes, net.clock, synapse=None)
+    run(net, 0.3)
+    svg = drawn(net.clock)
+    assert np.allclose(hands(svg, "unit"), [0.1], atol=0.012)
+    assert np.allclose(hands(svg, "spike"), [-0.3, 0.4], atol=0.012)
+    assert "2 of 2 spikes sent" in texts(svg)
+    run(net, 0.03)
+    assert len(hands(drawn(net.clock), "unit")) == 0  # a new simulation
+
+
 def test_clock_misses_a_spike_after_a_cycle_and_a_half():
     with nengo.Network() as net:
         spike = nengo.Node(lambda t: 1000.0 * (round(1000 * t) == 50))

@@ -1,4 +1,4 @@
-"""Deep phasor networks in spikes, without a clock: convolutional, residual and attention classifiers.
+"""Deep phasor networks in spikes, without a clock: convolutional and residual classifiers.
 
 Data -> network -> designs -> training -> spikes -> runs -> claims -> report.
 """

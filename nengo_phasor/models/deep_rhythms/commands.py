@@ -40,7 +40,9 @@ def options(command):
         click.option("--runs", default="runs/deep_rhythms", type=Path, show_default=True),
         click.option("--seed", default=0, type=SEED, show_default=True),
         click.option("--images", type=COUNT, help="Number of images to score; all by default."),
-        click.option("--batches", type=COUNT, help="Batches to train for; the recipe's by default."),
+        click.option(
+            "--batches", type=COUNT, help="Batches to train for; the recipe's by default."
+        ),
         click.option("--resume", is_flag=True, help="Continue from where an earlier run stopped."),
     ):
         command = option(command)

@@ -75,12 +75,12 @@ STRENGTHS: Mapping[str, Sequence[float]] = {
 """The strengths of each of `.organic.RULES` that are compared."""
 
 
-def _residual(join: str | None, accuracy: float | None, title: str) -> Design:
+def _residual(join: str | None, accuracy: float | None, epochs: int, title: str) -> Design:
     return Design(
         "fashion_mnist",
-        [dense(128), *[residual(256, join)] * N_BLOCKS],
-        Recipe(6 * FASHION_EPOCH),
-        cycles=20,
+        [dense(128), *[residual(128, join)] * N_BLOCKS],
+        Recipe(epochs * FASHION_EPOCH),
+        cycles=16,
         window=0.1,
         accuracy=accuracy,
         title=f"{N_BLOCKS} residual blocks, {title}",
@@ -97,14 +97,14 @@ DESIGNS = {
         accuracy=0.91,
         title="convolutional",
     ),
-    "bundling": _residual("bundling", 0.885, "bundling"),
-    "binding": _residual("binding", 0.885, "binding"),
-    "no_skips": _residual(None, None, "without skips"),
+    "bundling": _residual("bundling", 0.885, 4, "bundling"),
+    "binding": _residual("binding", 0.885, 2, "binding"),
+    "no_skips": _residual(None, None, 2, "without skips"),
     "cifar10": Design(
         "cifar10",
-        [conv(64, 3, 2), conv(96, 3, 2), conv(128, 3, 2)],
-        Recipe(12 * CIFAR_EPOCH, mirror=True),
-        cycles=14,
+        [conv(48, 3, 2), conv(96, 3, 2)],
+        Recipe(8 * 2 * CIFAR_EPOCH, batch_size=64, mirror=True),
+        cycles=12,
         window=0.1,
         accuracy=0.76,
         title="convolutional, CIFAR-10",

@@ -24,7 +24,9 @@ def train(design: Design, seed: int, data: datasets.Dataset, folder: Path) -> ne
 
     def inputs(items: Sequence[int], epoch: int) -> np.ndarray:
         rng = np.random.RandomState((seed, epoch))
-        return phases.to_rows(encode(changed(data.x_train[items], rng, recipe.shift, recipe.mirror)))
+        return phases.to_rows(
+            encode(changed(data.x_train[items], rng, recipe.shift, recipe.mirror))
+        )
 
     objective = {"loss": {net.output: losses.QuadratureCrossentropy()}}
     fit(net, recipe, seed, inputs, data.y_train, objective, folder)

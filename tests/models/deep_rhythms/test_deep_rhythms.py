@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from numpy.testing import assert_allclose, assert_array_equal
 
 import nengo_phasor
+from nengo_phasor import layerwise, phases
 from nengo_phasor.models.deep_rhythms import claims, commands, data, designs, runs, spikes
 from nengo_phasor.models.deep_rhythms.network import classifier, conv, dense, residual
 from nengo_phasor.models.rhythms.network import DT
@@ -82,23 +83,32 @@ def test_latest_is_the_last_whole_cycle_around_the_reference():
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_scores_with_the_classes_of_the_phase_domain(name, tmp_path):
-    """With the classes of the phase domain as labels, spikes are mostly right, else wrong."""
+def test_spikes_have_the_phases_of_the_phase_domain(name, tmp_path):
     net = frozen(TINY[name], tmp_path)
-    images, _ = class_rows(20, np.random.default_rng(1))
-    images = images[..., None]
-    y = spikes.phase_classes(net, images)
-    assert len(np.unique(y)) > 2
-    right, wrong = (
-        spikes.score(net, images, labels, spikes.Point(ALL), 10, 8) for labels in (y, (y + 1) % 10)
-    )
-    assert right["right"] >= 10  # of 20; random weights leave margins small
-    assert wrong["right"] <= 5
-    n_units = [probe.size_in // 2 for probe in net.hidden]
-    assert len(right["spikes"]) == len(n_units)
-    assert right["unit_spikes"] == 0
-    for sent, n in zip(right["spikes"], n_units, strict=True):
-        assert 0 < sent / (20 * 10 * n) <= 1.01
+    images = class_rows(20, np.random.default_rng(1))[0][..., None]
+    x = data.encode(images)
+    with layerwise.Simulator(net, progress_bar=False) as sim:
+        rows = sim.predict({net.input: phases.to_rows(x)[:, None]})[net.output][:, 0]
+    made = spikes.spiking(net, spikes.Point(ALL))
+    with layerwise.Simulator(made.network, progress_bar=False) as sim:
+        seen = sim.predict({made.input: x[:, None]}, 12 * STEPS)
+    decoded = spikes.latest(seen[made.output], seen[made.reference])
+    wanted = phases.from_complex(phases.from_rows(rows))
+    assert np.median(np.abs(phases.difference(decoded, wanted))) < 0.05
+    assert np.abs(wanted).mean() > 0.15
+    assert_array_equal(spikes.phase_classes(net, images), np.sin(np.pi * wanted).argmax(axis=1))
+
+
+def test_scores_of_a_network_that_is_right_or_wrong(tmp_path):
+    """With the classes of the spikes themselves as labels, all are right, and else none."""
+    net = frozen(TINY["convolutional"], tmp_path)
+    images = class_rows(10, np.random.default_rng(1))[0][..., None]
+    each = [spikes.score(net, images, np.full(10, k), spikes.Point(ALL), 6, 4) for k in range(10)]
+    assert sum(score["right"] for score in each) == 10
+    assert [score["spikes"] for score in each] == [each[0]["spikes"]] * 10
+    assert each[0]["unit_spikes"] == 0
+    for sent, probe in zip(each[0]["spikes"], net.hidden, strict=True):
+        assert 0 < sent / (10 * 6 * probe.size_in / 2) <= 1.01
 
 
 @pytest.mark.parametrize("name", ["convolutional", "bundling"])
@@ -201,9 +211,6 @@ def test_results_command(garments, tiny, monkeypatch):
         assert all(each["images"] == 25 for curve in curves.values() for each in curve)
         assert curves[WINDOW][1]["removed"] > curves[WINDOW][0]["removed"]
     bounds = [c["bound"] for c in contents[0]["claims"]]
-    assert bounds == [">= 0.91", "<= 0.5", ">= 0.6", "<= 1.0"] + [
-        ">= 0.885",
-        *bounds[1:4],
-    ]
+    assert bounds == [">= 0.91", "<= 0.5", ">= 0.6", "<= 1.0", ">= 0.885", *bounds[1:4]]
     for name in ("removed", "depth", "raster"):
         assert Path("figures", f"deep_rhythms_{name}.png").stat().st_size > 1000
