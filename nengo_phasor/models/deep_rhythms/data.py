@@ -50,9 +50,9 @@ def _with_channels(x: np.ndarray) -> np.ndarray:
 
 
 def encode(pixels: np.ndarray) -> np.ndarray:
-    """Return the phases of images of bytes, (n, n_inputs): black is -1/2, white is 1/2."""
+    """Return the phases of images of bytes, (n, n_inputs): black is -1/4, white is 1/4."""
     flat = pixels.reshape(len(pixels), -1).astype(np.float32)
-    return flat / 255 - 0.5
+    return (flat / 255 - 0.5) / 2
 
 
 def changed(images: np.ndarray, rng: np.random.RandomState, shift: int, mirror: bool) -> np.ndarray:

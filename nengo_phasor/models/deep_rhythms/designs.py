@@ -15,11 +15,14 @@ from nengo_phasor.models.deep_rhythms.network import Block, conv, dense, residua
 class Recipe:
     """How a network is trained: ``batches`` batches of ``batch_size`` images.
 
-    Images are changed at random as `.data.changed` does, with ``shift`` and ``mirror``.
+    ``pull`` weights the distance of each hidden layer's phases from the reference in the loss, so
+    that the layer's mean field is near the reference: its rhythm unit can then take the place of
+    the clock. Images are changed at random as `.data.changed` does, with ``shift`` and ``mirror``.
     """
 
     batches: int
     learning_rate: float = 1e-3
+    pull: float = 0.03
     shift: int = 0
     mirror: bool = False
     batch_size: int = 128
@@ -91,7 +94,7 @@ DESIGNS = {
     "convolutional": Design(
         "fashion_mnist",
         [conv(32, 3, 2), conv(64, 3, 2)],
-        Recipe(12 * FASHION_EPOCH),
+        Recipe(5 * FASHION_EPOCH),
         cycles=12,
         window=0.1,
         accuracy=0.91,

@@ -28,6 +28,12 @@ def train(design: Design, seed: int, data: datasets.Dataset, folder: Path) -> ne
             encode(changed(data.x_train[items], rng, recipe.shift, recipe.mirror))
         )
 
-    objective = {"loss": {net.output: losses.QuadratureCrossentropy()}}
+    objective = {
+        "loss": {
+            net.output: losses.QuadratureCrossentropy(),
+            **{probe: losses.ReferenceDistance() for probe in net.hidden},
+        },
+        "loss_weights": {net.output: 1.0, **dict.fromkeys(net.hidden, recipe.pull)},
+    }
     fit(net, recipe, seed, inputs, data.y_train, objective, folder)
     return net

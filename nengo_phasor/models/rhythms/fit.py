@@ -85,10 +85,8 @@ def fit(
 
 
 def _nothing(losses, output, n_items) -> dict[nengo.Probe, np.ndarray]:
-    """Return targets of zeros for the probes whose losses have none."""
-    return {
-        probe: np.zeros((n_items, probe.size_in), np.float32) for probe in losses if probe != output
-    }
+    """Return a target of 0 for the probes whose losses have none, as Keras wants one for each."""
+    return {probe: np.zeros((n_items, 1), np.float32) for probe in losses if probe != output}
 
 
 def _epoch(sim, given, wanted, epoch, callbacks) -> dict[str, float]:

@@ -39,7 +39,7 @@ def frozen(blocks, folder, shape=(28, 28, 1)):
 
 def test_encode():
     pixels = np.array([0, 51, 255], np.uint8).reshape(1, 1, 3, 1)
-    assert_allclose(data.encode(pixels), [[-0.5, -0.3, 0.5]], atol=1e-6)
+    assert_allclose(data.encode(pixels), [[-0.25, -0.15, 0.25]], atol=1e-6)
 
 
 def test_changed_images_are_parts_of_the_padded_ones():
