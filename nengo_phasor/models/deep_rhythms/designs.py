@@ -22,7 +22,7 @@ class Recipe:
 
     batches: int
     learning_rate: float = 1e-3
-    pull: float = 0.03
+    pull: float = 0.2
     shift: int = 0
     mirror: bool = False
     batch_size: int = 128

@@ -95,7 +95,7 @@ def draw_raster(
     layers = [new[probe.obj] for probe in net.hidden]
     with twin:
         probes = [
-            [nengo.Probe(spikes) for spikes in (each.layer, each.sent, each.unit.neurons)]
+            [nengo.Probe(spikes) for spikes in (each.layer, each.sent, each.reference)]
             for each in layers
         ]
     with layerwise.Simulator(twin, dt=DT, progress_bar=False) as sim:

@@ -40,7 +40,7 @@ def spiking(net: nengo.Network, point: Point) -> Spiking:
     twin, new = convert.to_spiking(
         net, ResonateAndFire(FREQUENCY), assume_reference=True, **RULES[point.rule](point.strength)
     )
-    units = [new[probe.obj].unit.neurons for probe in net.hidden if probe.obj in new]
+    units = [new[probe.obj].reference for probe in net.hidden if probe.obj in new]
     with twin:
         counts = nengo.Node(size_in=len(net.hidden) + 1, label="counts")
         for k, probe in enumerate(net.hidden):
