@@ -88,7 +88,7 @@ def train(names, data, runs, seed, images, batches, resume, held_out):
 @click.option("--figures", "drawn", default="docs/figures", type=Path, show_default=True)
 @click.option(
     "--compared",
-    default=500,
+    default=1000,
     type=COUNT,
     show_default=True,
     help="Number of test images on which rules are compared.",

@@ -14,13 +14,13 @@ import nengo_phasor
 from nengo_phasor import datasets
 from nengo_phasor.models.deep_rhythms import designs
 from nengo_phasor.models.deep_rhythms.designs import Design
-from nengo_phasor.models.deep_rhythms.spikes import Point, phase_classes, score
+from nengo_phasor.models.deep_rhythms.spikes import Point, mean_fields, phase_classes, score
 from nengo_phasor.models.deep_rhythms.training import train
 from nengo_phasor.models.rhythms.organic import ALL, with_removed
 from nengo_phasor.models.rhythms.organic_claims import WINDOW
 from nengo_phasor.models.shared.run_folder import kept, open_run
 
-PIECE = 500
+PIECE = 200
 """The number of images that are scored before the scores are written."""
 
 
@@ -57,8 +57,8 @@ def evaluated(
     data : Dataset
         The images.
     compared : int
-        The number of images on which rules are compared. All spikes, and the window of the design,
-        are scored on all images.
+        The number of images on which rules are compared, up to whole pieces. All spikes, and the
+        window of the design, are scored on all images.
     resume : bool
         Whether to continue from the files in the folder.
     """
@@ -79,12 +79,15 @@ def evaluated(
         rule: [scored(Point(rule, strength), compared) for strength in levels]
         for rule, levels in {ALL: (0.0,), **designs.STRENGTHS}.items()
     }
-    accuracy = kept(
+    phase = kept(
         folder / "phase.json",
-        lambda: {"accuracy": float(np.mean(phase_classes(net, data.x_test) == data.y_test))},
-    )["accuracy"]
+        lambda: {
+            "phase_accuracy": float(np.mean(phase_classes(net, data.x_test) == data.y_test)),
+            "mean_fields": mean_fields(net, data.x_test[:PIECE]),
+        },
+    )
     whole = {"all": scored(dense, len(data.x_test)), "window": scored(window, len(data.x_test))}
-    return {"phase_accuracy": accuracy, "curves": with_removed(curves), **whole}
+    return {**phase, "curves": with_removed(curves), **whole}
 
 
 def _piece(design, net, folder, data, point, first) -> dict:

@@ -106,11 +106,33 @@ def latest(raster: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 def phase_classes(net: nengo.Network, images: np.ndarray, chunk: int = 500) -> np.ndarray:
     """Return the classes of images in the phase domain, (n,)."""
-    found = []
+    outputs = [
+        _phasors(net, images[first : first + chunk])[net.output]
+        for first in range(0, len(images), chunk)
+    ]
+    return metrics.phase_class(phases.from_complex(np.concatenate(outputs)))
+
+
+def mean_fields(net: nengo.Network, images: np.ndarray) -> list[dict[str, float]]:
+    """Return for each hidden layer the mean of its phasors, in the phase domain.
+
+    Its ``length``, the mean over images, is 1 if all phases are equal. ``spread`` is the root mean
+    square of its phase over images, in units of pi, which a rhythm's unit takes for the reference.
+    """
+    seen = _phasors(net, images)
+    fields = [seen[probe].mean(axis=-1) for probe in net.hidden]
+    return [
+        {
+            "length": float(np.abs(field).mean()),
+            "spread": float(np.sqrt(np.mean((np.angle(field) / np.pi) ** 2))),
+        }
+        for field in fields
+    ]
+
+
+def _phasors(net: nengo.Network, images: np.ndarray) -> dict[nengo.Probe, np.ndarray]:
+    """Return what the probes of a network in the phase domain see of images, as complex numbers."""
+    x = phases.to_rows(encode(images)).astype(np.float32)[:, None]
     with layerwise.Simulator(net, dtype="float32", progress_bar=False) as sim:
-        for first in range(0, len(images), chunk):
-            x = phases.to_rows(encode(images[first : first + chunk])).astype(np.float32)
-            output = sim.predict({net.input: x[:, None]})[net.output][:, 0]
-            decoded = phases.from_complex(phases.from_rows(output))
-            found.append(metrics.phase_class(decoded))
-    return np.concatenate(found)
+        seen = sim.predict({net.input: x})
+    return {probe: phases.from_rows(rows[:, 0]) for probe, rows in seen.items()}

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import nengo
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -97,6 +98,23 @@ def test_spikes_have_the_phases_of_the_phase_domain(name, tmp_path):
     assert np.median(np.abs(phases.difference(decoded, wanted))) < 0.05
     assert np.abs(wanted).mean() > 0.15
     assert_array_equal(spikes.phase_classes(net, images), np.sin(np.pi * wanted).argmax(axis=1))
+
+
+def test_mean_fields_are_those_of_nengo(tmp_path):
+    net = frozen(TINY["bundling"], tmp_path)
+    images = class_rows(2, np.random.default_rng(1))[0][..., None]
+    seen = []
+    for x in data.encode(images):
+        net.input.output = phases.to_rows(x)
+        with nengo.Simulator(net, progress_bar=False) as sim:
+            sim.run_steps(2 + len(net.hidden))
+        seen.append([phases.from_rows(sim.data[probe][-1]).mean() for probe in net.hidden])
+    net.input.output = np.zeros(net.input.size_out)
+    means = np.transpose(seen)
+    found = spikes.mean_fields(net, images)
+    assert_allclose([each["length"] for each in found], np.abs(means).mean(axis=1), atol=1e-4)
+    wanted = np.sqrt(np.mean((np.angle(means) / np.pi) ** 2, axis=1))
+    assert_allclose([each["spread"] for each in found], wanted, atol=1e-4)
 
 
 def test_scores_of_a_network_that_is_right_or_wrong(tmp_path):
