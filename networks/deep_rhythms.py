@@ -1,4 +1,4 @@
-"""Deep phasor networks in spikes, without a clock: convolutional and residual classifiers.
+"""Deep networks in spikes without a clock: convolutions, residual blocks, attention.
 
 Networks are trained in the phase domain on FashionMNIST and CIFAR-10, converted to
 resonate-and-fire neurons, and sparsified by a clock's arc, by the rhythm of each layer, by the

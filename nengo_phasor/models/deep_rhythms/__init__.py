@@ -1,4 +1,4 @@
-"""Deep phasor networks in spikes, without a clock: convolutional and residual classifiers.
+"""Deep networks in spikes without a clock: convolutions, residual blocks, attention.
 
 Data -> network -> designs -> training -> spikes -> runs -> claims -> report.
 """

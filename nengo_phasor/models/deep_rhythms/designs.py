@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from nengo_phasor.models.deep_rhythms.network import Block, conv, dense, residual
+from nengo_phasor.models.deep_rhythms.network import Block, attention, conv, dense, residual
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,18 @@ DESIGNS = {
         accuracy=0.91,
         title="convolutional",
     ),
-    "bundling": _residual("bundling", 0.885, 4, "bundling"),
+    "bundling": _residual("bundling", 0.885, 3, "bundling"),
     "binding": _residual("binding", 0.885, 2, "binding"),
     "no_skips": _residual(None, None, 2, "without skips"),
+    "attention": Design(
+        "fashion_mnist",
+        [attention(64, beta=3.0)],
+        Recipe(4 * FASHION_EPOCH),
+        cycles=12,
+        window=0.1,
+        accuracy=0.895,
+        title="attention between rows",
+    ),
     "cifar10": Design(
         "cifar10",
         [conv(48, 3, 2), conv(96, 3, 2)],

@@ -8,7 +8,7 @@ from math import prod
 import nengo
 import numpy as np
 
-from nengo_phasor.networks import PhasorConv, PhasorDense, PhasorResidual
+from nengo_phasor.networks import PhasorAttention, PhasorConv, PhasorDense, PhasorResidual
 
 CLASSES = 10
 
@@ -30,6 +30,11 @@ def dense(size: int) -> Block:
 def residual(hidden: int, join: str | None) -> Block:
     """Return a residual block, or one without a skip connection if ``join`` is None."""
     return lambda shape: PhasorResidual(prod(shape), hidden, join)
+
+
+def attention(size: int, beta: float) -> Block:
+    """Return a block of attention between the rows of an image."""
+    return lambda shape: PhasorAttention(shape[0], prod(shape[1:]), size, beta)
 
 
 def classifier(shape: Shape, blocks: Sequence[Block], seed: int = 0) -> nengo.Network:

@@ -47,7 +47,7 @@ def spiking(net: nengo.Network, point: Point) -> Spiking:
             _count(new[probe].target, counts[k])
         for unit in units:
             _count(unit, counts[-1])
-        reference = nengo.Probe(new[net.bias].pre_obj)
+        reference = nengo.Probe(new[net.bias].pre)
         counted = nengo.Probe(counts)
     twin.probes[:] = [new[net.output], reference, counted]  # others would keep much
     return Spiking(twin, new[net.input], new[net.output], reference, counted)

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import nengo_phasor
 from nengo_phasor import layerwise, phases
 from nengo_phasor.models.deep_rhythms import claims, commands, data, designs, runs, spikes
-from nengo_phasor.models.deep_rhythms.network import classifier, conv, dense, residual
+from nengo_phasor.models.deep_rhythms.network import attention, classifier, conv, dense, residual
 from nengo_phasor.models.rhythms.network import DT
 from nengo_phasor.models.rhythms.organic import ALL, STEPS
 from nengo_phasor.models.rhythms.organic_claims import WINDOW
@@ -25,6 +25,7 @@ TINY = {
     "convolutional": [conv(4, 5, 4), conv(6, 3, 2)],
     "bundling": [dense(8), residual(6, "bundling")],
     "binding": [dense(8), residual(6, "binding")],
+    "attention": [conv(2, 7, 7), attention(3, 3.0)],
 }
 
 
@@ -129,7 +130,7 @@ def test_scores_of_a_network_that_is_right_or_wrong(tmp_path):
         assert 0 < sent / (10 * 6 * probe.size_in / 2) <= 1.01
 
 
-@pytest.mark.parametrize("name", ["convolutional", "bundling"])
+@pytest.mark.parametrize("name", TINY)
 def test_the_window_removes_spikes(name, tmp_path):
     net = frozen(TINY[name], tmp_path)
     images = np.random.RandomState(1).randint(0, 256, (4, 28, 28, 1)).astype(np.uint8)
