@@ -8,6 +8,7 @@ difference from its mean field, by reactive inhibition and at random.
     python networks/deep_rhythms.py train --design convolutional    one network
     python networks/deep_rhythms.py results                         the committed figures
     python networks/deep_rhythms.py results --resume                from where it stopped
+    nengo networks/deep_rhythms.py                                  Nengo GUI, a trained network
 
 """
 
@@ -15,3 +16,5 @@ from nengo_phasor import models
 
 if __name__ == "__main__":
     models.main("deep_rhythms")
+else:
+    model, on_start = models.opened("deep_rhythms")

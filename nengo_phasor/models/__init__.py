@@ -57,7 +57,9 @@ MODELS = {
     "adaptive_sonar": Model(
         "adaptive.sonar_commands", "adaptive.table_gui", ("results", "export"), ("sonar",)
     ),
-    "deep_rhythms": Model("deep_rhythms.commands", None, ("train", "results")),
+    "deep_rhythms": Model(
+        "deep_rhythms.commands", "deep_rhythms.gui", ("train", "results", "export")
+    ),
     "factorized_if": Model("factorized.commands", "factorized.gui", ("demo", "figures", "results")),
     "local_rhythms": Model("rhythms.commands", "rhythms.gui", ("demo", "results", "export")),
     "on_chip": Model("chip.commands", "chip.gui", ("train", "results")),

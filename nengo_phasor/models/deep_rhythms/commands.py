@@ -8,6 +8,7 @@ difference from its mean field, by reactive inhibition and at random.
     python networks/deep_rhythms.py train --design convolutional    one network
     python networks/deep_rhythms.py results                         the committed figures
     python networks/deep_rhythms.py results --resume                from where it stopped
+    nengo networks/deep_rhythms.py                                  Nengo GUI, a trained network
 
 """
 
@@ -80,6 +81,22 @@ def train(names, data, runs, seed, images, batches, resume, held_out):
         net = trained(design, seed, runs / f"{name}-{seed}", loaded, resume)
         right = spikes.phase_classes(net, loaded.x_test) == loaded.y_test
         click.echo(f"{name}: {right.mean():.2%}")
+
+
+@main.command()
+@click.option("--run", default="runs/deep_rhythms/convolutional-0", type=Path, show_default=True)
+@click.option("--data", type=click.Path(), help="Folder with the data sets.")
+def export(run, data):
+    """Commit a run's network as that which Nengo GUI opens, with a test image of each class."""
+    import nengo_phasor
+    from nengo_phasor.models.deep_rhythms import data as data_of
+    from nengo_phasor.models.deep_rhythms.gui import PARAMS
+    from nengo_phasor.models.rhythms.data import one_of_each
+
+    net = nengo_phasor.load(run / "network.npz")
+    net.images = one_of_each(data_of.images("fashion_mnist", data))
+    nengo_phasor.save(PARAMS, net)
+    click.echo(f"wrote {PARAMS}")
 
 
 @main.command("results")

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import nengo_phasor
 from nengo_phasor import layerwise, phases
-from nengo_phasor.models.deep_rhythms import claims, commands, data, designs, runs, spikes
+from nengo_phasor.models.deep_rhythms import claims, commands, data, designs, gui, runs, spikes
 from nengo_phasor.models.deep_rhythms.network import attention, classifier, conv, dense, residual
 from nengo_phasor.models.rhythms.network import DT
 from nengo_phasor.models.rhythms.organic import ALL, STEPS
@@ -140,6 +140,28 @@ def test_the_window_removes_spikes(name, tmp_path):
     )
     assert sum(none["spikes"]) > sum(some["spikes"]) > sum(everything["spikes"]) == 0
     assert none["unit_spikes"] >= 4 * len(net.hidden) * 5
+
+
+def test_gui_shows_the_hands_of_the_units(tmp_path):
+    net = frozen(TINY["convolutional"], tmp_path)
+    net.images = class_rows(10, np.random.default_rng(1))[0][..., None]
+    model = gui.shown(net)
+    with nengo.Simulator(model, progress_bar=False) as sim:
+        sim.run(0.8)
+    drawn = [clock.output._nengo_html_ for clock in model.clocks]
+    assert len(drawn) == 3
+    assert all('class="unit"' in svg for svg in drawn)
+    assert f" of {gui.SHOWN} spikes sent" in drawn[0]
+    assert not model.probes
+
+
+def test_export(garments, tiny, monkeypatch, tmp_path):
+    pytest.importorskip("nengo_dl")
+    run("train", "--data", str(garments), "--design", "convolutional", "--runs", "runs")
+    monkeypatch.setattr(gui, "PARAMS", tmp_path / "committed.npz")
+    run("export", "--data", str(garments), "--run", "runs/convolutional-0")
+    shown = gui.gui_model()
+    assert shown.clocks[-1].size_in == 21
 
 
 def scores(accuracy, windowed, sent, phase):
