@@ -44,13 +44,15 @@ def shown(net: nengo.Network, window: float = 0.1) -> nengo.Network:
     model.phases = new[net.input]
     model.phases.output = nengo.processes.PresentInput(encode(images), SECONDS)
     model.clocks = [clock(model, new[probe.obj]) for probe in (*net.hidden, net.output)]
+    model.layers = list(model.networks)
+    (model.encoder,) = (c.post for c in model.connections if c.pre is model.phases)
     with model:
         pixels = images.reshape(len(images), -1) / 255
-        garment = nengo.Node(nengo.processes.PresentInput(pixels, SECONDS), label="garment")
-        truth = classes_in_turn(range(len(names)), len(names), SECONDS)
+        model.garment = nengo.Node(nengo.processes.PresentInput(pixels, SECONDS), label="garment")
+        model.truth = classes_in_turn(range(len(names)), len(names), SECONDS)
         model.image = displays.image(images.shape[1:], label="what is shown", names=names)
-        nengo.Connection(garment, model.image[: pixels.shape[1]], synapse=None)
-        nengo.Connection(truth, model.image[pixels.shape[1] :], synapse=None)
+        nengo.Connection(model.garment, model.image[: pixels.shape[1]], synapse=None)
+        nengo.Connection(model.truth, model.image[pixels.shape[1] :], synapse=None)
         model.decision = displays.phase_classes(names, FREQUENCY, label="similarity to phase 1/2")
         nengo.Connection(new[net.output.obj].sent, model.decision, synapse=None)
     return model
