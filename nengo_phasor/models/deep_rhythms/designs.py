@@ -17,7 +17,8 @@ class Recipe:
 
     ``pull`` weights the distance of each hidden layer's phases from the reference in the loss, so
     that the layer's mean field is near the reference: its rhythm unit can then take the place of
-    the clock. Images are changed at random as `.data.changed` does, with ``shift`` and ``mirror``.
+    the clock. In deep networks it is smaller, because time steps do not resolve the smallest
+    phases. Images are changed at random as `.data.changed` does, with ``shift`` and ``mirror``.
     """
 
     batches: int
@@ -82,7 +83,7 @@ def _residual(join: str | None, accuracy: float | None, epochs: int, title: str)
     return Design(
         "fashion_mnist",
         [dense(128), *[residual(128, join)] * N_BLOCKS],
-        Recipe(epochs * FASHION_EPOCH),
+        Recipe(epochs * FASHION_EPOCH, pull=0.005),
         cycles=16,
         window=0.1,
         accuracy=accuracy,

@@ -15,7 +15,7 @@ from nengo_phasor.models.deep_rhythms.data import encode
 from nengo_phasor.models.rhythms.network import DT, FREQUENCY
 from nengo_phasor.models.rhythms.organic import ALL, STEPS
 from nengo_phasor.neurons import ResonateAndFire
-from nengo_phasor.plots.axes import REFERENCE, styles
+from nengo_phasor.plots.axes import REFERENCE, STYLES, styles
 
 SHOWN = 30
 """The number of neurons of each layer in the raster."""
@@ -40,14 +40,14 @@ def draw(
     folder : path
         The folder.
     """
-    removed = Figure(figsize=(3.2 * len(found), 3.6), layout="constrained")
+    removed = Figure(figsize=(1.2 + 3.2 * len(found), 3.6), layout="constrained")
     for axes, (name, scores) in zip(
         removed.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True
     ):
         draw_removed(axes, scores["curves"])
         axes.set_title(name)
     removed.axes[0].set_ylabel("accuracy (%)")
-    removed.axes[0].legend(frameon=False, fontsize=7)
+    removed.axes[0].legend(frameon=False, fontsize=7, loc="lower left")
     depth = Figure(figsize=(6.4, 3.6), layout="constrained")
     draw_depth(depth.add_subplot(), found)
     raster = Figure(figsize=(8.0, 4.8), layout="constrained")
@@ -65,9 +65,11 @@ def draw_removed(axes: Axes, curves: Mapping[str, Sequence[Mapping]]) -> None:
     (dense,) = curves[ALL]
     axes.axhline(100 * dense["accuracy"], **REFERENCE)
     rules = [rule for rule in curves if rule != ALL]
-    for rule, style in zip(rules, styles(), strict=False):
+    for k, (rule, style) in enumerate(zip(rules, styles(), strict=False)):
         points = np.array(sorted((p["removed"], p["accuracy"]) for p in curves[rule]))
-        axes.plot(*100 * points.T, label=rule, **{**style, "markersize": 4})
+        face = style["color"] if k < len(STYLES) else "none"
+        look = {**style, "markersize": 4, "markerfacecolor": face}
+        axes.plot(*100 * points.T, label=rule, **look)
     top = 100 * dense["accuracy"]
     axes.set(xlabel="hidden spikes removed (%)", ylim=(max(0, top - 25), top + 3))
 
@@ -80,6 +82,7 @@ def draw_depth(axes: Axes, found: Mapping[str, Mapping]) -> None:
         )
         share = 100 * sent / np.where(every > 0, every, np.nan)
         axes.plot(np.arange(1, len(share) + 1), share, label=name, **{**style, "markersize": 4})
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="layer", ylabel="spikes sent (%)", ylim=(0, None))
     axes.legend(frameon=False)
 
@@ -110,4 +113,6 @@ def draw_raster(
             axes.plot(steps * DT * 1000, base + neurons, "|", color=color, markersize=3)
         for step in np.flatnonzero(seen[unit][0]):
             axes.plot([step * DT * 1000] * 2, [base - 1, base + SHOWN], color="tab:red", lw=1)
-    axes.set(xlabel="time (ms)", ylabel=f"layers, {SHOWN} neurons of each", yticks=[])
+    middles = np.arange(len(probes)) * (SHOWN + 4) + SHOWN / 2
+    axes.set_yticks(middles, [f"layer {k + 1}" for k in range(len(probes))])
+    axes.set(xlabel="time (ms)", ylabel=f"{SHOWN} neurons of each layer")
