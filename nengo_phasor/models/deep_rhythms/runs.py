@@ -14,6 +14,7 @@ import nengo_phasor
 from nengo_phasor import datasets
 from nengo_phasor.models.deep_rhythms import designs
 from nengo_phasor.models.deep_rhythms.designs import Design
+from nengo_phasor.models.deep_rhythms.network import classifier
 from nengo_phasor.models.deep_rhythms.spikes import Point, mean_fields, phase_classes, score
 from nengo_phasor.models.deep_rhythms.training import train
 from nengo_phasor.models.rhythms.organic import ALL, with_removed
@@ -28,7 +29,12 @@ def trained(
     design: Design, seed: int, folder: Path, data: datasets.Dataset, resume: bool
 ) -> nengo.Network:
     """Return the folder's network, trained first if it is not there yet."""
-    settings = {**asdict(design.recipe), "seed": seed, "images": len(data.x_train)}
+    settings = {
+        **asdict(design.recipe),
+        "seed": seed,
+        "images": len(data.x_train),
+        "weights": shapes(classifier(data.x_train.shape[1:], design.blocks, seed)),
+    }
     open_run(folder, settings, resume)
     file = folder / "network.npz"
     if not file.exists():
@@ -114,6 +120,14 @@ def combined(point: Point, pieces: Sequence[Mapping]) -> dict:
         "unit_spikes": mean(piece["unit_spikes"] for piece in pieces),
         "processor_seconds": mean(piece["processor_seconds"] for piece in pieces),
     }
+
+
+def shapes(net: nengo.Network) -> list[list[int]]:
+    """Return the shapes of a network's weights and of what they apply to, and their strides."""
+    return [
+        [*t.kernel_shape, *t.strides, *t.input_shape.shape]
+        for t in (c.transform for c in _weighted(net))
+    ]
 
 
 def _weighted(net):

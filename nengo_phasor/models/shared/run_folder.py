@@ -58,8 +58,13 @@ def open_run(folder: Path, settings: Mapping[str, Any], resume: bool) -> None:
     for unfinished in folder.glob(f"**/*{atomic.UNFINISHED}"):
         unfinished.unlink(missing_ok=True)
     if resume and note.exists():
-        if read(note, remedy=ANEW) != json.loads(json.dumps(settings)):
-            raise click.ClickException(f"{note} belongs to a run with other settings: {ANEW}")
+        saved, wanted = read(note, remedy=ANEW), json.loads(json.dumps(settings))
+        names = sorted({*saved, *wanted})
+        different = ", ".join(name for name in names if saved.get(name) != wanted.get(name))
+        if different:
+            raise click.ClickException(
+                f"{note} belongs to a run with other settings ({different}): {ANEW}"
+            )
         return
     for made in {*folder.glob("**/*.npz"), *folder.glob("*.json")} - {note}:
         made.unlink()

@@ -230,6 +230,11 @@ def test_training_resumes_bit_for_bit(garments, tiny, monkeypatch):
     assert whole.keys() == parts.keys()
     for name in whole:
         assert_array_equal(whole[name], parts[name])
+    other = replace(designs.DESIGNS["convolutional"], blocks=[conv(3, 3, 2)])
+    monkeypatch.setitem(designs.DESIGNS, "convolutional", other)
+    done = CliRunner().invoke(commands.main, [*common, "--runs", "parts", "--resume"])
+    assert done.exit_code == 1
+    assert "weights" in done.output
 
 
 def test_results_command(garments, tiny, monkeypatch):
