@@ -104,7 +104,7 @@ def adaptive_spike(
 def adaptive_transfer(xp, S: Array, by_output: Array, c):
     """Return the gradient by the activation of `.dynamics.adaptive_transfer`."""
     if c.graded:
-        return xp.where(S > 0, by_output * c.height, 0.0 * by_output)
+        return xp.where(S > 0, by_output * (c.height / c.ratio), 0.0 * by_output)
     positive = xp.where(S <= 0, 0.0 * S, S)
     below = c.c_3 * positive + c.c_4
     growth = xp.exp(c.ratio * (c.c_1 * positive + c.c_2) / below) - 1.0

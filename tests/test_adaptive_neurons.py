@@ -159,6 +159,28 @@ def test_transfer_function_is_the_mean_current(m_f, tau_phi):
     assert error.max() == pytest.approx(height / 2, rel=0.01)
 
 
+@pytest.mark.parametrize("tau_eta", [0.03, 0.1])
+def test_graded_spikes_behind_another_filter(tau_eta):
+    """The mean output is S amplitude/tau_eta: it does not depend on the filter behind it."""
+    S = np.array([0.5, 1.0, 2.0])
+    for amplitude in (None, 0.02):
+        neuron = AdaptiveSpiking(0.05, tau_eta=tau_eta, amplitude=amplitude, graded=True)
+        scale = 1 if amplitude is None else amplitude / tau_eta
+        thresholds = run(neuron, S, 6000, 0.001)[1000:]
+        means = thresholds.mean(axis=0) / 0.001 * neuron.amplitude
+        assert_allclose(means, scale * S, rtol=0.02)
+        assert_allclose(f(neuron, S), scale * S)
+        c = neuron.transfer
+        assert_allclose(dynamics.adaptive_transfer_inverse(np, scale * S, c), S)
+
+
+def test_graded_neurons_of_a_high_threshold():
+    """Without spikes at an activation of 1, their line is the same, so precision can change."""
+    neuron = AdaptiveSpiking(0.1, theta_0=4, graded=True)
+    coarse = neuron.at_precision(0.2)
+    assert (coarse.theta_0, coarse.amplitude) == (8, neuron.amplitude)
+
+
 @pytest.mark.parametrize("amplitude", [None, 0.02])
 @pytest.mark.parametrize("m_f", TABLE)
 def test_graded_spikes_are_a_rectified_line(m_f, amplitude):

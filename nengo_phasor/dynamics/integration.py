@@ -148,7 +148,7 @@ def transfer_constants(
     """Return the constants of equation (11), with f(theta_0/2) = h/2.
 
     By default the height h of a spike's post-synaptic current is chosen such that f(1) = 1. For
-    graded spikes that is 1.
+    graded spikes that is tau_eta/tau_beta.
     """
     c = TransferConstants(
         c_1=2 * m_f * tau_gamma**2,
@@ -161,7 +161,7 @@ def transfer_constants(
     )
     c = c._replace(offset=adaptive_transfer(np, 0.5 * theta_0, c))
     if height is None:
-        height = 1.0 if graded else 1.0 / adaptive_transfer(np, 1.0, c)
+        height = c.ratio if graded else 1.0 / adaptive_transfer(np, 1.0, c)
     return c._replace(offset=c.offset * height, height=height, graded=graded)
 
 
@@ -172,15 +172,16 @@ def adaptive_transfer(xp, S: Array, c: TransferConstants):
     et al. 2017, equation (11), and 0 for S <= 0, where the neuron is silent and the quotient has
     its pole.
 
-    The current of graded spikes is h Shat. Since Shat follows S, that is f(S) = h max(0, S): a
-    rectified linear unit, up to half a spike.
+    The mean current of graded spikes is h tau_beta/tau_eta times that of Shat, since both sum the
+    thresholds at the spikes. Since Shat follows S, f(S) = h tau_beta/tau_eta max(0, S): a rectified
+    linear unit, up to half a spike.
     """
     silent = xp.zeros_like(S)
     positive = xp.where(
         S <= 0, silent, S
     )  # keeps NaN, because a network that diverged has no rates
     if c.graded:
-        return c.height * positive
+        return c.height / c.ratio * positive
     exponent = c.ratio * (c.c_1 * positive + c.c_2) / (c.c_3 * positive + c.c_4)
     current = c.height / (xp.exp(exponent) - 1.0) - c.offset + 0.5 * c.height
     return xp.where((S <= 0) | (current <= 0), silent, current)
@@ -189,6 +190,6 @@ def adaptive_transfer(xp, S: Array, c: TransferConstants):
 def adaptive_transfer_inverse(xp, f: Array, c: TransferConstants):
     """Return the activation S for which `adaptive_transfer` equals the given f > 0."""
     if c.graded:
-        return f / c.height
+        return f * c.ratio / c.height
     exponent = xp.log(1.0 + c.height / (f + c.offset - 0.5 * c.height)) / c.ratio
     return (c.c_2 - c.c_4 * exponent) / (c.c_3 * exponent - c.c_1)

@@ -55,7 +55,7 @@ class AdaptiveSpikingRate(Described, NeuronType):
     amplitude : float, optional
         The amplitude of a spike, which is an output of amplitude/dt for one step. In the paper's
         terms it is h tau_beta. By default it is chosen such that f(1) = 1. The amplitude of a
-        graded spike is this times the threshold; by default it is tau_beta.
+        graded spike is this times the threshold; by default it is tau_eta.
     initial_state : {str: Distribution or array_like}
         The initial "voltage", "refraction" and "adaptation" of `AdaptiveSpiking`. By default all
         are zero. The rate neurons have no state and reject an initial state, as Nengo's own rate
@@ -67,7 +67,7 @@ class AdaptiveSpikingRate(Described, NeuronType):
     graded : bool
         Whether a spike carries the threshold at which it was sent, instead of the same height as
         every other. The mean output is then that of a rectified linear unit,
-        f(S) = max(0, S) amplitude/tau_beta, to within half a spike, so that networks of these units
+        f(S) = max(0, S) amplitude/tau_eta, to within half a spike, so that networks of these units
         need not be trained for spikes. The paper's discussion mentions this.
 
     Raises
@@ -184,7 +184,7 @@ class AdaptiveSpikingRate(Described, NeuronType):
             )
         check_positive(m_f, "m_f", self)
         theta_0 = self.theta_0 * m_f / self.m_f
-        if theta_0 >= 2:
+        if theta_0 >= 2 and not self.graded:
             raise ValidationError(
                 f"must be less than {2 * self.m_f / self.theta_0:g} for an activation of 1 to "
                 f"cause spikes, got {m_f}",
