@@ -6,8 +6,9 @@ separate step, and sends biases as signals.
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import nengo
@@ -16,9 +17,18 @@ from nengo.exceptions import SimulationError, ValidationError
 from numpy.typing import ArrayLike
 
 from nengo_phasor import compat, dynamics
-from nengo_phasor.checks import check_positive
-from nengo_phasor.convert import keras_graph
+from nengo_phasor.checks import (
+    check_array,
+    check_classes,
+    check_integer,
+    check_number,
+    check_positive,
+    check_positive_integer,
+)
+from nengo_phasor.convert import keras_calls, keras_graph
+from nengo_phasor.convert.calibration import PRECISIONS, Calibration, Trials
 from nengo_phasor.convert.construction import Construction, like
+from nengo_phasor.convert.keras_layers import USE_NEURONS, Rectifier
 from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate
 
 
@@ -66,27 +76,37 @@ def to_adaptive(
     if not isinstance(neurons, AdaptiveSpikingRate | None):
         raise ValidationError(f"must be AdaptiveSpiking neurons, got {neurons!r}", "neurons")
     check_positive(readout_tau, "readout_tau")
+    if isinstance(model, str | os.PathLike):
+        model = keras_calls.load(model)
     graph = keras_graph.pools_first(keras_graph.read(model))
-    layers = {n: s.layer.neurons for n, s in graph.steps.items() if s.kind == "HalfSigmoid"}
-    if not layers:
-        raise ValidationError(
-            f"{model.name!r} has no neurons: {keras_graph.USE_HALF_SIGMOID}", "model"
-        )
-    spiking = {
-        name: like(AdaptiveSpiking, old if neurons is None else _at_scale_of(old, neurons))
-        for name, old in layers.items()
+    if not graph.neurons():
+        raise ValidationError(f"{model.name!r} has no neurons: {USE_NEURONS}", "model")
+    spiking = _neurons_of(graph.neurons(), neurons)
+    any_neurons = next(iter(spiking.values()))
+    taus = (any_neurons.tau_beta, any_neurons.tau_phi, readout_tau)
+    return Converted(model, Construction(model.name, spiking, taus).build(graph))
+
+
+def _neurons_of(layers, given):
+    """Return the neurons of each layer: those given, or its own, at the scale of the layer."""
+    own = {
+        name: layer.neurons for name, layer in layers.items() if not isinstance(layer, Rectifier)
     }
     for tau in ("tau_beta", "tau_phi"):
-        values = {getattr(x, tau) for x in spiking.values()}
-        if len(values) > 1:
+        values = {getattr(x, tau) for x in own.values()}
+        if given is None and len(values) > 1:
             raise ValidationError(
                 f"differs between the model's HalfSigmoid layers: {values}; give all layers the "
                 "same value, or give neurons",
                 attr=tau,
             )
-    any_neurons = next(iter(spiking.values()))
-    taus = (any_neurons.tau_beta, any_neurons.tau_phi, readout_tau)
-    return Converted(model, Construction(model.name, spiking, taus).build(graph))
+    any_own = next(iter(own.values()), AdaptiveSpiking()) if given is None else given
+    taus = {tau: getattr(any_own, tau) for tau in ("tau_beta", "tau_phi")}
+    rectified = AdaptiveSpiking(graded=True, **taus)
+    own = {name: own.get(name, rectified) for name in layers}
+    if given is None:
+        return {name: like(AdaptiveSpiking, neurons) for name, neurons in own.items()}
+    return {name: _at_scale_of(neurons, given, name) for name, neurons in own.items()}
 
 
 class Converted:
@@ -122,15 +142,24 @@ class Converted:
         sizes = f"{self.input.size_out} inputs, {self.output.size_in} outputs"
         return f"<Converted {self.network.label!r}: {sizes}; {layers}>"
 
+    @property
+    def neurons(self) -> dict[str, AdaptiveSpikingRate]:
+        """The neurons of each layer as converted or calibrated, before `set_precision`."""
+        return dict(self._neurons)
+
+    def copy(self) -> nengo.Network:
+        """Return a copy of the network with the attributes ``input``, ``output`` and ``layers``."""
+        with warnings.catch_warnings():  # Nengo's copy of a relay warns of the size that it has
+            warnings.filterwarnings("ignore", "'Node.size_out' is being overwritten")
+            return self.network.copy()
+
     def rate_network(self) -> nengo.Network:
         """Return a copy of the network with `.AdaptiveSpikingRate` neurons and without synapses.
 
         It gives its output in one step. It has the same attributes ``input``, ``output`` and
         ``layers`` as ``network``.
         """
-        with warnings.catch_warnings():  # Nengo's copy of a relay warns of the size that it has
-            warnings.filterwarnings("ignore", "'Node.size_out' is being overwritten")
-            network = self.network.copy()
+        network = self.copy()
         for ensemble in network.all_ensembles:
             ensemble.neuron_type = like(AdaptiveSpikingRate, ensemble.neuron_type)
         for connection in network.all_connections:
@@ -223,14 +252,94 @@ class Converted:
         for name, neurons in changed.items():
             self.layers[name].neuron_type = neurons
 
+    def calibrate(
+        self,
+        images: ArrayLike,
+        labels: ArrayLike,
+        tolerance: float = 0.005,
+        precisions: Sequence[float] = PRECISIONS,
+        n_steps: int = 500,
+    ) -> Calibration:
+        """Set the coarsest precision at which the spikes keep the accuracy on some images.
 
-def _at_scale_of(old, neurons):
-    """Return the neurons with the amplitude for which f(1) is that of the old neurons."""
-    if neurons.theta_0 >= 2:
+        First all layers get the same m_f: that of ``precisions`` which is the coarsest that is
+        enough. Then one layer after another becomes coarser, as long as that is enough and there
+        are fewer spikes in all. In layers of graded spikes, the threshold at rest becomes m_f times
+        the scale of the layer's activations: the root mean square of those above 0. Take images
+        that are not used for testing.
+
+        Parameters
+        ----------
+        images : (n_items, ...) array_like
+            Inputs of the model.
+        labels : (n_items,) or (n_items, n_outputs) array_like
+            The class of each image, or predictions, such as those of the model, of which the class
+            is the highest.
+        tolerance : float
+            How much less the accuracy may be than that of the network without spikes, as a fraction
+            of the images.
+        precisions : sequence of float
+            The values of m_f to try.
+        n_steps : int
+            The number of steps of 1 ms for which an image is shown. Its class is that at the end.
+
+        Returns
+        -------
+        Calibration
+            The precision by layer, with its accuracy, firing rate and number of spikes, and all
+            that was tried.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If an argument is not valid, or the network has a single output.
+        nengo.exceptions.SimulationError
+            If no precision is enough, or an output is not finite. Nothing is changed then.
+        """
+        x = check_array(images, "images", "(n_items, ...)", self)
+        x = x.reshape(len(x), -1).astype(np.float32)
+        if x.shape != (len(x) or 1, self.input.size_out):
+            raise ValidationError(
+                f"has shape {np.shape(images)}, but the network takes {self.input.size_out} values "
+                "for each item, and needs at least one item",
+                "images",
+                self,
+            )
+        n_classes = self.output.size_in
+        check_integer(n_classes, "the number of outputs", self, low=2)
+        if np.shape(labels) == (len(x), n_classes):
+            labels = check_array(labels, "labels", obj=self).argmax(axis=1)
+        labels = check_classes(labels, "labels", len(x), n_classes, self)
+        check_number(tolerance, "tolerance", self, low=0, high=1)
+        check_positive_integer(n_steps, "n_steps", self)
+        m_fs = check_array(precisions, "precisions", "(n,)", self, low=0)
+        if not m_fs.size or not m_fs.all():
+            raise ValidationError(f"must be values greater than 0, got {m_fs}", "precisions", self)
+        m_fs = [float(m_f) for m_f in np.unique(m_fs)[::-1]]
+        trials = Trials(self, x, labels, n_steps)
+        best = trials.coarsest(m_fs, tolerance)
+        best = trials.coarser_by_layer(best, m_fs, tolerance)
+        self._neurons = trials.neurons(best.m_f)
+        for name, neurons in self._neurons.items():
+            self.layers[name].neuron_type = neurons
+        return Calibration(*best, trials.analog, trials.done)
+
+
+def _at_scale_of(old, neurons, name):
+    """Return the neurons with the amplitude for which f(1) is that of a layer's old neurons."""
+    lines = {False: "a half-sigmoid (graded=False)", True: "a rectified line (graded=True)"}
+    if old.graded != neurons.graded:
+        raise ValidationError(
+            f"the activation of layer {name!r} is {lines[old.graded]}, but the mean output of "
+            f"{neurons} is {lines[neurons.graded]}: give neurons with graded={old.graded}, or give "
+            "none, so that each layer gets those that fit",
+            attr="neurons",
+        )
+    if neurons.theta_0 >= 2 and not neurons.graded:
         raise ValidationError(
             f"cause no spikes at an activation of 1, because theta_0 is {neurons.theta_0:g}: use "
             "one below 2",
             attr="neurons",
         )
     at_one, wanted = (dynamics.adaptive_transfer(np, 1.0, n.transfer) for n in (neurons, old))
-    return like(type(neurons), neurons, amplitude=neurons.amplitude * wanted / at_one)
+    return like(AdaptiveSpiking, neurons, amplitude=neurons.amplitude * wanted / at_one)

@@ -31,8 +31,8 @@ def act(neurons=None, **arguments):
     return HalfSigmoid(neurons, **arguments)
 
 
-def stack(shape, *parts):
-    return Sequential([layers.Input(shape), *parts])
+def stack(shape, *parts, **arguments):
+    return Sequential([layers.Input(shape), *parts], **arguments)
 
 
 def functional(shape, tensors):
@@ -61,9 +61,52 @@ def pooled_skip(image):
     return dense(2)(layers.Flatten()(act()(norm()(x))))
 
 
+def residual_relu_net(image):
+    """A residual network whose activations follow the additions, as in the first of them."""
+    x = layers.MaxPooling2D(3, 2, "same")(layers.ReLU()(norm()(conv(3, padding="same")(image))))
+    y = layers.ReLU()(norm()(conv(3, padding="same")(x)))
+    x = layers.ReLU()(layers.Add()([x, norm()(conv(3, padding="same")(y))]))
+    return dense(3)(layers.GlobalAveragePooling2D()(x))
+
+
+def mobile(n, strides):
+    """A block of a MobileNet."""
+    return (
+        layers.DepthwiseConv2D(3, strides, padding="same", use_bias=False),
+        norm(),
+        layers.ReLU(6.0),
+        conv(n, 1, use_bias=False),
+        norm(),
+        layers.ReLU(6.0),
+    )
+
+
+def normalised(image):
+    layer = layers.Normalization()
+    layer.adapt(np.random.RandomState(0).normal(0.4, [1.5, 0.2], (50, 4, 4, 2)))
+    return dense(3)(layers.Flatten()(act()(conv(2)(layer(image)))))
+
+
+def shared(image):
+    """Layers that are used twice: a convolution, its activation and an addition."""
+    again, unit, add = conv(2, padding="same"), layers.ReLU(), layers.Add()
+    x = unit(again(image))
+    x = add([unit(again(x)), x])
+    return dense(2)(layers.Flatten()(add([x, x])))
+
+
+def nested(image):
+    """A model that is used twice, within one that has another."""
+    block = stack((6, 6, 2), conv(2, padding="same"), norm(), act(), conv(2, padding="same"))
+    body = functional((6, 6, 2), lambda x: layers.ReLU()(layers.Add()([block(block(x)), x])))
+    return Sequential([layers.Flatten(), dense(3)])(body(image))
+
+
 def flat(*parts):
     return (*parts, layers.Flatten(), dense(3))
 
+
+PLACES = np.arange(12.0).reshape(4, 3)
 
 MODELS = {
     "dense": lambda: stack((5,), norm(), act(), dense(7), norm(), act(), dense(3)),
@@ -150,6 +193,86 @@ MODELS = {
         act(AdaptiveSpikingRate(m_f=0.2, amplitude=0.03)),
         dense(3),
     ),
+    "relu": lambda: stack((5,), norm(), layers.ReLU(), dense(7), layers.ReLU(), dense(3)),
+    "relu of layers": lambda: stack(
+        (6, 6, 2),
+        layers.Conv2D(4, 3, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+        dense(6, activation=tf.nn.relu6),
+        dense(5, activation="relu"),
+        dense(3, activation="softmax"),
+    ),
+    "rectifiers as activations": lambda: stack(
+        (5,),
+        dense(9, activation=tf.nn.leaky_relu),
+        dense(9, activation=layers.ReLU(0.5)),
+        dense(9, activation=layers.LeakyReLU()),
+        layers.Activation("relu"),
+        dense(3),
+    ),
+    "relu 6": lambda: stack((5,), layers.Rescaling(9.0), layers.ReLU(6), dense(3)),
+    "limited relu": lambda: stack((6, 6, 2), *flat(conv(3), layers.ReLU(0.7), norm(), conv(2))),
+    "leaky relu": lambda: stack((5,), layers.LeakyReLU(), dense(6), layers.LeakyReLU(0.1)),
+    "limited leaky relu": lambda: stack(
+        (6, 6, 2), *flat(conv(3), layers.ReLU(0.8, 0.2), layers.MaxPooling2D(2))
+    ),
+    "relu of pooled": lambda: stack(
+        (6, 6, 2), *flat(conv(3), layers.MaxPooling2D(2), layers.ReLU(2.5, 0.2), norm())
+    ),
+    "relu and half-sigmoid": lambda: stack(
+        (5,), act(AdaptiveSpikingRate(tau_beta=0.03)), dense(6, activation="relu"), dense(3)
+    ),
+    "residual relu net": lambda: functional((9, 9, 2), residual_relu_net),
+    "depthwise": lambda: stack(
+        (6, 5, 3),
+        *flat(layers.ReLU(), norm(), layers.DepthwiseConv2D(3, padding="same"), norm(), act()),
+    ),
+    "depthwise, strides": lambda: stack(
+        (7, 6, 3),
+        *flat(layers.DepthwiseConv2D((3, 2), 2, depth_multiplier=2, activation=act())),
+    ),
+    "separable": lambda: stack(
+        (6, 5, 3),
+        *flat(act(), norm(), layers.SeparableConv2D(4, 3, padding="same"), norm(), layers.ReLU()),
+    ),
+    "separable, strides": lambda: stack(
+        (7, 6, 3),
+        *flat(layers.SeparableConv2D(4, (3, 2), 2, depth_multiplier=2, activation="relu")),
+    ),
+    "mobile net": lambda: stack(
+        (9, 9, 3),
+        layers.Rescaling(1 / 2.0, offset=-0.3),
+        *mobile(4, 2),
+        *mobile(6, 1),
+        layers.GlobalAveragePooling2D(keepdims=True),
+        layers.Dropout(0.1),
+        conv(3, 1),
+        layers.Reshape((3,)),
+        layers.Softmax(),
+    ),
+    "rescaling": lambda: stack(
+        (4, 4, 2), *flat(layers.Rescaling([2.0, -0.5], offset=[0.1, 0.7]), act(), conv(2))
+    ),
+    "normalization": lambda: functional((4, 4, 2), normalised),
+    "normalization of places": lambda: stack(
+        (4, 3),
+        layers.Normalization(axis=(1, 2), mean=PLACES / 9, variance=1 + PLACES),
+        *flat(act()),
+    ),
+    "norm over rows": lambda: stack((4, 3, 2), *flat(norm(), act(), norm(axis=1), conv(2, 2))),
+    "permute": lambda: stack((4, 3, 2), *flat(act(), norm(), layers.Permute((3, 1, 2)), norm())),
+    "up-sampling": lambda: stack(
+        (3, 4, 2), *flat(act(), norm(), layers.UpSampling2D((2, 3)), conv(2), layers.ReLU())
+    ),
+    "cropping": lambda: stack(
+        (5, 6, 2), *flat(act(), norm(), layers.Cropping2D(((1, 0), (2, 1))), norm(), layers.ReLU())
+    ),
+    "shared": lambda: functional((6, 6, 2), shared),
+    "nested": lambda: functional((6, 6, 2), nested),
+    "nested end": lambda: stack(
+        (5,), dense(6), Sequential([layers.ReLU(), stack((6,), dense(3, activation="softmax"))])
+    ),
     "residual net": lambda: functional((9, 9, 2), residual_net),
     "pooled skip": lambda: functional((8, 8, 2), pooled_skip),
 }
@@ -158,7 +281,7 @@ MODELS = {
 def randomised(model, seed=0):
     """Give a model's biases and statistics random values; some variances are below epsilon."""
     rng = np.random.RandomState(seed)
-    for layer in model.layers:
+    for layer in model._flatten_layers(include_self=False):
         values = {w.name.split("/")[-1].split(":")[0]: w for w in layer.weights}
         for name, draw in {
             "bias": lambda n: rng.normal(0, 0.3, n),

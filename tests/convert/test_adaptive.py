@@ -223,6 +223,64 @@ def test_spikes_stand_for_the_model():
     assert np.all(np.abs(model(x) - 1) > 10 * per_neuron * weights.sum(axis=0))
 
 
+def rectified(name, x):
+    return {
+        "relu": np.maximum(0, x),
+        "relu 6": np.clip(x, 0, 6),
+        "leaky": np.maximum(0.3 * x, x),
+        "leaky relu 6": np.minimum(np.maximum(0.1 * x, x), 6),
+    }[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("relu", lambda: layers.ReLU()),
+        ("relu 6", lambda: layers.ReLU(6)),
+        ("leaky", lambda: layers.LeakyReLU()),
+        ("leaky relu 6", lambda: layers.ReLU(6, 0.1)),
+    ],
+)
+def test_graded_spikes_stand_for_rectifiers(name, layer):
+    """Of values around all their corners, within a spike of each line and a step's 1 %."""
+    x = np.array([[-9.0, -3.0, -0.7, 0.0, 0.1, 0.8, 2.5, 5.8, 6.3, 9.0]])
+    converted = convert.to_adaptive(stack((10,), layer()), AdaptiveSpiking(0.05, graded=True))
+    seen = spiking_output(converted, x, 1200)[:, 400:].mean(axis=1)
+    expected = rectified(name, x)
+    threshold = 0.05 * (1 + 1 / 3)  # at most, with m_f = 0.05, when 9 is coded
+    for k, value in enumerate(x[0]):
+        lines = [max(0, value), max(0, value - 6), max(0, -value)]
+        margin = sum(0.02 * line + threshold * (1 + line) for line in lines)
+        assert abs(seen[0, k] - expected[0, k]) <= margin, value
+    assert np.abs(seen - expected).max() > 0
+
+
+@pytest.mark.parametrize("name", ["residual relu net", "limited leaky relu", "mobile net"])
+def test_fine_graded_spikes_stand_for_the_model(models, name):
+    model = models[name]
+    converted = convert.to_adaptive(model, AdaptiveSpiking(0.02, graded=True))
+    x = images(model)
+    expected = rate_output(converted, x)
+    seen = spiking_output(converted, x, 700)[:, 500:].mean(axis=1)
+    assert np.abs(seen - expected).mean() < 0.05 * np.std(expected)
+
+
+def test_neurons_of_rectifiers():
+    """They are graded, with the filters of the half-sigmoids beside them."""
+    converted = convert.to_adaptive(
+        stack(
+            (3,),
+            act(AdaptiveSpikingRate(tau_beta=0.03, tau_phi=0.004), name="half"),
+            dense(2, activation="relu", name="line"),
+            layers.ReLU(6, name="lines"),
+        )
+    )
+    neurons = {name: e.neuron_type for name, e in converted.layers.items()}
+    assert [n.graded for n in neurons.values()] == [False, True, True]
+    assert {(n.tau_beta, n.tau_phi) for n in neurons.values()} == {(0.03, 0.004)}
+    assert [e.n_neurons for e in converted.layers.values()] == [3, 2, 4]
+
+
 def test_the_finer_the_closer():
     tf.keras.utils.set_random_seed(0)
     model = stack(
@@ -240,9 +298,10 @@ def test_the_finer_the_closer():
     assert errors[2] < 0.05
 
 
-def test_same_spikes_on_every_substrate(models):
-    """A small residual net with pooling, step by step and layer by layer."""
-    model, n_steps = models["residual net"], 120
+@pytest.mark.parametrize("name", ["residual net", "mobile net", "nested"])
+def test_same_spikes_on_every_substrate(models, name):
+    """Small nets with pooling, pairs of graded neurons and shared layers, in steps and layers."""
+    model, n_steps = models[name], 120
     converted = convert.to_adaptive(model)
     x = images(model, 2).reshape(2, 1, -1)
     converted.input.output = x[0, 0]

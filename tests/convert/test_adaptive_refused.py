@@ -17,14 +17,8 @@ from tests.convert.keras_models import (  # noqa: E402
     dense,
     functional,
     layers,
-    norm,
     stack,
 )
-
-
-def shared():
-    again = dense(3, name="again")
-    return stack((3,), act(), again, act(), again)
 
 
 def other_consumer(image):
@@ -49,10 +43,9 @@ REFUSED = {
         lambda: stack((3, 2), layers.LSTM(2, name="odd"), act()),
         "LSTM.*supported layers are .*Conv2D",
     ),
-    "relu": (lambda: stack((3,), act(), layers.ReLU(name="odd"), dense(2)), "HalfSigmoid"),
     "activation": (
-        lambda: stack((3,), act(), dense(2, activation="relu", name="odd"), act()),
-        "has the activation 'relu'; give it activation=None .*HalfSigmoid",
+        lambda: stack((3,), act(), dense(2, activation="tanh", name="odd"), act()),
+        "has the activation 'tanh'; give it activation=None .*ReLU.*HalfSigmoid",
     ),
     "softmax within": (
         lambda: stack((3,), act(), dense(2, activation="softmax", name="odd"), dense(2)),
@@ -71,11 +64,30 @@ REFUSED = {
         "Add, Conv2D, Dense",
     ),
     "nested": (
-        lambda: stack((3,), act(), Sequential([dense(2)], name="odd")),
-        "into the model itself",
+        lambda: stack((3,), act(), stack((3,), layers.ELU(name="odd"), name="inner")),
+        r"'odd' \(ELU\).*use ReLU, LeakyReLU, or",
     ),
     "own": (lambda: stack((3,), act(), Dense(2, name="odd")), r"\(Dense\): such layers"),
-    "shared": (shared, "'again'.*used more than once; use a separate layer"),
+    "threshold": (
+        lambda: stack((3,), layers.ReLU(threshold=0.5, name="odd"), dense(2)),
+        "'odd' .*jumps at its threshold of 0.5.*use threshold=0",
+    ),
+    "threshold of an activation": (
+        lambda: stack((3,), dense(2, activation=layers.ReLU(threshold=0.5), name="odd")),
+        "'odd' .*jumps at its threshold of 0.5.*use threshold=0",
+    ),
+    "falling": (
+        lambda: stack((3,), layers.LeakyReLU(-0.5, name="odd"), dense(2)),
+        "'odd' .*slope below 0 is -0.5",
+    ),
+    "bilinear": (
+        lambda: stack((4, 4, 2), act(), layers.UpSampling2D(2, interpolation="bilinear")),
+        "interpolates by 'bilinear'; use interpolation='nearest'",
+    ),
+    "nested model of two inputs": (
+        lambda: functional((3,), lambda x: two("input")([x, dense(3)(x)])),
+        r"\(Functional\): it has 2 inputs and 1 outputs; use nested models with one of each",
+    ),
     "concatenate": (
         lambda: functional((3,), lambda x: layers.Concatenate(name="odd")([act()(x), x])),
         "with Add",
@@ -93,13 +105,9 @@ REFUSED = {
         lambda: stack((4, 4, 2), act(), dense(3, name="odd")),
         r"shape \(4, 4, 2\).*Flatten",
     ),
-    "norm over rows": (
-        lambda: stack((4, 4, 2), act(), norm(axis=1, name="odd")),
-        r"axis \[1\]; use axis=-1",
-    ),
     "other consumer": (
         lambda: functional((4, 4, 2), other_consumer),
-        "'pool'.*activation 'both'.*also feeds other layers.*separate HalfSigmoid",
+        "'pool'.*activation 'both'.*also feeds other layers.*separate activation",
     ),
     "broadcast": (lambda: functional((4, 4, 2), broadcast), "'odd'.*one shape"),
 }
@@ -133,7 +141,8 @@ class Subclassed(tf.keras.Model):
         (lambda: stack((None, 4, 2), act()), r"\(None, None, 4, 2\): specify every size"),
         (lambda: Sequential([dense(2), act()]), "begin the model with an Input"),
         (Subclassed, "made of layers"),
-        (lambda: "model.keras", r"got the path 'model.keras': load it first"),
+        (lambda: "missing.keras", "there is no file 'missing.keras'"),
+        (lambda: __file__, r"test_adaptive_refused.py' is not a model that Keras can load"),
         (lambda: stack((3,), dense(2)), "no neurons.*HalfSigmoid"),
         (
             lambda: stack((3,), act(), act(AdaptiveSpikingRate(tau_beta=0.1))),
@@ -150,11 +159,14 @@ def test_refused_models(make, message):
         convert.to_adaptive(make())
 
 
-def test_a_model_of_keras_3_is_refused():
-    keras = pytest.importorskip("keras", minversion="3")
-    image = keras.layers.Input((3,))
-    with pytest.raises(ValidationError, match="of Keras 3: import nengo_phasor and nengo_dl"):
-        convert.to_adaptive(keras.Model(image, keras.layers.Dense(2)(image)))
+def test_neurons_of_the_other_kind():
+    mixed = stack((3,), act(name="half"), layers.ReLU(name="line"))
+    with pytest.raises(ValidationError, match=r"'half' is a half-sigmoid .*graded=False, or"):
+        convert.to_adaptive(mixed, AdaptiveSpiking(graded=True))
+    with pytest.raises(
+        ValidationError, match=r"'line' is a rectified line .*graded=True, or .*none"
+    ):
+        convert.to_adaptive(mixed, AdaptiveSpiking())
 
 
 @pytest.mark.parametrize(
