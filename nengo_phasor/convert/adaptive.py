@@ -17,16 +17,9 @@ from nengo.exceptions import SimulationError, ValidationError
 from numpy.typing import ArrayLike
 
 from nengo_phasor import compat, dynamics
-from nengo_phasor.checks import (
-    check_array,
-    check_classes,
-    check_integer,
-    check_number,
-    check_positive,
-    check_positive_integer,
-)
+from nengo_phasor.checks import check_number, check_positive, check_positive_integer
 from nengo_phasor.convert import keras_calls, keras_graph
-from nengo_phasor.convert.calibration import PRECISIONS, Calibration, Trials
+from nengo_phasor.convert.calibration import PRECISIONS, Calibration, Trials, checked
 from nengo_phasor.convert.construction import Construction, like
 from nengo_phasor.convert.keras_layers import USE_NEURONS, Rectifier
 from nengo_phasor.neurons import AdaptiveSpiking, AdaptiveSpikingRate
@@ -37,21 +30,29 @@ def to_adaptive(
 ) -> Converted:
     """Convert a trained Keras model to a network of adaptive spiking neurons.
 
-    Each `.HalfSigmoid` layer, and each layer's ``activation=HalfSigmoid()``, becomes an ensemble of
-    `.AdaptiveSpiking` neurons. The layers in between are folded into the connections: convolutions,
-    dense layers, batch normalisation (with Keras' epsilon), average pooling, padding and additions.
-    Biases and shifts become biases of the neurons that they reach. A `.HalfSigmoid` and the max
-    pooling after it change places, so that fewer neurons are needed. Layers that act only in
-    training are omitted, as is a final softmax. The output is a smoothed weighted sum of spikes,
-    without neurons.
+    Each `.HalfSigmoid`, ReLU and LeakyReLU becomes an ensemble of `.AdaptiveSpiking` neurons,
+    whether it is a layer or the activation of one. Rectifiers get neurons with graded spikes, and
+    need not be trained for spikes: one neuron for each value, another if there is a highest value
+    (such as 6), and another if there is a slope below 0. The layers in between are folded into the
+    connections: convolutions, also of single channels, dense layers, normalisation (with Keras'
+    epsilon), average pooling, padding and additions. Biases and shifts become biases of the neurons
+    that they reach. An activation and the max pooling after it change places, so that fewer neurons
+    are needed. Layers that act only in training are omitted, as is a final softmax. The output is a
+    smoothed weighted sum of spikes, without neurons.
+
+    Layers that are used more than once become separate neurons or connections each time. The layers
+    of models within the model are named after them, as in ``"model/layer"``.
 
     Parameters
     ----------
-    model : tf.keras.Model
-        A sequential or functional model with one input of known shape and one output.
+    model : keras.Model or path
+        A sequential or functional model of Keras 2 or Keras 3 with one input of known shape and one
+        output, or the file of one.
     neurons : AdaptiveSpikingRate, optional
         The neurons whose parameters all neurons get, except for the amplitude, which keeps the f(1)
-        of each `.HalfSigmoid`. By default the neurons of each `.HalfSigmoid` are used.
+        of each activation. They must be graded for rectifiers, and not for `.HalfSigmoid`. By
+        default these are the neurons of each `.HalfSigmoid`, and
+        ``AdaptiveSpiking(graded=True)`` for rectifiers.
     readout_tau : float
         The time constant with which the output is smoothed, in seconds.
 
@@ -63,9 +64,9 @@ def to_adaptive(
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the model does not meet these requirements or has no `.HalfSigmoid`, if its
-        `.HalfSigmoid` layers differ in tau_beta or tau_phi, or if neurons or readout_tau are not
-        valid.
+        If the model does not meet these requirements or has no such activation, if its
+        `.HalfSigmoid` layers differ in tau_beta or tau_phi, if neurons are graded but an activation
+        is a `.HalfSigmoid`, or the other way round, or if neurons or readout_tau are not valid.
     nengo.exceptions.BuildError
         If a layer can't be converted; the message names it.
 
@@ -114,7 +115,7 @@ class Converted:
 
     Attributes
     ----------
-    model : tf.keras.Model or None
+    model : keras.Model or None
         The model, which is not changed. None if the network was loaded from a file.
     network : nengo.Network
         The spiking network.
@@ -123,8 +124,9 @@ class Converted:
     output : nengo.Probe
         The probe of the smoothed output, before a softmax.
     layers : {str: nengo.Ensemble}
-        The neurons by the names of their `.HalfSigmoid` layers, or of the layers with such an
-        activation, in order.
+        The neurons by the names of their layers, `.HalfSigmoid` or rectifiers, or of the layers
+        with such an activation, in order. A rectifier of several lines has n neurons for each of
+        them, one part after another.
     """
 
     def __init__(self, model: Any, network: nengo.Network):
@@ -296,27 +298,10 @@ class Converted:
         nengo.exceptions.SimulationError
             If no precision is enough, or an output is not finite. Nothing is changed then.
         """
-        x = check_array(images, "images", "(n_items, ...)", self)
-        x = x.reshape(len(x), -1).astype(np.float32)
-        if x.shape != (len(x) or 1, self.input.size_out):
-            raise ValidationError(
-                f"has shape {np.shape(images)}, but the network takes {self.input.size_out} values "
-                "for each item, and needs at least one item",
-                "images",
-                self,
-            )
-        n_classes = self.output.size_in
-        check_integer(n_classes, "the number of outputs", self, low=2)
-        if np.shape(labels) == (len(x), n_classes):
-            labels = check_array(labels, "labels", obj=self).argmax(axis=1)
-        labels = check_classes(labels, "labels", len(x), n_classes, self)
+        x, classes, m_fs = checked(self, images, labels, precisions)
         check_number(tolerance, "tolerance", self, low=0, high=1)
         check_positive_integer(n_steps, "n_steps", self)
-        m_fs = check_array(precisions, "precisions", "(n,)", self, low=0)
-        if not m_fs.size or not m_fs.all():
-            raise ValidationError(f"must be values greater than 0, got {m_fs}", "precisions", self)
-        m_fs = [float(m_f) for m_f in np.unique(m_fs)[::-1]]
-        trials = Trials(self, x, labels, n_steps)
+        trials = Trials(self, x, classes, n_steps)
         best = trials.coarsest(m_fs, tolerance)
         best = trials.coarser_by_layer(best, m_fs, tolerance)
         self._neurons = trials.neurons(best.m_f)

@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 
 import nengo
 import numpy as np
-from nengo.exceptions import SimulationError
+from nengo.exceptions import SimulationError, ValidationError
+from numpy.typing import ArrayLike
 
 from nengo_phasor import compat, layerwise
+from nengo_phasor.checks import check_array, check_classes
 from nengo_phasor.convert.construction import like
 from nengo_phasor.neurons import AdaptiveSpikingRate
 
-PRECISIONS = (0.6, 0.45, 0.3, 0.2, 0.14, 0.1, 0.07, 0.05, 0.03)
+PRECISIONS = (0.6, 0.45, 0.3, 0.2, 0.14, 0.1, 0.07, 0.05)
 """The values of m_f that are tried by default."""
 
 DT = 0.001
@@ -54,6 +56,38 @@ class Calibration(NamedTuple):
     spikes: float
     analog: float
     trials: list[Trial]
+
+
+def checked(
+    converted: Any, images: ArrayLike, labels: ArrayLike, precisions: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """Return flat images, the class of each, and the precisions from coarse to fine."""
+    x = check_array(images, "images", "(n_items, ...)", converted)
+    size, n_classes = converted.input.size_out, converted.output.size_in
+    if not len(x) or x[0].size != size:
+        raise ValidationError(
+            f"has shape {x.shape}, but needs (n_items, ...), with {size} values for each of at "
+            "least one item",
+            "images",
+            converted,
+        )
+    if n_classes < 2:
+        raise ValidationError(
+            "is a single value, but calibration needs classes: use set_precision",
+            "output",
+            converted,
+        )
+    if np.shape(labels) == (len(x), n_classes):
+        labels = check_array(labels, "labels", obj=converted).argmax(axis=1)
+    labels = check_classes(labels, "labels", len(x), n_classes, converted)
+    tried = check_array(precisions, "precisions", "(n,)", converted)
+    if not tried.size or tried.min() <= 0:
+        raise ValidationError(
+            f"must be at least one value greater than 0, got {precisions!r}",
+            "precisions",
+            converted,
+        )
+    return x.reshape(len(x), -1).astype(np.float32), labels, np.unique(tried)[::-1].tolist()
 
 
 class Trials:

@@ -79,10 +79,10 @@ KERAS_3 = {
 
 
 def with_weights(model, seed=0):
-    """Give all weights and statistics random values greater than 0, apart from kernels."""
+    """Give biases and the statistics of batch normalisation random values greater than 0."""
     rng = np.random.RandomState(seed)
     for weight in model.weights:
-        if weight.name not in ("kernel", "depthwise_kernel", "pointwise_kernel", "count"):
+        if weight.name in ("bias", "beta", "gamma", "moving_mean", "moving_variance"):
             weight.assign(rng.uniform(0.1, 1, weight.shape))
     return model
 
