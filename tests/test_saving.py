@@ -103,7 +103,13 @@ def test_a_converted_model(tmp_path):
 
     layers = tf.keras.layers
     model = tf.keras.Sequential(
-        [layers.Input((5,)), layers.Dense(4, activation=HalfSigmoid()), layers.Dense(2)]
+        [
+            layers.Input((5,)),
+            layers.Dense(4, activation=HalfSigmoid()),
+            layers.Dense(6),
+            layers.ReLU(6, 0.1),
+            layers.Dense(2),
+        ]
     )
     converted = convert.to_adaptive(model)
     back = again(converted, tmp_path / "converted.npz")

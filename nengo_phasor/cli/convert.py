@@ -9,11 +9,13 @@ from typing import Any
 
 import nengo
 import numpy as np
+from nengo.exceptions import ValidationError
 
 import nengo_phasor
 from nengo_phasor import compat, datasets, energy, metrics, phases, results
 from nengo_phasor.cli.console import echo_table
 from nengo_phasor.convert import to_adaptive, to_spiking
+from nengo_phasor.convert import keras_calls
 from nengo_phasor.convert.adaptive import Converted
 from nengo_phasor.networks import PhasorDense, RandomProjection
 
@@ -95,9 +97,9 @@ existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 def convert_adaptive(model, m_f, steps, name, images, data, output):
     """Convert a Keras MODEL to adaptive spiking neurons.
 
-    MODEL is a file written by save() of a model that was trained with HalfSigmoid layers in Keras
-    2 (which tf.keras is after import nengo_dl). Without --set, only the conversion is checked,
-    with random inputs. Images are passed as values in [0, 1].
+    MODEL is a file written by save() of a model of Keras 2 or Keras 3 whose activations are ReLU,
+    LeakyReLU or HalfSigmoid. Without --set, only the conversion is checked, with random inputs.
+    Images are passed as values in [0, 1].
 
     \b
     nengo-phasor convert adaptive digits.keras --set mnist --m-f 0.2
@@ -121,17 +123,11 @@ def convert_adaptive(model, m_f, steps, name, images, data, output):
 
 
 def load_keras(path: Path):
-    """Return the Keras 2 model of a file."""
-    compat.require("nengo_dl")
-    keras = compat.require("tensorflow").keras
-    nengo_phasor.dl  # noqa: B018  (registers HalfSigmoid)
+    """Return the model of a file, which Keras 2 or Keras 3 has written."""
     try:
-        return keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises any error of its parts
-        raise click.ClickException(
-            f"{path} is not a model that Keras 2 can load; save it with tf.keras as it is after "
-            f"import nengo_dl: {error}"
-        ) from error
+        return keras_calls.load(path)
+    except ValidationError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def fitting_items(path: Path, trained, name: str | None, folder: str | None, n: int):
@@ -161,9 +157,7 @@ def run_adaptive(converted: Converted, x, y, m_f: float, steps: int) -> dict[str
         for part in chunks(len(x)):
             seen = sim.predict({converted.input: x[part].reshape(-1, 1, x[0].size)}, steps)
             right.extend(seen[converted.output][:, -1].argmax(axis=-1) == y[part])
-            for layer, probe in zip(layers, probes, strict=True):
-                amplitude = layer.neuron_type.amplitude
-                spikes += metrics.spike_counts(seen[probe], sim.dt, amplitude).sum()
+            spikes += sum(np.count_nonzero(seen[probe]) for probe in probes)
         n_neurons = sum(layer.n_neurons for layer in layers)
         return {
             "accuracy in spikes": float(np.mean(right)),

@@ -10,7 +10,7 @@ import numpy as np
 from nengo.exceptions import SimulationError, ValidationError
 from numpy.typing import ArrayLike
 
-from nengo_phasor import compat, layerwise
+from nengo_phasor import compat
 from nengo_phasor.checks import check_array, check_classes
 from nengo_phasor.convert.construction import like
 from nengo_phasor.neurons import AdaptiveSpikingRate
@@ -213,6 +213,8 @@ def _shown(network, x, n_steps, desc):
         Which images these are, what the probes have seen in these steps, and whether the steps are
         the last of these images.
     """
+    from nengo_phasor import layerwise
+
     tqdm = compat.require("tqdm").tqdm
     n_images = max(1, min(IMAGES, AT_ONCE // (_size(network) * min(n_steps, 50))))
     block = max(1, AT_ONCE // (_size(network) * n_images))

@@ -135,4 +135,4 @@ def test_convert_adaptive(tmp_path):
     assert invoke("convert", "adaptive", tmp_path / "many.keras", "--m-f", 0).exit_code == 2
     shown = invoke("convert", "adaptive", output)
     assert shown.exit_code == 1
-    assert "is not a model that Keras 2 can load" in shown.output
+    assert "is not a model that Keras can load" in shown.output
