@@ -14,8 +14,7 @@ from nengo.exceptions import ValidationError
 import nengo_phasor
 from nengo_phasor import compat, datasets, energy, metrics, phases, results
 from nengo_phasor.cli.console import echo_table
-from nengo_phasor.convert import to_adaptive, to_spiking
-from nengo_phasor.convert import keras_calls
+from nengo_phasor.convert import keras_calls, to_adaptive, to_spiking
 from nengo_phasor.convert.adaptive import Converted
 from nengo_phasor.networks import PhasorDense, RandomProjection
 

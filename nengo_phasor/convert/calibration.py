@@ -64,10 +64,9 @@ def checked(
     """Return flat images, the class of each, and the precisions from coarse to fine."""
     x = check_array(images, "images", "(n_items, ...)", converted)
     size, n_classes = converted.input.size_out, converted.output.size_in
-    if not len(x) or x[0].size != size:
+    if x[0].size != size:
         raise ValidationError(
-            f"has shape {x.shape}, but needs (n_items, ...), with {size} values for each of at "
-            "least one item",
+            f"has shape {x.shape}, but needs (n_items, ...), with {size} values for each item",
             "images",
             converted,
         )
@@ -113,7 +112,10 @@ class Trials:
         self.done: list[Trial] = []
         self.network = converted.copy()
         self.own = converted.neurons
-        self.analog, self.scales = self._without_spikes(converted.rate_network())
+        rates = converted.rate_network()
+        for name, ensemble in rates.layers.items():
+            ensemble.neuron_type = like(AdaptiveSpikingRate, self.own[name])
+        self.analog, self.scales = self._without_spikes(rates)
         with self.network:
             self.probes = [nengo.Probe(e.neurons) for e in self.network.layers.values()]
 

@@ -37,7 +37,7 @@ def residual(image):
     block = stack(
         (4, 4, 3), layers.BatchNormalization(), layers.LeakyReLU(), layers.Conv2D(3, 1), unit
     )
-    x = layers.MaxPooling2D(2)(layers.ReLU(1.0)(again(image)))
+    x = layers.MaxPooling2D(2)(layers.ReLU(4.0)(again(image)))
     x = layers.Add()([block(block(x)), unit(again(x))])
     return layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(x))
 

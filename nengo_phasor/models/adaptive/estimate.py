@@ -132,7 +132,7 @@ def estimate(
     Parameters
     ----------
     model : tf.keras.Model
-        A model that `convert.to_adaptive` accepts.
+        A model of Keras 2 with HalfSigmoid layers that `convert.to_adaptive` accepts.
     rates : {str: float}
         Average firing rates in Hz, by names of your choice.
     window : float
