@@ -278,7 +278,7 @@ class Converted:
             The class of each image, or predictions, such as those of the model, of which the class
             is the highest.
         tolerance : float
-            How much less the accuracy may be than that of the network without spikes, as a fraction
+            The accuracy that may be lost, compared with the network without spikes, as a fraction
             of the images.
         precisions : sequence of float
             The values of m_f to try.
