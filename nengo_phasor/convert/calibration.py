@@ -15,7 +15,7 @@ from nengo_phasor.checks import check_array, check_classes
 from nengo_phasor.convert.construction import like
 from nengo_phasor.neurons import AdaptiveSpikingRate
 
-PRECISIONS = (0.6, 0.45, 0.3, 0.2, 0.14, 0.1, 0.07, 0.05)
+PRECISIONS = (1.2, 0.85, 0.6, 0.45, 0.3, 0.2, 0.14, 0.1, 0.07, 0.05)
 """The values of m_f that are tried by default."""
 
 DT = 0.001
@@ -143,7 +143,7 @@ class Trials:
                 f"the network {self.network.label!r} gives outputs that are not finite: the model "
                 "has diverged. Train it again"
             )
-        return np.count_nonzero(outputs[:, -1].argmax(axis=-1) == self.classes[part])
+        return int(np.count_nonzero(outputs[:, -1].argmax(axis=-1) == self.classes[part]))
 
     def neurons(self, m_f: Mapping[str, float]) -> dict[str, AdaptiveSpikingRate]:
         """Return the neurons of each layer at its precision."""
@@ -158,10 +158,10 @@ class Trials:
         """Run all images in spikes; their classes are those at the end."""
         for name, neurons in self.neurons(m_f).items():
             self.network.layers[name].neuron_type = neurons
-        desc = "m_f = " + ", ".join(f"{x:g}" for x in m_f.values())
+        desc = f"m_f from {min(m_f.values()):g} to {max(m_f.values()):g}"
         right, spikes, n_items = 0, 0, len(self.x)
         for part, seen, at_end in _shown(self.network, self.x, self.n_steps, desc):
-            spikes += sum(np.count_nonzero(seen[probe]) for probe in self.probes)
+            spikes += sum(int(np.count_nonzero(seen[probe])) for probe in self.probes)
             right += self._right(seen[self.network.output], part) if at_end else 0
         seconds = n_items * _size(self.network) * self.n_steps * DT
         self.done.append(Trial(m_f, right / n_items, spikes / seconds, spikes / n_items))
