@@ -28,7 +28,7 @@ AT_ONCE = 2**25
 """The largest number of spikes, or places without one, that are kept at a time."""
 
 
-class Trial(NamedTuple):
+class CalibrationTrial(NamedTuple):
     """What a network does at one precision.
 
     ``m_f`` is that of each layer. ``accuracy`` is the fraction of images whose class is the one
@@ -46,7 +46,7 @@ class Calibration(NamedTuple):
     """The outcome of `.Converted.calibrate`.
 
     ``m_f``, ``accuracy``, ``rate`` and ``spikes`` are those of the precision that was chosen, as in
-    `Trial`. ``analog`` is the accuracy of the network without spikes, on the same images.
+    `CalibrationTrial`. ``analog`` is the accuracy of the network without spikes, on the same images.
     ``trials`` has everything that was tried, in order.
     """
 
@@ -55,7 +55,7 @@ class Calibration(NamedTuple):
     rate: float
     spikes: float
     analog: float
-    trials: list[Trial]
+    trials: list[CalibrationTrial]
 
 
 def checked(
@@ -109,7 +109,7 @@ class Trials:
 
     def __init__(self, converted: Any, x: np.ndarray, classes: np.ndarray, n_steps: int):
         self.x, self.classes, self.n_steps = x, classes, n_steps
-        self.done: list[Trial] = []
+        self.done: list[CalibrationTrial] = []
         self.network = converted.copy()
         self.own = converted.neurons
         rates = converted.rate_network()
@@ -154,7 +154,7 @@ class Trials:
             for name, own in self.own.items()
         }
 
-    def run(self, m_f: dict[str, float]) -> Trial:
+    def run(self, m_f: dict[str, float]) -> CalibrationTrial:
         """Run all images in spikes; their classes are those at the end."""
         for name, neurons in self.neurons(m_f).items():
             self.network.layers[name].neuron_type = neurons
@@ -164,14 +164,14 @@ class Trials:
             spikes += sum(int(np.count_nonzero(seen[probe])) for probe in self.probes)
             right += self._right(seen[self.network.output], part) if at_end else 0
         seconds = n_items * _size(self.network) * self.n_steps * DT
-        self.done.append(Trial(m_f, right / n_items, spikes / seconds, spikes / n_items))
+        self.done.append(CalibrationTrial(m_f, right / n_items, spikes / seconds, spikes / n_items))
         return self.done[-1]
 
-    def keeps(self, trial: Trial, tolerance: float) -> bool:
+    def keeps(self, trial: CalibrationTrial, tolerance: float) -> bool:
         """Return whether a trial loses no more of the accuracy than it may."""
         return self.analog - trial.accuracy <= tolerance + 1e-9  # rounding
 
-    def coarsest(self, precisions: Sequence[float], tolerance: float) -> Trial:
+    def coarsest(self, precisions: Sequence[float], tolerance: float) -> CalibrationTrial:
         """Return the trial of the coarsest precision, the same for all layers, that is enough.
 
         Raises
@@ -190,7 +190,9 @@ class Trials:
             "precisions, or more n_steps"
         )
 
-    def coarser_by_layer(self, best: Trial, precisions: Sequence[float], tolerance: float) -> Trial:
+    def coarser_by_layer(
+        self, best: CalibrationTrial, precisions: Sequence[float], tolerance: float
+    ) -> CalibrationTrial:
         """Return the best trial found by making one layer after another coarser, largest first."""
         for name in sorted(self.own, key=lambda name: -self.network.layers[name].n_neurons):
             for m_f in [x for x in reversed(precisions) if x > best.m_f[name]]:

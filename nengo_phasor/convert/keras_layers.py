@@ -50,7 +50,7 @@ LINEAR = (ACTIVATED - {"Activation"}) | {
 KNOWN = NEURONS | MAX_POOLS | LINEAR
 
 USE_NEURONS = "use ReLU, LeakyReLU, or a nengo_phasor.dl.activations.HalfSigmoid layer instead"
-USE_ADD = "write it as the layers Add, Conv2D, Dense, Rescaling or BatchNormalization"
+USE_ADD = "write it as the layers Add, Conv2D, Dense, ReLU, Rescaling or BatchNormalization"
 ADVICE = {
     "Activation": USE_NEURONS,
     "ELU": USE_NEURONS,
@@ -103,11 +103,11 @@ def neurons_of(layer: Any, name: str) -> Any:
     -------
     HalfSigmoid, Rectifier or None
     """
-    for unit in (layer, getattr(layer, "activation", None)):
-        kind = _name(unit)
-        home = getattr(unit, "__module__", "").partition(".")[0]
-        if unit is layer and home not in HOMES:
-            return None
+    if _home(layer) not in HOMES:
+        return None
+    activated = type(layer).__name__ in ACTIVATED
+    for unit in (layer, *([layer.activation] if activated else [])):
+        kind, home = _name(unit), _home(unit)
         if kind == "HalfSigmoid":
             return unit
         if kind in RECTIFIERS and home in (*HOMES, "tensorflow"):
@@ -152,6 +152,11 @@ def activation(layer: Any) -> str | None:
     """Return the name of the activation function of a layer, if it has one."""
     function = getattr(layer, "activation", None)
     return function and _name(function)
+
+
+def _home(unit):
+    """Return the package of a function, or of an object's class."""
+    return (getattr(unit, "__module__", None) or "").partition(".")[0]
 
 
 def _name(unit):

@@ -67,6 +67,10 @@ REFUSED = {
         lambda: stack((3,), act(), stack((3,), layers.ELU(name="odd"), name="inner")),
         r"'odd' \(ELU\).*use ReLU, LeakyReLU, or",
     ),
+    "other layer with a known activation": (
+        lambda: stack((4, 4, 2), layers.Conv2DTranspose(2, 3, activation="relu", name="odd")),
+        r"'odd' \(Conv2DTranspose\): such layers can't be converted",
+    ),
     "own": (lambda: stack((3,), act(), Dense(2, name="odd")), r"\(Dense\): such layers"),
     "threshold": (
         lambda: stack((3,), layers.ReLU(threshold=0.5, name="odd"), dense(2)),
