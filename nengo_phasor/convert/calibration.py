@@ -46,8 +46,8 @@ class Calibration(NamedTuple):
     """The outcome of `.Converted.calibrate`.
 
     ``m_f``, ``accuracy``, ``rate`` and ``spikes`` are those of the precision that was chosen, as in
-    `CalibrationTrial`. ``analog`` is the accuracy of the network without spikes, on the same images.
-    ``trials`` has everything that was tried, in order.
+    `CalibrationTrial`. ``analog`` is the accuracy without spikes, on the same images. ``trials``
+    has everything that was tried, in order.
     """
 
     m_f: dict[str, float]

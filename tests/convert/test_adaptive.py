@@ -256,13 +256,14 @@ def test_graded_spikes_stand_for_rectifiers(name, layer):
 
 
 @pytest.mark.parametrize("name", ["residual relu net", "limited leaky relu", "mobile net"])
-def test_fine_graded_spikes_stand_for_the_model(models, name):
+def test_graded_spikes_stand_for_the_model(models, name):
+    """Within 1 % for each of up to four filters, which a step of 1 ms costs, and the precision."""
     model = models[name]
-    converted = convert.to_adaptive(model, AdaptiveSpiking(0.02, graded=True))
+    converted = convert.to_adaptive(model)
     x = images(model)
     expected = rate_output(converted, x)
     seen = spiking_output(converted, x, 700)[:, 500:].mean(axis=1)
-    assert np.abs(seen - expected).mean() < 0.05 * np.std(expected)
+    assert np.abs(seen - expected).mean() < 0.06 * np.std(expected)
 
 
 def test_neurons_of_rectifiers():
