@@ -26,7 +26,7 @@ class Call(NamedTuple):
     name: str
     layer: Any
     inputs: tuple[str, ...]
-    shape: tuple[int | None, ...] | None
+    shape: tuple[int | None, ...]
 
 
 def load(path: str | os.PathLike) -> Any:
@@ -134,7 +134,7 @@ def _follow(model, prefix, inputs, found, used):
                 )
             names[key] = _follow(layer, f"{name}/", before, found, used)
         else:
-            shape = tuple(tensors[0].shape) if tensors else None
+            shape = tuple(tensors[0].shape) if tensors else ()
             found.append(Call(name, layer, before, shape))
             names[key] = name
     return names[_key(model.outputs[0])]
