@@ -37,7 +37,8 @@ def network_of_all():
         net.seen = {}
         for neuron in NEURONS:
             spikes = nengo.Node(size_in=N)
-            nengo.Connection(net.phases, spikes, synapse=PhaseEncoder())
+            encoder = PhaseEncoder(getattr(neuron, "frequency", 10.0))
+            nengo.Connection(net.phases, spikes, synapse=encoder)
             layer = nengo.Ensemble(N, 1, neuron_type=neuron, gain=np.ones(N), bias=np.ones(N))
             nengo.Connection(spikes, layer.neurons, transform=nengo.dists.Gaussian(0, 2))
             nengo.Connection(shown[::-1], layer.neurons, transform=3.0, synapse=0.01)
