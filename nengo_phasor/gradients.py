@@ -88,9 +88,8 @@ def adaptive_spike(
     fired = over > 0
 
     by_jump = by_refraction + c.keep_gamma * c.m_f * by_adaptation
-    by_spike = by_output * c.height
-    if c.graded:
-        by_jump, by_spike = by_jump + by_spike, 0.0 * by_spike
+    by_jump = by_jump + by_output * c.graded
+    by_spike = by_output * (c.height - c.graded)
     by_over = (by_spike + by_jump * threshold) * slope(over)
     by_voltage = by_voltage + by_over
     return (

@@ -71,8 +71,8 @@ def leaky_rate_inverse(xp, rate: Array, tau: float | None):
 class AdaptiveConstants(NamedTuple):
     """The constants of `adaptive_spike`: decay factors per step, m_f, theta_0, and amplitude/dt.
 
-    The last, ``height``, is the output of every spike, or if spikes are ``graded``, that of a spike
-    at a threshold of 1.
+    ``height`` is the output of every spike, or if spikes are graded, that of a spike at a threshold
+    of 1; ``graded`` is then the same, and otherwise 0.
     """
 
     keep_phi: Array
@@ -81,7 +81,7 @@ class AdaptiveConstants(NamedTuple):
     m_f: Array
     theta_0: Array
     height: Array
-    graded: bool = False
+    graded: Array = 0.0
 
 
 def adaptive_spike(
@@ -112,7 +112,7 @@ def adaptive_spike(
     spike = above(voltage - refraction - 0.5 * threshold)
     jump = spike * threshold
     return (
-        (jump if c.graded else spike) * c.height,
+        spike * (c.height - c.graded) + jump * c.graded,
         voltage,
         refraction + jump,
         c.keep_gamma * (adaptation + c.m_f * jump),

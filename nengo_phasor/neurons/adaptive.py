@@ -280,7 +280,7 @@ class AdaptiveSpiking(AdaptiveSpikingRate):
             self.m_f,
             self.theta_0,
             self.amplitude / dt,
-            self.graded,
+            self.amplitude / dt * self.graded,
         )
 
     def rates(self, x, gain, bias):

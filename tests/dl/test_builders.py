@@ -13,6 +13,7 @@ import nengo_phasor
 from nengo_phasor import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
+    AttendingResonator,
     ArcSparsifier,
     Phasor,
     ResonateAndFire,
@@ -258,8 +259,12 @@ def test_is_loaded_with_nengo_dl():
 
 
 def test_a_nan_is_no_spike():
-    """Nor does it come to others: of each spiking type, the neuron that gets it falls silent."""
-    kinds, n, n_steps = [k for k in NEURONS if k.spiking], 6, 250
+    """Nor does it come to others: of each spiking type, the neuron that gets it falls silent.
+
+    Neurons that attend mix their inputs.
+    """
+    mix, n, n_steps = AttendingResonator, 6, 250
+    kinds = [k for k in NEURONS if k.spiking and not isinstance(k, mix)]
     with nengo.Network(seed=0) as net:
         node, probes = nengo.Node(np.zeros(n)), []
         for kind in kinds:

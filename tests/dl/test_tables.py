@@ -66,7 +66,8 @@ def test_a_subclass_of_neurons(parent):
             super().step(dt, J, output, **state)
             output[...] *= 0.5
 
-    expected, found, fell_back = both(parent(), Same(), Half())
+    needed = TYPES[parent].needed
+    expected, found, fell_back = both(parent(**needed), Same(**needed), Half(**needed))
     assert expected[0].any()
     assert_array_equal(expected[1], expected[0])
     for a, b in zip(found, expected, strict=True):
@@ -86,7 +87,8 @@ def test_neurons_with_other_constants(parent):
             c = super().constants(dt)
             return c._replace(height=3 * c.height)
 
-    expected, found, fell_back = both(parent(), Loud())
+    needed = TYPES[parent].needed
+    expected, found, fell_back = both(parent(**needed), Loud(**needed))
     assert_array_equal(found[1], 3 * found[0])
     assert_array_equal(found[1], expected[1])
     assert found[1].any()
