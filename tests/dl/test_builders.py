@@ -13,8 +13,8 @@ import nengo_phasor
 from nengo_phasor import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
-    AttendingResonator,
     ArcSparsifier,
+    AttendingResonator,
     Phasor,
     ResonateAndFire,
     convert,
