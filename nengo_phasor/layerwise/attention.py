@@ -13,7 +13,6 @@ import numpy as np
 
 from nengo_phasor import compat, dynamics
 from nengo_phasor.layerwise import compiled
-from nengo_phasor.layerwise.compiled import heaviside
 from nengo_phasor.layerwise.vectors import bits_of_64, lowest_bit
 from nengo_phasor.listing import shows_public_names
 
@@ -68,16 +67,6 @@ def _drive(spikes, weights, current):
             if spike != 0:
                 for i in range(n):
                     current[i * size + k] += weights[i, j] * spike
-
-
-def _advance_sums(current, states, fired, c):
-    """Advance the resonators of the sums of an item, and of the unit if there is one."""
-    voltage, im = states[0], states[1]
-    for j in range(len(current)):
-        spike, voltage[j], im[j] = dynamics.resonate_and_fire(
-            current[j], voltage[j], im[j], c, heaviside
-        )
-        fired[j] = spike != 0
 
 
 def _run(J, n_steps, sums, keys, held, beta, c):
@@ -135,7 +124,7 @@ run = compiled.compiled_of(
     meet=numba.njit(_meet),
     weigh=numba.njit(_weigh),
     drive=numba.njit(_drive),
-    advance_sums=numba.njit(_advance_sums),
+    advance_sums=numba.njit(compiled.resonate_and_fire_row),
 )
 
 
