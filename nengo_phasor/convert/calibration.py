@@ -124,7 +124,7 @@ class Trials:
         with network:
             probes = {name: nengo.Probe(e.neurons) for name, e in network.layers.items()}
         right, squares, active = 0, dict.fromkeys(probes, 0.0), dict.fromkeys(probes, 0)
-        for part, seen, _ in _shown(network, self.x, 1, "without spikes"):
+        for part, seen, _ in shown(network, self.x, 1, "without spikes"):
             right += self._right(seen[network.output], part)
             for name, probe in probes.items():
                 squares[name] += np.sum(np.square(seen[probe], dtype=float))
@@ -160,10 +160,10 @@ class Trials:
             self.network.layers[name].neuron_type = neurons
         desc = f"m_f from {min(m_f.values()):g} to {max(m_f.values()):g}"
         right, spikes, n_items = 0, 0, len(self.x)
-        for part, seen, at_end in _shown(self.network, self.x, self.n_steps, desc):
+        for part, seen, at_end in shown(self.network, self.x, self.n_steps, desc):
             spikes += sum(int(np.count_nonzero(seen[probe])) for probe in self.probes)
             right += self._right(seen[self.network.output], part) if at_end else 0
-        seconds = n_items * _size(self.network) * self.n_steps * DT
+        seconds = n_items * size(self.network) * self.n_steps * DT
         self.done.append(CalibrationTrial(m_f, right / n_items, spikes / seconds, spikes / n_items))
         return self.done[-1]
 
@@ -203,12 +203,12 @@ class Trials:
         return best
 
 
-def _size(network):
+def size(network):
     """Return how many neurons a network's layers have."""
     return sum(ensemble.n_neurons for ensemble in network.layers.values())
 
 
-def _shown(network, x, n_steps, desc):
+def shown(network, x, n_steps, desc):
     """Run images in parts that fit into memory, of few images or of few steps.
 
     Yields
@@ -220,8 +220,8 @@ def _shown(network, x, n_steps, desc):
     from nengo_phasor import layerwise
 
     tqdm = compat.require("tqdm").tqdm
-    n_images = max(1, min(IMAGES, AT_ONCE // (_size(network) * min(n_steps, 50))))
-    block = max(1, AT_ONCE // (_size(network) * n_images))
+    n_images = max(1, min(IMAGES, AT_ONCE // (size(network) * min(n_steps, 50))))
+    block = max(1, AT_ONCE // (size(network) * n_images))
     with layerwise.Simulator(network, dt=DT, dtype="float32", progress_bar=False) as sim:
         bar = tqdm(range(0, len(x), n_images), desc=desc, unit=f"{n_images} images", disable=None)
         for start in bar:

@@ -47,6 +47,7 @@ MODELS = {
     "adaptive_garments": Model(
         "adaptive.garments_commands", "adaptive.digits_gui", STAGES, ("fashion",)
     ),
+    "adaptive_graded": Model("adaptive.graded_commands", None, ("train", "results")),
     "adaptive_iris": Model(
         "adaptive.iris_commands", "adaptive.table_gui", ("results", "export"), ("iris",)
     ),

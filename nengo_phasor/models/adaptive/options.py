@@ -15,20 +15,26 @@ from nengo_phasor.models.shared.commands import COUNT, SEED
 
 
 def of_runs(
-    *more: Callable, sets: Iterable[str], runs: str, epochs: int | None = None
+    *more: Callable,
+    sets: Iterable[str],
+    runs: str,
+    epochs: int | None = None,
+    several: bool = False,
 ) -> Callable[[Callable], Callable]:
     """Return a decorator that adds the options shared by commands, and further ones.
 
-    ``sets`` are the data sets to choose from, the first by default; ``runs`` is where their folders
-    are, by default; ``epochs`` the usual number, None if it depends on the network.
+    ``sets`` are the data sets to choose from: one, the first by default, or ``several``, all by
+    default. ``runs`` is where their folders are, by default; ``epochs`` the usual number, None if
+    it depends on the network.
     """
     names = list(sets)
     shared = (
         click.option("--data", type=click.Path(path_type=Path), help="Folder with the data set."),
         click.option(
             "--set",
-            "name",
-            default=names[0],
+            "names" if several else "name",
+            default=names if several else names[0],
+            multiple=several,
             show_default=True,
             type=click.Choice(names),
             help="Data set.",
