@@ -5,7 +5,7 @@ convolutions for CIFAR-10, separable convolutions for FashionMNIST. Their conver
 spikes; beside them are twins of half-sigmoids with plain spikes, and NengoDL's conversions of the
 same networks. Zambrano et al. (2017) mention graded spikes in their discussion.
 
-    \\b
+    \b
     python networks/adaptive_graded.py train              train a network, with checkpoints
     python networks/adaptive_graded.py results --resume   all networks, and the committed figures
 
