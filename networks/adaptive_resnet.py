@@ -1,11 +1,11 @@
 """Adaptive spiking neurons in an identity-mapping ResNet-18: the paper's network for ImageNet.
 
 It can be built for any image size, width and number of classes, and is converted as a whole. Here
-it is only trained on small data; its cost at full size is computed without building the spiking
-network (Zambrano et al. 2017).
+it is trained on small data; at full size, images run in it with random weights, which shows its
+time, memory, spikes and energy (Zambrano et al. 2017).
 
-    python networks/adaptive_resnet.py estimate   neurons, synapses, spikes, memory at any size
-    python networks/adaptive_resnet.py results    train on small data, measure, and estimate
+    python networks/adaptive_resnet.py measure   an image in the large network
+    python networks/adaptive_resnet.py results   train on small data, measure both networks
 """
 
 from nengo_phasor import models

@@ -54,7 +54,7 @@ MODELS = {
     "adaptive_neuron": Model(
         "adaptive.neuron_commands", "adaptive.neuron_gui", ("figures", "results")
     ),
-    "adaptive_resnet": Model("adaptive.resnet_commands", None, ("estimate", "results")),
+    "adaptive_resnet": Model("adaptive.resnet_commands", None, ("measure", "results")),
     "adaptive_sonar": Model(
         "adaptive.sonar_commands", "adaptive.table_gui", ("results", "export"), ("sonar",)
     ),

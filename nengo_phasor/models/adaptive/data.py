@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nengo_phasor.models.shared.augmentation import mirrored_and_shifted
+
 
 class Parts(NamedTuple):
     """The parts of a training set: one to learn from, and one to choose the epoch."""
@@ -48,8 +50,11 @@ class Augmentation:
 def augment(images: np.ndarray, how: Augmentation, rng: np.random.RandomState) -> np.ndarray:
     """Return images, (n, height, width, channels), each moved independently.
 
-    Values between pixels are interpolated linearly; beyond the border they are zero.
+    Values between pixels are interpolated linearly; beyond the border they are zero. Images that
+    are neither turned nor zoomed are shifted by whole pixels, which takes a hundredth of the time.
     """
+    if not (how.angle or how.zoom):
+        return mirrored_and_shifted(images, rng, int(how.shift), how.flip, "constant")
     from scipy import ndimage
 
     n, *size, channels = images.shape

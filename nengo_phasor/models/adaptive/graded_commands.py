@@ -26,6 +26,7 @@ from nengo_phasor.models.adaptive import (
     rectified,
 )
 from nengo_phasor.models.adaptive.spiking import DT
+from nengo_phasor.models.adaptive.units import UNITS
 from nengo_phasor.models.shared.commands import COUNT, Commands
 
 
@@ -38,8 +39,8 @@ def main():
 @options.of_runs(
     click.option(
         "--units",
-        default=rectified.UNITS[0],
-        type=click.Choice(rectified.UNITS),
+        default=graded_runs.UNITS_OF["graded"],
+        type=click.Choice(UNITS),
         show_default=True,
         help="The network's own units, or those of its twin.",
     ),
@@ -72,7 +73,7 @@ def make_results(names, images, trials, beside, output, resume, **chosen):
 
     found = {}
     for name in names:
-        choice = graded_runs.Choice(name=name, units=rectified.UNITS[0], **chosen)
+        choice = graded_runs.Choice(name=name, units=graded_runs.UNITS_OF["graded"], **chosen)
         found[name] = graded_runs.evaluated(choice, images, trials, beside, resume)
     settings = {
         "recipes": {name: asdict(rectified.NETWORKS[name].recipe) for name in names},

@@ -19,6 +19,10 @@ class Choice(runs.Choice):
     units: str
 
 
+UNITS_OF = {"graded": "rectifier", "half-sigmoid": "half-sigmoid"}
+"""The units of the network itself and of its twin, by the names in the results."""
+
+
 def trained(chosen: Choice, resume: bool) -> runs.Trained:
     """Train, unless the result is in the folder."""
     loaded, parts = rectified.load_parts(chosen.name, chosen.data, chosen.seed)
@@ -58,7 +62,7 @@ def evaluated(
         "nengo_dl": of NengoDL's conversion of the network.
     """
     found = {}
-    for key, units in zip(("graded", "half-sigmoid"), rectified.UNITS, strict=True):
+    for key, units in UNITS_OF.items():
         one = replace(chosen, units=units)
         run = trained(one, resume)
         found[key] = _measured(one, run, images, trials)

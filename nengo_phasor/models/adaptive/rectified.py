@@ -13,10 +13,8 @@ from typing import Any, NamedTuple
 from nengo_phasor import datasets
 from nengo_phasor.models.adaptive.data import Augmentation, Parts
 from nengo_phasor.models.adaptive.recipe import Recipe
+from nengo_phasor.models.adaptive.units import unit_layer
 from nengo_phasor.models.shared.policy import HALF
-
-UNITS = ("rectifier", "half-sigmoid")
-"""The units of a network, and those of its twin."""
 
 VALIDATION = 1 / 6
 """The fraction of the training set that chooses the epoch and the precision."""
@@ -102,9 +100,7 @@ def keras_model(name: str, units: str, shape: tuple[int, int, int]):
     """Return a network of the units: an image in, logits of ten classes out."""
     import tensorflow as tf
 
-    from nengo_phasor.dl.activations import HalfSigmoid
-
-    layer = {"rectifier": tf.keras.layers.ReLU, "half-sigmoid": HalfSigmoid}[units]
+    layer = unit_layer(units)
     image = tf.keras.layers.Input(shape, name="image")
     x = NETWORKS[name].hidden(image, lambda x, label: layer(name=label)(x))
     logits = tf.keras.layers.Dense(10, dtype="float32", name="classes")(x)

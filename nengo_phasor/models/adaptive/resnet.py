@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nengo_phasor.models.adaptive.units import UNITS, unit_layer
+
 MAPS = (64, 128, 256, 512)
 BLOCKS = 2
 """The number of blocks, of two convolutions each, for every number of maps: 18 layers in all."""
@@ -18,8 +20,10 @@ VALIDATION = 0.1
 SETS = ("fashion_mnist", "mnist", "cifar10", "cifar100")
 
 
-def keras_model(shape: tuple[int, int, int], classes: int, width: float = 1.0):
-    """Return the analog network: an image in, logits of its classes out.
+def keras_model(
+    shape: tuple[int, int, int], classes: int, width: float = 1.0, units: str = UNITS[0]
+):
+    """Return the analog network of the units: an image in, logits of its classes out.
 
     In a block, normalisation and the transfer function come before each convolution, so that the
     signal between blocks is a sum without a nonlinearity (He et al. 2016, "Identity mappings in
@@ -28,9 +32,7 @@ def keras_model(shape: tuple[int, int, int], classes: int, width: float = 1.0):
     """
     import tensorflow as tf
 
-    from nengo_phasor.dl.activations import HalfSigmoid
-
-    layers = tf.keras.layers
+    layers, unit = tf.keras.layers, unit_layer(units)
     sizes = [max(1, round(width * maps)) for maps in MAPS]
     stride = 2 if shape[0] >= LARGE else 1
 
@@ -41,7 +43,7 @@ def keras_model(shape: tuple[int, int, int], classes: int, width: float = 1.0):
         x = layers.BatchNormalization(momentum=0.9, scale=False, name=f"{name}_norm")(x)
         if pool:
             x = layers.MaxPooling2D(3, 2, padding="same", name=f"{name}_pool")(x)
-        return HalfSigmoid(name=name)(x)
+        return unit(name=name)(x)
 
     image = layers.Input(shape, name="image")
     x = activate(image, "pixels")

@@ -1,12 +1,12 @@
 """Adaptive spiking neurons in an identity-mapping ResNet-18: the paper's network for ImageNet.
 
 It can be built for any image size, width and number of classes, and is converted as a whole. Here
-it is only trained on small data; its cost at full size is computed without building the spiking
-network (Zambrano et al. 2017).
+it is trained on small data; at full size, images run in it with random weights, which shows its
+time, memory, spikes and energy (Zambrano et al. 2017).
 
     \b
-    python networks/adaptive_resnet.py estimate   neurons, synapses, spikes, memory at any size
-    python networks/adaptive_resnet.py results    train on small data, measure, and estimate
+    python networks/adaptive_resnet.py measure   an image in the large network
+    python networks/adaptive_resnet.py results   train on small data, measure both networks
 
 """
 
@@ -16,40 +16,55 @@ from pathlib import Path
 
 import click
 
-from nengo_phasor import results
+from nengo_phasor import datasets, results
 from nengo_phasor.models.adaptive import options, resnet, resnet_runs
-from nengo_phasor.models.adaptive.estimate import estimate
 from nengo_phasor.models.adaptive.spiking import DT, WINDOW
+from nengo_phasor.models.adaptive.units import UNITS
 from nengo_phasor.models.shared.commands import COUNT, Commands
 
 
 @click.group(cls=Commands, help=__doc__)
 def main():
-    """Run the network, or estimate its cost."""
+    """Train the network, or measure its cost at full size."""
 
 
-@main.command("estimate")
-@click.option(
-    "--size", default=224, type=COUNT, show_default=True, help="Height and width of the image."
+SIZES = (
+    click.option(
+        "--size", default=224, type=COUNT, show_default=True, help="Height and width of the image."
+    ),
+    click.option("--classes", default=1000, type=COUNT, show_default=True),
+    click.option(
+        "--large",
+        default=1.0,
+        type=click.FloatRange(0, min_open=True),
+        show_default=True,
+        help="Width of the large network, as a fraction of ResNet-18's maps.",
+    ),
 )
-@click.option("--channels", default=3, type=COUNT, show_default=True, help="Of the image.")
-@click.option("--classes", default=1000, type=COUNT, show_default=True)
-@click.option(
-    "--width", default=1.0, show_default=True, help="Width as a fraction of ResNet-18's maps."
-)
-def show_estimate(size, channels, classes, width):
-    """Print the cost of the network in spikes, without building it."""
-    found = estimate(resnet.keras_model((size, size, channels), classes, width))
-    for key in ("parameters", "neurons", "synapses"):
-        click.echo(f"{key:28s} {found[key]:16,d}")
-    for key, value in found["memory"].items():
-        click.echo(f"{'memory, ' + key:28s} {value / 2**20:16,.1f} MiB")
-    for name, point in found["at"].items():
-        click.echo(f"{name}, {point['firing_rate']:g} Hz for {found['window']:g} s")
-        for key in ("spikes", "synaptic_operations"):
-            click.echo(f"  {key:26s} {point[key]:16,.0f}")
-        for device, joules in point["energy"].items():
-            click.echo(f"  {'energy, ' + device:26s} {1e3 * joules:16,.2f} mJ")
+
+
+def with_sizes(command):
+    """Add the options of the large network to a command."""
+    for option in SIZES:
+        command = option(command)
+    return command
+
+
+@main.command()
+@with_sizes
+@click.option("--units", default=UNITS[0], type=click.Choice(UNITS), show_default=True)
+@click.option("--set", "name", default="cifar10", type=click.Choice(resnet.SETS), show_default=True)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder with the data set.")
+def measure(units, name, data, **sizes):
+    """Run an image in a large network with random weights; print its time, memory and spikes."""
+    found = resnet_runs.large(datasets.load(name, data), units, **sizes)
+    for key in ("parameters", "neurons", "synapses", "spikes", "synaptic_operations"):
+        click.echo(f"{key:24s} {found[key]:18,.0f}")
+    click.echo(f"{'firing rate':24s} {found['firing_rate']:18.1f} Hz")
+    click.echo(f"{'time':24s} {found['seconds']:18.1f} s")
+    click.echo(f"{'peak memory':24s} {found['peak_memory'] / 2**30:18.2f} GiB")
+    for device, joules in found["energy"].items():
+        click.echo(f"{'energy, ' + device:24s} {1e3 * joules:18.2f} mJ")
 
 
 @main.command("results")
@@ -66,8 +81,9 @@ def show_estimate(size, channels, classes, width):
     runs="runs/adaptive_resnet",
     epochs=5,
 )
-def make_results(resume, images, trials, output, **chosen):
-    """Train on small data and measure; estimate the cost for ImageNet; write the quoted figures."""
+@with_sizes
+def make_results(resume, images, trials, output, size, classes, large, **chosen):
+    """Train on small data and measure; run images in the large network; write the figures."""
     choice = resnet_runs.Choice(**chosen)
     found = resnet_runs.evaluated(choice, images, trials, resume)
     settings = {
@@ -79,7 +95,11 @@ def make_results(resume, images, trials, output, **chosen):
         "window": WINDOW * DT,
         "precisions": resnet.PRECISIONS,
     }
-    large = estimate(resnet.keras_model((224, 224, 3), 1000))
-    figures = {choice.name: found, "imagenet_estimate": large}
-    results.write(output, results.report(settings, [choice.seed], figures, []))
+    figures, claimed = {choice.name: found}, []
+    loaded = datasets.load(choice.name, choice.data)
+    for units in UNITS:
+        figures[f"imagenet, {units}"] = one = resnet_runs.large(loaded, units, size, classes, large)
+        claimed += resnet_runs.claims(one, units)
+    results.write(output, results.report(settings, [choice.seed], figures, claimed))
     options.echo_accuracies(found)
+    options.echo_claims(claimed)

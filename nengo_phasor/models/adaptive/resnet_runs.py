@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from nengo_phasor import datasets
-from nengo_phasor.models.adaptive import measure, resnet, runs
+from scipy import ndimage
+
+from nengo_phasor import datasets, results
+from nengo_phasor.models.adaptive import measure, resnet, resnet_measure, runs
 from nengo_phasor.models.adaptive.data import Parts, pixels, subset
 from nengo_phasor.models.adaptive.recipe import Recipe
+
+STATISTICS, SHOWN = 32, 3
+"""The numbers of images whose statistics a large network's normalisation has, and of those that it
+is shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,3 +42,37 @@ def evaluated(chosen: Choice, images: int, trials: int, resume: bool) -> dict[st
     )
     title = f"{chosen.name}, ResNet-18 at {chosen.width} of its width"
     return runs.evaluated(chosen, run, measure.compare, resnet.PRECISIONS, images, trials, title)
+
+
+BOUNDS = {
+    "difference between rate network and model": ("rate_network_differs_by", "", 1.0, "<= 0.001"),
+    "peak memory": ("peak_memory", "GiB", 2.0**-30, "<= 12"),
+}
+"""The targets of the large network: where a number is found, its unit, its scale and its bound."""
+
+
+def large(
+    loaded: datasets.Dataset, units: str, size: int, classes: int, large: float
+) -> dict[str, Any]:
+    """Measure a large network in a process of its own, with test images that are made larger.
+
+    Parameters
+    ----------
+    loaded : nengo_phasor.datasets.Dataset
+        The data set.
+    units, size, classes, large
+        The units, the height and width of the images, the number of classes, and the width as a
+        fraction of ResNet-18's maps.
+    """
+    small = pixels(loaded.x_test[:STATISTICS])
+    zoom = (1, size / small.shape[1], size / small.shape[2], 1)
+    images = ndimage.zoom(small, zoom, order=1, mode="nearest", grid_mode=True)
+    return resnet_measure.alone(resnet_measure.measured, units, images, SHOWN, classes, large)
+
+
+def claims(found: dict[str, Any], units: str) -> list[results.Claim]:
+    """Return the claims about a large network."""
+    return [
+        results.Claim(f"ResNet-18, {units}s: {name}", scale * found[key], unit, bound)
+        for name, (key, unit, scale, bound) in BOUNDS.items()
+    ]

@@ -11,11 +11,11 @@ import nengo
 import numpy as np
 
 from nengo_phasor.models.lenet import start, twin
-from nengo_phasor.models.lenet.batches import mirrored_and_shifted
 from nengo_phasor.models.lenet.data import Parts, with_bias_channel
 from nengo_phasor.models.lenet.network import lenet
 from nengo_phasor.models.lenet.runs import Run
 from nengo_phasor.models.lenet.vgg import vgg
+from nengo_phasor.models.shared.augmentation import mirrored_and_shifted
 
 
 class Design(NamedTuple):

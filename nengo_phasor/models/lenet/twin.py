@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from nengo_phasor import compat, datasets, energy
-from nengo_phasor.models.lenet.batches import epoch_order, mirrored_and_shifted
+from nengo_phasor.models.lenet.batches import epoch_order
 from nengo_phasor.models.lenet.data import Parts
 from nengo_phasor.models.lenet.network import CLASSES
 from nengo_phasor.models.lenet.runs import SCHEDULES, Run
 from nengo_phasor.models.lenet.vgg import LAYERS, SIZE, vgg
 from nengo_phasor.models.shared import checkpoint, run_folder
+from nengo_phasor.models.shared.augmentation import mirrored_and_shifted
 from nengo_phasor.models.shared.policy import HALF, policy
 
 filelock = compat.require("filelock")

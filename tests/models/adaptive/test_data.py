@@ -45,6 +45,22 @@ def test_augmentation_of_nothing_and_flip():
     assert 8 < sum(mirrored) < 32
 
 
+def test_augmentation_by_whole_pixels():
+    """Each image is a part of itself with a border of zeros, and all places occur."""
+    images = np.random.default_rng(0).uniform(size=(200, 4, 5, 2))
+    moved = data.augment(images, data.Augmentation(shift=1), np.random.RandomState(0))
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    places = set()
+    for around, image in zip(padded, moved, strict=True):
+        (place,) = [
+            (i, j)
+            for i, j in np.ndindex(3, 3)
+            if np.array_equal(around[i : i + 4, j : j + 5], image)
+        ]
+        places.add(place)
+    assert len(places) == 9
+
+
 def test_pixels():
     assert data.pixels(np.full((2, 4, 4), 255, np.uint8)).shape == (2, 4, 4, 1)
     assert data.pixels(np.full((2, 4, 4, 3), 51, np.uint8)).max() == np.float32(0.2)

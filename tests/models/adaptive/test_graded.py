@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from nengo_phasor import convert, energy
 from nengo_phasor.models.adaptive import graded_measure, rectified
+from nengo_phasor.models.adaptive.units import UNITS
 from tests.models.adaptive.test_resnet import random_statistics
 from tests.models.images import class_rows, write_class_rows
 
@@ -31,7 +32,7 @@ def mlp():
     return model, x, y
 
 
-@pytest.mark.parametrize("units", rectified.UNITS)
+@pytest.mark.parametrize("units", UNITS)
 @pytest.mark.parametrize("name", rectified.NETWORKS)
 def test_conversion_computes_what_keras_does(name, units):
     model = random_statistics(rectified.keras_model(name, units, SHAPES[name]))

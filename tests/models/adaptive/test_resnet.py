@@ -6,13 +6,11 @@ import nengo
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nengo_phasor import convert, datasets, energy
-from nengo_phasor.models.adaptive import resnet
-from nengo_phasor.models.adaptive.estimate import estimate, taps
+from nengo_phasor.models.adaptive import resnet, resnet_measure
 from nengo_phasor.models.adaptive.resnet_commands import main
+from nengo_phasor.models.adaptive.units import UNITS
 
 pytest.importorskip("nengo_dl")
 
@@ -44,63 +42,69 @@ def test_converted_network_computes_what_keras_does(pair):
     assert converted.verify(x.astype(np.float32)) < 1e-3
 
 
-def test_estimate_is_what_is_built(pair):
-    """Counted in the network, neuron by neuron and weight by weight."""
-    model, converted = pair
-    found = estimate(model, {"some": 40.0}, window=0.25)
+@pytest.mark.parametrize("units", UNITS)
+def test_measured_in_nengo(units):
+    """The spikes of an image and their operations, counted in nengo.Simulator."""
+    images = np.random.default_rng(0).uniform(size=(2, 16, 16, 1)).astype(np.float32)
+    found = resnet_measure.measured(units, images, 1, 3, 1 / 32, n_steps=60)
+    model = resnet_measure.normalised(units, images, 3, 1 / 32)
+    converted = convert.to_adaptive(model)
     network = converted.network
-    built = {name: layer.n_neurons for name, layer in converted.layers.items()}
-    assert found["layers"] == built
+    converted.input.output = images[0].ravel()
+    with network:
+        probes = {e: nengo.Probe(e.neurons) for e in converted.layers.values()}
+    with nengo.Simulator(network, dt=0.001, progress_bar=False) as sim:
+        sim.run_steps(60)
+    counts = {e: np.count_nonzero(sim.data[probe], axis=0)[None] for e, probe in probes.items()}
+    (operations,) = energy.synaptic_operations(network, counts)
+    assert found["spikes"] == pytest.approx(sum(n.sum() for n in counts.values()), rel=0.02)
+    assert found["synaptic_operations"] == pytest.approx(operations, rel=0.02)
     assert found["neurons"] == network.n_neurons
     assert found["parameters"] == sum(np.size(variable) for variable in model.variables)
-    with nengo.Network(add_to_container=False) as weighted:
-        pass
-    weighted.connections.extend(
-        c
-        for c in network.all_connections
-        if isinstance(c.transform, nengo.Convolution)
-        or (isinstance(c.transform, nengo.Dense) and np.ndim(c.transform.init) == 2)
+    assert found["firing_rate"] == pytest.approx(found["spikes"] / network.n_neurons / 0.06)
+    update = energy.DEVICES["loihi"].update * energy.neuron_updates(network, 60)
+    assert found["energy"]["loihi"] == pytest.approx(
+        update + energy.DEVICES["loihi"].synapse * found["synaptic_operations"]
     )
-    assert found["synapses"] == energy.multiply_accumulates(weighted)
-    counts = {layer: np.full((1, layer.n_neurons), 40 * 0.25) for layer in network.all_ensembles}
-    (operations,) = energy.synaptic_operations(network, counts)
-    at = found["at"]["some"]
-    assert at["spikes"] == 10 * network.n_neurons
-    assert at["synaptic_operations"] == pytest.approx(operations)
-    update = energy.DEVICES["loihi"].update * energy.neuron_updates(network, 250)
-    assert at["energy"]["loihi"] == pytest.approx(
-        update + energy.DEVICES["loihi"].synapse * operations
-    )
+    assert found["rate_network_differs_by"] < 1e-3
+
+
+def test_normalisation_has_the_images_statistics():
+    """So that no layer is silent: every layer's input has about mean 0 and variance 1."""
+    images = np.random.default_rng(0).uniform(size=(16, 16, 16, 1)).astype(np.float32)
+    model = resnet_measure.normalised("half-sigmoid", images, 3, 1 / 16)
+    inner = model.get_layer("block2a_first_norm").output
+    seen = type(model)(model.input, inner)(images).numpy()
+    assert np.abs(seen.mean(axis=(0, 1, 2))).max() < 0.5
+    assert np.abs(seen.std(axis=(0, 1, 2)) - 1).max() < 0.5
 
 
 def test_full_size_is_resnet_18():
     """Its published 11.7 million parameters and 1.8 thousand million weights in place."""
-    found = estimate(resnet.keras_model((224, 224, 3), 1000))
-    assert found["parameters"] == pytest.approx(11.69e6, rel=2e-3)
-    assert found["synapses"] == pytest.approx(1.82e9, rel=0.1)
-    shapes = found["layers"]
+    model = resnet.keras_model((224, 224, 3), 1000)
+    converted = convert.to_adaptive(model)
+    synapses = energy.multiply_accumulates(converted.network)
+    assert model.count_params() == pytest.approx(11.69e6, rel=2e-3)
+    assert synapses == pytest.approx(1.82e9, rel=0.1)
+    shapes = {name: layer.n_neurons for name, layer in converted.layers.items()}
     assert shapes["pixels"] == 224 * 224 * 3
     assert shapes["stem"] == 56 * 56 * 64
     assert shapes["last"] == 7 * 7 * 512
     assert len(shapes) == 1 + 17  # the pixels', and one before each layer with weights
-    precise, few = found["at"]["precise"], found["at"]["few spikes"]
-    assert precise["spikes"] == 66 * 0.5 * found["neurons"]
-    assert few["synaptic_operations"] / precise["synaptic_operations"] == pytest.approx(12 / 66)
 
 
-@given(st.integers(3, 20), st.integers(1, 3), st.integers(1, 3), st.sampled_from(["same", "valid"]))
-def test_taps_are_those_inside(n_in, size, stride, padding):
-    """Against a loop over all places of the kernel."""
-    n_out = -(-n_in // stride) if padding == "same" else (n_in - size) // stride + 1
-    before = max((n_out - 1) * stride + size - n_in, 0) // 2 if padding == "same" else 0
-    inside = sum(
-        0 <= place * stride - before + k < n_in for place in range(n_out) for k in range(size)
-    )
-    assert taps(n_in, n_out, size, stride, padding) == inside
+def hoard(n):
+    return {"length": len(np.ones(n))}
+
+
+def test_peak_memory_is_that_of_a_new_process():
+    few, many = (resnet_measure.alone(hoard, n) for n in (10, 40_000_000))
+    assert (few["length"], many["length"]) == (10, 40_000_000)
+    assert many["peak_memory"] - few["peak_memory"] == pytest.approx(320e6, rel=0.1)
 
 
 def test_commands(tmp_path, monkeypatch):
-    """The results on a tiny setting, and the estimate."""
+    """The results on a tiny setting, and a large network by itself."""
     rng = np.random.default_rng(0)
     y = np.arange(120) % 3
     x = rng.integers(0, 40, (120, 8, 8)).astype(np.uint8)
@@ -113,6 +117,7 @@ def test_commands(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ["results", "--set", "mnist", "--width", "0.05", "--epochs", "2", "--training"]
     arguments += ["80", "--images", "10", "--trials", "8", "--resume"]
+    arguments += ["--size", "32", "--classes", "4", "--large", "0.05"]
     done = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     content = json.loads(Path("results/adaptive_resnet.json").read_text())
@@ -122,7 +127,9 @@ def test_commands(tmp_path, monkeypatch):
     page = Path("runs/adaptive_resnet/mnist-0.05-0/index.html")
     assert f"See {page}" in done.output
     assert "neuron.png" in page.read_text()
-    assert content["figures"]["imagenet_estimate"]["image"] == [224, 224, 3]
-    done = CliRunner().invoke(main, ["estimate", "--size", "32", "--width", "0.125"])
-    assert "neurons" in done.output
-    assert "MiB" in done.output
+    for units in UNITS:
+        assert content["figures"][f"imagenet, {units}"]["image"] == [32, 32, 1]
+    assert [claim["bound"] for claim in content["claims"]] == 2 * ["<= 0.001", "<= 12"]
+    done = CliRunner().invoke(main, ["measure", "--size", "16", "--large", "0.05"])
+    assert "firing rate" in done.output
+    assert "GiB" in done.output

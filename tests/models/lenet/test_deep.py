@@ -9,10 +9,11 @@ from click.testing import CliRunner
 from numpy.testing import assert_allclose, assert_array_equal
 
 from nengo_phasor import energy, layerwise
-from nengo_phasor.models.lenet import batches, deep_claims, deep_commands, twin, vgg
+from nengo_phasor.models.lenet import deep_claims, deep_commands, twin, vgg
 from nengo_phasor.models.lenet.data import Parts
 from nengo_phasor.models.lenet.measure import measure
 from nengo_phasor.models.lenet.runs import Run
+from nengo_phasor.models.shared import augmentation
 from tests.models.images import class_rows
 
 tf = pytest.importorskip("tensorflow")
@@ -195,7 +196,7 @@ def test_operations_are_those_of_energy(model, parts):
 def test_images_are_moved_and_mirrored():
     x = np.arange(6 * 10 * 12 * 2, dtype=np.float32).reshape(6, 10, 12, 2)
     rng = np.random.RandomState(0)
-    got = batches.mirrored_and_shifted(np.concatenate([x] * 30), rng, 4)
+    got = augmentation.mirrored_and_shifted(np.concatenate([x] * 30), rng, 4)
     assert got.shape == (180, 10, 12, 2)
     around = np.pad(x, ((0, 0), (4, 4), (4, 4), (0, 0)), mode="reflect")
     places = set()
