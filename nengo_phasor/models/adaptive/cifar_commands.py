@@ -57,22 +57,24 @@ def train(resume, **chosen):
 
 
 @main.command()
-@of_runs(*SHOWN)
-def evaluate(resume, images, trials, **chosen):
+@of_runs(*SHOWN, *options.PROCESSES)
+def evaluate(resume, images, trials, workers, cluster, **chosen):
     """Convert a network to spikes (train it first if necessary), measure it, draw figures."""
-    found = cifar_runs.evaluated(cifar_runs.Choice(**chosen), images, trials, resume)
+    choice = cifar_runs.Choice(**chosen)
+    found = cifar_runs.evaluated(choice, images, trials, resume, workers, cluster)
     options.echo_accuracies(found)
 
 
 @main.command("results")
 @of_runs(
     *SHOWN,
+    *options.PROCESSES,
     click.option("--output", default="results/adaptive_cifar.json", type=Path, show_default=True),
 )
-def make_results(resume, images, trials, output, **chosen):
+def make_results(resume, images, trials, workers, cluster, output, **chosen):
     """Train and measure; write the quoted figures beside their targets."""
     choice = cifar_runs.Choice(**chosen)
-    found = cifar_runs.evaluated(choice, images, trials, resume)
+    found = cifar_runs.evaluated(choice, images, trials, resume, workers, cluster)
     title = f"{choice.name} at {choice.width} of the paper's width"
     claimed = claims(found, title, cifar.BOUNDS)
     settings = {

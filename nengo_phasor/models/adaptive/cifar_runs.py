@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from nengo_phasor.models.adaptive import cifar, measure, runs
+from nengo_phasor.models.shared.distribution import processes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +32,21 @@ def trained(chosen: Choice, resume: bool) -> runs.Trained:
 
 
 def evaluated(
-    chosen: Choice, images: int | None, trials: int | None, resume: bool
+    chosen: Choice,
+    images: int | None,
+    trials: int | None,
+    resume: bool,
+    workers: int,
+    cluster: str | None,
 ) -> dict[str, Any]:
-    """Train, convert to spikes, measure and draw; parts that are in the folder are not repeated."""
+    """Train, convert to spikes, measure and draw; parts that are in the folder are not repeated.
+
+    Images are shown in so many processes on this machine, or in those of a Dask scheduler.
+    """
     title = f"{chosen.name} at {chosen.width} of the paper's width"
     run = trained(chosen, resume)
-    return runs.evaluated(chosen, run, measure.compare, cifar.PRECISIONS, images, trials, title)
+    precisions = cifar.PRECISIONS
+    with processes(workers, cluster) as spread:
+        return runs.evaluated(
+            chosen, run, measure.compare, precisions, images, trials, title, spread
+        )

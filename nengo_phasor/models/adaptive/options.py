@@ -81,6 +81,19 @@ def shown(images: int | None, trials: int | None) -> tuple[Callable, Callable]:
     )
 
 
+PROCESSES = (
+    click.option(
+        "--workers",
+        default=2,
+        type=COUNT,
+        show_default=True,
+        help="Number of processes on this machine in which images are shown.",
+    ),
+    click.option("--cluster", help="Address of a Dask scheduler; by default, one on this machine."),
+)
+"""Options that say in which processes images are shown in spikes."""
+
+
 def echo_trained(run: Trained) -> None:
     """Print the accuracy of the best epoch."""
     click.echo(f"best validation accuracy {max(run.history['validation_accuracy']):.2%}")

@@ -70,6 +70,7 @@ def measure(units, name, data, **sizes):
 @main.command("results")
 @options.of_runs(
     *options.shown(500, 200),
+    *options.PROCESSES,
     click.option(
         "--width", default=0.125, show_default=True, help="Width as a fraction of ResNet-18's maps."
     ),
@@ -82,10 +83,10 @@ def measure(units, name, data, **sizes):
     epochs=5,
 )
 @with_sizes
-def make_results(resume, images, trials, output, size, classes, large, **chosen):
+def make_results(resume, images, trials, workers, cluster, output, size, classes, large, **chosen):
     """Train on small data and measure; run images in the large network; write the figures."""
     choice = resnet_runs.Choice(**chosen)
-    found = resnet_runs.evaluated(choice, images, trials, resume)
+    found = resnet_runs.evaluated(choice, images, trials, resume, workers, cluster)
     settings = {
         "set": choice.name,
         "width": choice.width,

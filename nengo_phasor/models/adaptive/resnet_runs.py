@@ -11,6 +11,7 @@ from nengo_phasor import datasets, results
 from nengo_phasor.models.adaptive import measure, resnet, resnet_measure, runs
 from nengo_phasor.models.adaptive.data import Parts, pixels, subset
 from nengo_phasor.models.adaptive.recipe import Recipe
+from nengo_phasor.models.shared.distribution import processes
 
 STATISTICS, SHOWN = 32, 3
 """The numbers of images whose statistics a large network's normalisation has, and of those that it
@@ -26,8 +27,13 @@ class Choice(runs.Choice):
     training: int
 
 
-def evaluated(chosen: Choice, images: int, trials: int, resume: bool) -> dict[str, Any]:
-    """Train, convert to spikes, measure and draw; parts that are in the folder are not repeated."""
+def evaluated(
+    chosen: Choice, images: int, trials: int, resume: bool, workers: int, cluster: str | None
+) -> dict[str, Any]:
+    """Train, convert to spikes, measure and draw; parts that are in the folder are not repeated.
+
+    Images are shown in so many processes on this machine, or in those of a Dask scheduler.
+    """
     loaded = datasets.load(chosen.name, chosen.data)
     x, y = subset(loaded.x_train, loaded.y_train, chosen.training, chosen.seed)
     shape = pixels(x[:1]).shape[1:]
@@ -41,7 +47,11 @@ def evaluated(chosen: Choice, images: int, trials: int, resume: bool) -> dict[st
         images=len(x),
     )
     title = f"{chosen.name}, ResNet-18 at {chosen.width} of its width"
-    return runs.evaluated(chosen, run, measure.compare, resnet.PRECISIONS, images, trials, title)
+    precisions = resnet.PRECISIONS
+    with processes(workers, cluster) as spread:
+        return runs.evaluated(
+            chosen, run, measure.compare, precisions, images, trials, title, spread
+        )
 
 
 BOUNDS = {

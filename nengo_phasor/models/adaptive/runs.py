@@ -15,6 +15,7 @@ from nengo_phasor.models.adaptive.data import Parts, pixels, subset
 from nengo_phasor.models.adaptive.measure import analog_accuracy
 from nengo_phasor.models.adaptive.recipe import Recipe
 from nengo_phasor.models.adaptive.spiking import Spiking
+from nengo_phasor.models.shared.distribution import Spread
 from nengo_phasor.models.shared.run_folder import open_run
 
 METRICS = "metrics.json"
@@ -111,6 +112,7 @@ def evaluated(
     images: int | None,
     trials: int | None,
     title: str,
+    spread: Spread | None = None,
 ) -> dict[str, Any]:
     """Convert a trained network to spikes, measure and draw it; finished parts are not repeated.
 
@@ -131,6 +133,8 @@ def evaluated(
         None means all.
     title : str
         The name of the network on the page with the figures.
+    spread : Spread, optional
+        See `.spiking.Spiking`.
 
     Returns
     -------
@@ -142,7 +146,7 @@ def evaluated(
 
     tried = subset(run.parts.x_validation, run.parts.y_validation, trials, chosen.seed)
     shown = subset(run.data.x_test, run.data.y_test, images, chosen.seed)
-    spiking = Spiking(convert.to_adaptive(run.model))
+    spiking = Spiking(convert.to_adaptive(run.model), spread)
     found = measure(spiking, tried, shown, chosen.folder / "spiking", precisions)
     whole = run.data.x_test, run.data.y_test
     found["analog"] |= {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import nengo
 import numpy as np
 
-from nengo_phasor import arousal, datasets, metrics
+from nengo_phasor import arousal, datasets, metrics, saving
+from nengo_phasor.models.shared.distribution import Spread
 
 DT = 0.001
 WINDOW = 500
@@ -20,6 +22,10 @@ BIN = 10
 
 CHUNK = 250
 """The number of inputs that are run and stored at a time."""
+
+
+NETWORK = "network.npz"
+"""The file of the network, for other processes."""
 
 
 class Seen(NamedTuple):
@@ -43,10 +49,14 @@ class Spiking:
     ----------
     converted : nengo_phasor.convert.adaptive.Converted
         The converted network, to which nodes that count spikes are added.
+    spread : Spread, optional
+        The function that `shared.distribution.processes` yields, which runs chunks of inputs in
+        several processes.
     """
 
-    def __init__(self, converted):
-        self.converted = converted
+    def __init__(self, converted, spread: Spread | None = None):
+        self.converted, self.spread = converted, spread
+        self._plain = type(converted)(None, converted.copy()) if spread else None
         self.counts = {}
         with converted.network:
             for name, layer in converted.layers.items():
@@ -99,6 +109,23 @@ class Spiking:
         done = arousal.classify(how, run, len(x), n_steps, DT)
         return low, _kept(done.outputs, spikes, done.highlighted)
 
+    def keep(self, x: np.ndarray, how: float | arousal.Arousal, n_steps: int, file: Path) -> None:
+        """Run a chunk of inputs; write the results to a file. See `run` for the arguments."""
+        run = self.aroused if isinstance(how, arousal.Arousal) else self.fixed
+        fields = {
+            f"{field}_{k}": value
+            for k, seen in enumerate(run(x, how, n_steps))
+            for field, value in seen._asdict().items()
+        }
+        datasets.save_params(file, **fields)
+
+    def _saved(self, folder: Path) -> Path:
+        """Return the file of the converted network, without the nodes that count."""
+        file = (folder / NETWORK).resolve()
+        if not file.exists():
+            saving.save(file, self._plain)
+        return file
+
     def run(
         self,
         x: np.ndarray,
@@ -130,20 +157,20 @@ class Spiking:
         """
         from tqdm import tqdm
 
-        run = self.aroused if isinstance(how, arousal.Arousal) else self.fixed
+        folder.mkdir(parents=True, exist_ok=True)
+        starts = range(0, len(x), CHUNK)
+        parts = {start: x[start : start + CHUNK] for start in starts}
+        files = {k: folder / f"{name}-{k}-{k + len(part)}.npz" for k, part in parts.items()}
+        missing = [k for k, file in files.items() if not file.exists()]
+        if self.spread and len(missing) > 1:
+            network = self._saved(folder)
+            tasks = [(network, parts[k], how, n_steps, files[k].resolve()) for k in missing]
+            self.spread(keep_elsewhere, tasks, "chunk")
         chunks = []
-        for start in tqdm(range(0, len(x), CHUNK), desc=name, unit=f"{CHUNK} inputs"):
-            chunk = x[start : start + CHUNK]
-            file = folder / f"{name}-{start}-{start + len(chunk)}.npz"
+        for start in tqdm(starts, desc=name, unit=f"{CHUNK} inputs"):
+            file = files[start]
             if not file.exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                done = run(chunk, how, n_steps)
-                fields = {
-                    f"{field}_{k}": value
-                    for k, seen in enumerate(done)
-                    for field, value in seen._asdict().items()
-                }
-                datasets.save_params(file, **fields)
+                self.keep(parts[start], how, n_steps, file)
             saved = datasets.load_params(file)
             n_seen = len(saved) // len(Seen._fields)
             chunks.append([[saved[f"{f}_{k}"] for f in Seen._fields] for k in range(n_seen)])
@@ -151,6 +178,19 @@ class Spiking:
             Seen(*map(np.concatenate, zip(*parts, strict=True)))
             for parts in zip(*chunks, strict=True)
         )
+
+
+@cache
+def _loaded(network: Path) -> Spiking:
+    """Return the network of a file, which stays in memory."""
+    return Spiking(saving.load(network))
+
+
+def keep_elsewhere(
+    network: Path, x: np.ndarray, how: float | arousal.Arousal, n_steps: int, file: Path
+) -> None:
+    """Run a chunk of inputs in a network from a file, in any process: see `Spiking.keep`."""
+    _loaded(network).keep(x, how, n_steps, file)
 
 
 def _kept(outputs, spikes, highlighted):

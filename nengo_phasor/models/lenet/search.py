@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from nengo_phasor import compat
 from nengo_phasor.models.lenet.data import Parts
 from nengo_phasor.models.lenet.designs import run_of
 from nengo_phasor.models.lenet.runs import BASELINE, Run, name_of
 from nengo_phasor.models.lenet.training import finished, parts_of, work
+from nengo_phasor.models.shared.distribution import processes
 from nengo_phasor.models.shared.run_folder import open_run
 
 SETS = ("cifar10", "fashion_mnist")
@@ -41,9 +38,6 @@ SIGMAS = {
     },
 }
 """The values of sigma_0 to try, by network, data set and schedule."""
-
-ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-"""Environment of processes that share a machine: two with one thread beat one with two."""
 
 
 @dataclass(frozen=True)
@@ -114,36 +108,13 @@ def search(study: Study, name: str) -> dict[int, dict[Run, list[dict]]]:
         open_run(study.runs / run.name, asdict(run), study.resume)
     todo = [run for run in runs if finished(study.runs / run.name) is None]
     if todo:
-        distribute(study, todo)
+        folder = str(study.runs.resolve())
+        with processes(study.workers, study.cluster) as spread:
+            spread(work, [(run, folder, study.data) for run in todo], "run")
     return {
         seed: {run: finished(study.runs / run.name) for run in same_seed}
         for seed, same_seed in tried.items()
     }
-
-
-def distribute(study: Study, runs: Sequence[Run]) -> None:
-    """Do the runs in parallel Dask processes; show how many are done."""
-    dask = compat.require("dask.distributed")
-    tqdm = compat.require("tqdm").tqdm
-    folder = str(study.runs.resolve())
-    with cluster(study, dask) as address, dask.Client(address) as client:
-        futures = [client.submit(work, run, folder, study.data, pure=False) for run in runs]
-        for future in tqdm(dask.as_completed(futures), total=len(runs), desc="runs", unit="run"):
-            future.result()
-
-
-def cluster(study: Study, dask: ModuleType) -> AbstractContextManager:
-    """Return the study's scheduler, or a temporary one on this machine."""
-    if study.cluster:
-        return nullcontext(study.cluster)
-    return dask.LocalCluster(
-        n_workers=study.workers,
-        threads_per_worker=1,
-        dashboard_address=None,
-        memory_limit=0,
-        env=ONE_THREAD,
-        silence_logs=logging.CRITICAL,  # what a run raises is raised here, and need not be logged
-    )
 
 
 def points(histories: Mapping[Run, list[dict]]) -> list[dict[str, Any]]:

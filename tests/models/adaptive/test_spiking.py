@@ -10,6 +10,7 @@ import tensorflow as tf
 from nengo_phasor import convert
 from nengo_phasor.dl.activations import HalfSigmoid
 from nengo_phasor.models.adaptive import spiking as room
+from nengo_phasor.models.shared.distribution import processes
 from tests.models.adaptive.seen import seen
 
 
@@ -105,6 +106,39 @@ def test_interrupted_run_goes_on(network, x, tmp_path, monkeypatch):
     assert len(done[0][0]) == 2
     for a, b in zip(whole, parts, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_chunks_in_other_processes(network, x, tmp_path, monkeypatch):
+    """The same results, and only chunks that are missing are run; two chunks of three inputs."""
+    pytest.importorskip("distributed")
+    how = arousal.Arousal(0.6, 0.1, 0.02, 0.03, threshold=0.5)
+    monkeypatch.setattr(room, "CHUNK", 3)
+    tasks = []
+    with processes(2) as spread:
+
+        def counted(function, given, unit):
+            tasks.extend(given)
+            spread(function, given, unit)
+
+        spread_out = room.Spiking(spiking().converted, counted)
+        for name, way in (("fixed", 0.3), ("aroused", how)):
+            here = network.run(x, way, tmp_path / "here", name, 60)
+            for _ in range(2):
+                there = spread_out.run(x, way, tmp_path, name, 60)
+            for one, other in zip(here, there, strict=True):
+                for a, b in zip(one, other, strict=True):
+                    np.testing.assert_allclose(a, b, atol=1e-5)
+    assert len(tasks) == 4
+
+
+def test_error_in_another_process_is_raised_here(x, tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(room, "CHUNK", 3)
+    with processes(1) as spread:
+        network = room.Spiking(spiking().converted, spread)
+        with pytest.raises(nengo.exceptions.ValidationError, match="finite"):
+            network.run(np.full_like(x, np.nan), 0.3, tmp_path, "run", 60)
+    assert not list(tmp_path.glob("run-*"))
 
 
 def test_summary():
