@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from scipy import ndimage
-
 from nengo_phasor import datasets, results
 from nengo_phasor.models.adaptive import measure, resnet, resnet_measure, runs
 from nengo_phasor.models.adaptive.data import Parts, pixels, subset
@@ -74,6 +72,8 @@ def large(
         The units, the height and width of the images, the number of classes, and the width as a
         fraction of ResNet-18's maps.
     """
+    from scipy import ndimage
+
     small = pixels(loaded.x_test[:STATISTICS])
     zoom = (1, size / small.shape[1], size / small.shape[2], 1)
     images = ndimage.zoom(small, zoom, order=1, mode="nearest", grid_mode=True)
