@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 
@@ -10,7 +12,7 @@ def mirrored_and_shifted(
     rng: np.random.RandomState,
     shift: int,
     mirror: bool = True,
-    beyond: str = "reflect",
+    beyond: Literal["reflect", "constant"] = "reflect",
 ) -> np.ndarray:
     """Return images moved by up to ``shift`` pixels; with ``mirror``, half of them are mirrored.
 
