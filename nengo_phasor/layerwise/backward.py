@@ -102,7 +102,7 @@ def fold(x, windows, shape_in, stride, padding):
 
 @cached
 def to_maxima(x, by_x, gradient, rows, columns, n_columns):
-    """Add to each window's first maximum the gradient by it; see `.compiled.max_pool`."""
+    """Add to each window's first maximum the gradient by it; see `.signal_loops.max_pool`."""
     channels = gradient.shape[1] // (len(rows) * len(columns))
     for k in range(len(x)):
         image = x[k].reshape((-1, n_columns, channels))
@@ -124,7 +124,7 @@ def to_maxima(x, by_x, gradient, rows, columns, n_columns):
 
 @cached
 def filter_back(gradient, by_x, by_state, A, B, C, D):
-    """Take a gradient back through `.compiled.filter_steps`; ``by_state`` is changed in place."""
+    """Take a gradient back through `.signal_loops.filter_steps`; change ``by_state`` in place."""
     order = len(A)
     by_X, by_due = by_state[:order], by_state[order]
     new = np.empty(order, gradient.dtype)

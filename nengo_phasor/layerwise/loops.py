@@ -16,7 +16,7 @@ from nengo.exceptions import BuildError
 from nengo.synapses import LinearFilter
 
 from nengo_phasor.inheritance import rewritten
-from nengo_phasor.layerwise import backward, compiled, maps
+from nengo_phasor.layerwise import backward, maps, signal_loops
 from nengo_phasor.layerwise.processes import call
 from nengo_phasor.layerwise.signal import Signal
 from nengo_phasor.layerwise.synapses import Filter
@@ -136,7 +136,7 @@ class LoopRun:
             for c, state in states.items():
                 y = self._weighted(c, k)[None]
                 flat = [a.reshape(len(a), -1) for a in (y, np.empty_like(y), state)]
-                compiled.filter_steps(*flat, *self.filters[c])
+                signal_loops.filter_steps(*flat, *self.filters[c])
         return {obj: self._signal(obj, x) for obj, x in self.outputs.items()}
 
     def _signal(self, obj, output) -> Signal:

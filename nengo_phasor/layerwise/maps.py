@@ -14,7 +14,7 @@ import nengo
 import numpy as np
 
 from nengo_phasor import compat, convolutions
-from nengo_phasor.layerwise import backward, compiled, events
+from nengo_phasor.layerwise import backward, events, signal_loops
 from nengo_phasor.layerwise.convolution import Convolution, ungrouped
 from nengo_phasor.layerwise.signal import Signal
 
@@ -40,7 +40,7 @@ class Identity(NamedTuple):
     def add(self, result: np.ndarray, x: Signal) -> None:
         """Add the signal."""
         if x.is_sparse:
-            compiled.add_sparse(_flat(result), *x.parts)
+            signal_loops.add_sparse(_flat(result), *x.parts)
         else:
             result += x.values
 

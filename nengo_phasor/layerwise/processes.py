@@ -8,7 +8,7 @@ import numpy as np
 from nengo.base import Process
 from nengo.exceptions import SimulationError
 
-from nengo_phasor.layerwise import compiled
+from nengo_phasor.layerwise import signal_loops
 from nengo_phasor.layerwise.signal import Signal
 from nengo_phasor.layerwise.span import Span
 from nengo_phasor.pooling import MaxPool
@@ -59,7 +59,7 @@ def pooled(pool: MaxPool, x: Signal) -> Signal:
     x = x.dense()
     output = np.empty((*x.shape[:-1], pool.default_size_out), x.dtype)
     flat = (np.ascontiguousarray(x).reshape(-1, x.shape[-1]), output.reshape(-1, output.shape[-1]))
-    compiled.max_pool(*flat, *pool.places, pool.input_shape[1])
+    signal_loops.max_pool(*flat, *pool.places, pool.input_shape[1])
     return Signal.of(output)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nengo_phasor import compat
-from nengo_phasor.layerwise import compiled
+from nengo_phasor.layerwise import signal_loops
 
 sparse = compat.require("scipy.sparse")
 
@@ -125,7 +125,7 @@ class Signal(NamedTuple):
         if not x.is_sparse:
             return x.values.sum(axis=0)[:, None]
         total = np.zeros((x.n_items, x.size))
-        compiled.add_sparse(total, *x.parts)
+        signal_loops.add_sparse(total, *x.parts)
         return total[:, None].astype(x.values.dtype)
 
 

@@ -10,7 +10,7 @@ from nengo.synapses import LinearFilter
 
 from nengo_phasor import compat, dynamics, phases
 from nengo_phasor.inheritance import entry, keeps, rewritten
-from nengo_phasor.layerwise import backward, compiled
+from nengo_phasor.layerwise import backward, compiled, signal_loops
 from nengo_phasor.layerwise.processes import BuiltProcess, by_own_step
 from nengo_phasor.layerwise.signal import Signal
 from nengo_phasor.layerwise.span import Span
@@ -202,7 +202,7 @@ def encode_constant(encoder: PhaseEncoder, x: Signal, span: Span) -> Signal:
         n_steps = min(n_steps, round(period))
     cycles = int(np.ceil(n_steps / period))
     steps = np.moveaxis(phases.to_steps(phase, encoder.frequency, cycles, span.dt), -1, 0)
-    starts, columns = compiled.ordered_spikes(np.ascontiguousarray(steps), n_steps)
+    starts, columns = signal_loops.ordered_spikes(np.ascontiguousarray(steps), n_steps)
     values = np.full(len(columns), encoder.amplitude / span.dt, span.dtype)
     return Signal.of_rows(starts, columns, values, *phase.shape)
 
@@ -258,9 +258,9 @@ def filtered(constants: Filter, x: Signal, key, span: Span) -> Signal:
     output = np.empty((span.n_steps, *x.shape[1:]), x.dtype)
     flat = [signal.reshape(len(signal), -1) for signal in (x, output, state)]
     if len(constants.A) == 2 and not constants.D:
-        compiled.filter_steps_of_two(*flat, *constants[:3])
+        signal_loops.filter_steps_of_two(*flat, *constants[:3])
     else:
-        compiled.filter_steps(*flat, *constants)
+        signal_loops.filter_steps(*flat, *constants)
     return Signal.of(output)
 
 
