@@ -17,8 +17,9 @@ from nengo.exceptions import SimulationError, ValidationError
 from numpy.typing import ArrayLike
 
 from nengo_phasor import compat, dynamics
-from nengo_phasor.checks import check_number, check_positive, check_positive_integer
-from nengo_phasor.convert import keras_calls, keras_graph
+from nengo_phasor.arousal import Focus
+from nengo_phasor.checks import check_is, check_number, check_positive, check_positive_integer
+from nengo_phasor.convert import focusing, keras_calls, keras_graph
 from nengo_phasor.convert.calibration import PRECISIONS, Calibration, Trials, checked
 from nengo_phasor.convert.construction import Construction, like
 from nengo_phasor.convert.keras_layers import USE_NEURONS, Rectifier
@@ -167,6 +168,48 @@ class Converted:
         for connection in network.all_connections:
             connection.synapse = None
         return network
+
+    def focused(self, focus: Focus, place: ArrayLike) -> Converted:
+        """Return the network that codes precisely in one window of the image, coarsely around it.
+
+        Each layer of maps becomes two, ``"NAME, inside"`` and ``"NAME, around"``, of the precisions
+        ``focus.high`` and ``focus.low``; one that is all inside or all around stays one. Layers
+        without maps get ``focus.high``.
+
+        Parameters
+        ----------
+        focus : nengo_phasor.arousal.Focus
+            The precisions, and the size of the window.
+        place : (2,) array_like
+            The top and left of the window as fractions of the image, such as one of
+            ``focus.places``.
+
+        Returns
+        -------
+        Converted
+            A new network with as many neurons. It runs wherever this one does.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If focus is not a `.Focus`, or the window is not within the image, or neurons cannot
+            have the precision.
+        """
+        check_is(focus, "focus", Focus)
+        network = self.copy()
+        for name, ensemble in self.layers.items():
+            neurons = [self._neurons[name].at_precision(m_f) for m_f in (focus.high, focus.low)]
+            shape = self.network.shapes[name]
+            if len(shape) < 3:
+                network.layers[name].neuron_type = neurons[0]
+                continue
+            window = np.repeat(focus.window(shape[:2], place).ravel(), shape[2])
+            inside = np.tile(window, ensemble.n_neurons // window.size)
+            if inside.all() or not inside.any():
+                network.layers[name].neuron_type = neurons[0 if inside.all() else 1]
+            else:
+                focusing.split(network, name, inside, neurons)
+        return Converted(self.model, network)
 
     def verify(self, x: ArrayLike, tolerance: float = 1e-3) -> float:
         """Compare the output of the rate network with that of the model, before a softmax.

@@ -60,7 +60,7 @@ class Construction:
         self.neurons = neurons
         self.taus = taus
         self.network = nengo.Network(label=label)
-        self.network.layers = {}
+        self.network.layers, self.network.shapes = {}, {}
 
     def build(self, graph):
         """Return the network."""
@@ -187,6 +187,7 @@ class Construction:
         self.network.layers[name] = nengo.Ensemble(
             bias.size, 1, gain=np.ones(bias.size), bias=bias, neuron_type=neurons, label=name
         )
+        self.network.shapes[name] = signal.constant.shape
         return self.network.layers[name]
 
     def readout(self, signal):

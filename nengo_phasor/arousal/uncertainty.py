@@ -1,4 +1,4 @@
-"""Arousal: precise coding for only those inputs that are hard to classify.
+"""Precise coding for only those inputs that are hard to classify.
 
 All inputs are first presented at low precision, which costs few spikes. Inputs whose two highest
 outputs stay close to each other then continue at high precision; the others continue as before
