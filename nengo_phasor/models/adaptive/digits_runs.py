@@ -19,11 +19,14 @@ class Choice(runs.Choice):
 
 def trained(chosen: Choice, resume: bool) -> runs.Trained:
     """Train, unless the result is in the folder."""
+    layout, recipe = chosen.layout, digits.recipe(chosen.name, chosen.layout, chosen.epochs)
     return runs.trained(
         chosen,
         *digits.load_parts(chosen.name, chosen.data, chosen.seed),
-        lambda dropout: keras_model(digits.LAYOUTS[chosen.layout]),
-        digits.recipe(chosen.name, chosen.layout, chosen.epochs),
+        lambda noisy: keras_model(
+            digits.LAYOUTS[layout], chosen.seed, noise=recipe.noise if noisy else 0.0
+        ),
+        recipe,
         resume,
     )
 

@@ -16,8 +16,9 @@ class Recipe:
     ``policy`` is Keras' policy of numbers: with ``mixed_bfloat16``, products are of half precision,
     which takes half the time on processors that have such instructions (AMX), and weights are not.
     ``activity`` weights the mean activation of all neurons in the loss: less activation means fewer
-    spikes. ``optimizer`` is a name in `tf.keras.optimizers`, and ``options`` are its other
-    arguments.
+    spikes. ``noise`` is the m_f of the spikes whose deviations activations have in training: see
+    `.layers.CodeNoise`. ``optimizer`` is a name in `tf.keras.optimizers`, and ``options`` are its
+    other arguments.
     """
 
     epochs: int
@@ -25,6 +26,7 @@ class Recipe:
     learning_rate: float = 1e-3
     smoothing: float = 0.0
     activity: float = 0.0
+    noise: float = 0.0
     augmentation: Augmentation | None = None
     optimizer: str = "Adam"
     options: tuple[tuple[str, Any], ...] = ()

@@ -78,7 +78,7 @@ def trained(
     data, parts
         See `Trained`.
     model_function : callable
-        A function that returns the model, with dropout if its argument is True.
+        A function that returns the model; if its argument is True, with what acts in training only.
     recipe : `Recipe`
         How.
     resume : bool

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
+
+from nengo_phasor import AdaptiveSpikingRate
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ def keras_model(
     map_dropout: float = 0.0,
     shape: tuple[int, int, int] = (28, 28, 1),
     classes: int = 10,
+    noise: float = 0.0,
 ):
     """Return the analog network: an image in, logits of its classes out.
 
@@ -27,20 +31,24 @@ def keras_model(
     Normalisation has no gain, so that activations cannot shrink to a size for which spikes are too
     coarse. Pooling comes before the activation, with which it commutes, to save neurons.
     ``dropout`` applies to the input of dense layers, ``map_dropout`` to convolutions without
-    pooling.
+    pooling. With ``noise``, activations in training deviate as spikes do at that m_f.
     """
     import tensorflow as tf
 
     from nengo_phasor.dl.activations import HalfSigmoid
-    from nengo_phasor.models.adaptive.layers import Dropout
+    from nengo_phasor.models.adaptive.layers import CodeNoise, Dropout
 
-    layers = tf.keras.layers
+    layers, seeds = tf.keras.layers, count(1000 * (seed + 1))
 
     def activate(x, name, pool=False):
         x = layers.BatchNormalization(scale=False, name=f"{name}_norm")(x)
         if pool:
             x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
-        return HalfSigmoid(name=name)(x)
+        x = HalfSigmoid(name=name)(x)
+        if not noise:
+            return x
+        neurons = AdaptiveSpikingRate().at_precision(noise)
+        return CodeNoise(neurons, next(seeds), name=f"{name}_noise")(x)
 
     image = layers.Input(shape, name="image")
     x = activate(image, "pixels")

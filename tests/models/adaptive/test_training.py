@@ -1,10 +1,11 @@
 import json
 from dataclasses import replace
 
+import nengo
 import numpy as np
 import pytest
 
-from nengo_phasor import datasets
+from nengo_phasor import AdaptiveSpiking, AdaptiveSpikingRate, datasets
 
 pytest.importorskip("nengo_dl")
 import tensorflow as tf
@@ -12,7 +13,7 @@ import tensorflow as tf
 from nengo_phasor.dl.activations import HalfSigmoid
 from nengo_phasor.models.adaptive import training
 from nengo_phasor.models.adaptive.data import Augmentation, Parts
-from nengo_phasor.models.adaptive.layers import Dropout
+from nengo_phasor.models.adaptive.layers import CodeNoise, Dropout
 from nengo_phasor.models.adaptive.recipe import Recipe
 
 RECIPE = Recipe(
@@ -30,7 +31,8 @@ def model_function(seed):
     image = layers.Input((6, 6, 1), name="image")
     x = layers.Conv2D(3, 3, name="conv")(image)
     x = layers.BatchNormalization(name="norm")(x)
-    x = layers.Flatten(name="flatten")(HalfSigmoid(name="active")(x))
+    x = CodeNoise(AdaptiveSpikingRate(), seed, name="noise")(HalfSigmoid(name="active")(x))
+    x = layers.Flatten(name="flatten")(x)
     x = Dropout(0.3, seed=seed, name="dropout")(x)
     return tf.keras.Model(image, layers.Dense(3, name="classes")(x))
 
@@ -159,3 +161,28 @@ def test_weights_are_kept_by_name(parts, tmp_path):
     other = tf.keras.Sequential([layers.Input((4,)), layers.Dense(2, name="more")])
     with pytest.raises(datasets.DatasetError, match="lacks more/kernel"):
         training.load_weights(tmp_path / "w.npz", other)
+
+
+@pytest.mark.parametrize("m_f", [0.1, 0.4])
+def test_noise_deviates_as_spikes_do(m_f):
+    """Shat of simulated neurons beside the layer: the same spread about the activation."""
+    S = np.repeat([0.6, 1.0, 2.0], 40)
+    neurons = AdaptiveSpiking().at_precision(m_f)
+    with nengo.Network(seed=0) as net:
+        onset = nengo.Node(lambda t: S * (t > 1e-3 * np.arange(120) % 0.04))
+        ensemble = nengo.Ensemble(
+            120, 1, neuron_type=neurons, gain=np.ones(120), bias=np.zeros(120)
+        )
+        nengo.Connection(onset, ensemble.neurons, synapse=None)
+        refraction = nengo.Probe(ensemble.neurons, "refraction")
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        sim.run(0.6)
+    deviations = (sim.data[refraction][200:] - S).reshape(-1, 3, 40)
+    layer = CodeNoise(neurons, seed=0)
+    noisy = layer(np.tile(S, (400, 1)).astype(np.float32), training=True).numpy() - S
+    added = noisy.reshape(-1, 3, 40)
+    for k in range(3):
+        assert added[:, k].std() == pytest.approx(deviations[:, k].std(), rel=0.15)
+    np.testing.assert_allclose(layer(S, training=False), S, rtol=1e-6)
+    silent = layer(np.zeros((2, 3), np.float32), training=True)
+    np.testing.assert_array_equal(silent, np.zeros((2, 3)))
