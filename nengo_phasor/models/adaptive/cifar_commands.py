@@ -46,7 +46,7 @@ of_runs = partial(
     runs="runs/adaptive_cifar",
     epochs=10,
 )
-SHOWN = options.shown(None, 200)
+SHOWN = options.shown(None, 1000)
 
 
 @main.command()
@@ -70,26 +70,26 @@ def evaluate(resume, images, trials, workers, cluster, **chosen):
     *SHOWN,
     *options.PROCESSES,
     click.option("--output", default="results/adaptive_cifar.json", type=Path, show_default=True),
+    several=True,
 )
-def make_results(resume, images, trials, workers, cluster, output, **chosen):
+def make_results(names, resume, images, trials, workers, cluster, output, **chosen):
     """Train and measure; write the quoted figures beside their targets."""
-    choice = cifar_runs.Choice(**chosen)
-    found = cifar_runs.evaluated(choice, images, trials, resume, workers, cluster)
-    title = f"{choice.name} at {choice.width} of the paper's width"
-    claimed = claims(found, title, cifar.BOUNDS)
+    found, claimed, width = {}, [], chosen["width"]
+    for name in names:
+        choice = cifar_runs.Choice(name=name, **chosen)
+        found[name] = cifar_runs.evaluated(choice, images, trials, resume, workers, cluster)
+        title = f"{name} at {width} of the paper's width"
+        claimed += claims(found[name], title, cifar.BOUNDS[name])
     settings = {
-        "recipe": asdict(cifar.recipe(choice.epochs)),
-        "layout": asdict(cifar.layout(choice.name, choice.width)),
-        "width": choice.width,
-        "test_images": found["n_test"],
+        "recipe": asdict(cifar.recipe(chosen["epochs"])),
+        "layouts": {name: asdict(cifar.layout(name, width)) for name in names},
+        "width": width,
+        "test_images": {name: one["n_test"] for name, one in found.items()},
         "window": WINDOW * DT,
         "precisions": cifar.PRECISIONS,
-        "dropout": {
-            "maps": choice.width * cifar.MAP_DROPOUT,
-            "dense": choice.width * cifar.DROPOUT,
-        },
+        "dropout": {"maps": width * cifar.MAP_DROPOUT, "dense": width * cifar.DROPOUT},
     }
-    results.write(output, results.report(settings, [choice.seed], found, claimed))
+    results.write(output, results.report(settings, [chosen["seed"]], found, claimed))
     options.echo_claims(claimed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from nengo_phasor.models.adaptive import cifar, measure, runs
@@ -45,8 +46,6 @@ def evaluated(
     """
     title = f"{chosen.name} at {chosen.width} of the paper's width"
     run = trained(chosen, resume)
-    precisions = cifar.PRECISIONS
+    how, precisions = partial(measure.measure, low_rate=cifar.LOW_RATE), cifar.PRECISIONS
     with processes(workers, cluster) as spread:
-        return runs.evaluated(
-            chosen, run, measure.compare, precisions, images, trials, title, spread
-        )
+        return runs.evaluated(chosen, run, how, precisions, images, trials, title, spread)

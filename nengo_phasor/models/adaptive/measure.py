@@ -88,12 +88,13 @@ def measure(
     test: tuple[np.ndarray, np.ndarray],
     folder: Path,
     precisions: Sequence[float],
+    low_rate: float = LOW_RATE,
 ) -> dict[str, Any]:
     """Compare a spiking network with its analog one: accuracy, firing rate, matching time.
 
     Runs on the validation inputs at several precisions choose the precisions for the test inputs:
     "precise" is the lowest precision that matches the analog network, "sparse" the highest that
-    fires at no more than `LOW_RATE`, or "precise" if that does; "aroused" begins at "low" and
+    fires at no more than ``low_rate``, or "precise" if that does; "aroused" begins at "low" and
     continues at "precise" if an input is uncertain.
 
     Parameters
@@ -106,6 +107,8 @@ def measure(
         The folder for the results of runs; see `Spiking.run`.
     precisions : sequence of float
         The values of m_f to choose from.
+    low_rate : float
+        The firing rate that counts as low, in Hz.
 
     Returns
     -------
@@ -116,8 +119,8 @@ def measure(
     on_validation = tried(spiking, validation, folder, precisions)
     runs, points = on_validation.runs, on_validation.points
     precise = coarsest(points, on_validation.analog - MATCH)
-    slow = points[precise]["firing_rate"] <= MARGIN * LOW_RATE
-    sparse = precise if slow else finest(points, MARGIN * LOW_RATE)
+    slow = points[precise]["firing_rate"] <= MARGIN * low_rate
+    sparse = precise if slow else finest(points, MARGIN * low_rate)
     fitted = fit_arousal(runs, precise, y, sum(neurons.values()), points[precise]["accuracy"])
 
     x, y = pixels(test[0]), test[1]
