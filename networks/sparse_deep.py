@@ -1,8 +1,8 @@
 """Training a deep network with a cost of spikes: six convolutions, four steps, its analog twin.
 
-A network of six convolutions is trained as its twin without spikes first, then in spikes
-through time, with the number of its spikes in the loss. This is the step that Allred et al. (2020)
-announce: larger and deeper architectures.
+A network of six convolutions is trained as its twin without spikes first, at last with outputs of
+as many levels as there are steps, then in spikes through time, with the number of its spikes in the
+loss. This is the step that Allred et al. (2020) announce: larger and deeper architectures.
 
     \b
     python networks/sparse_deep.py train               one run, with checkpoints

@@ -33,6 +33,7 @@ class Defaults(NamedTuple):
     schedules: Sequence[str]
     repeat: Sequence[str]
     twin_epochs: int = 0
+    level_epochs: int = 0
 
 
 class Factors(click.ParamType):
@@ -76,13 +77,22 @@ def command_line(text: str, design: str, defaults: Defaults, claims: Callable) -
 
 def _shared(defaults: Defaults) -> list[Option]:
     """Return the options of both commands."""
-    twin = click.option(
-        "--twin-epochs",
-        default=defaults.twin_epochs,
-        type=COUNT,
-        show_default=True,
-        help="Epochs of the twin without spikes, with whose weights training starts.",
-    )
+    twin = [
+        click.option(
+            "--twin-epochs",
+            default=defaults.twin_epochs,
+            type=COUNT,
+            show_default=True,
+            help="Epochs of the twin without spikes, with whose weights training starts.",
+        ),
+        click.option(
+            "--level-epochs",
+            default=defaults.level_epochs,
+            type=click.IntRange(0),
+            show_default=True,
+            help="Further epochs of the twin, with outputs rounded to a level for each step.",
+        ),
+    ]
     return [
         click.option("--data", type=click.Path(), help="Folder with the data set."),
         click.option(
@@ -102,7 +112,7 @@ def _shared(defaults: Defaults) -> list[Option]:
         click.option(
             "--epochs", default=defaults.epochs, type=COUNT, show_default=True, help="Of a run."
         ),
-        *([twin] if defaults.twin_epochs else []),
+        *(twin if defaults.twin_epochs else []),
         click.option("--runs", default=f"runs/{defaults.name}", type=Path, show_default=True),
         click.option("--resume", is_flag=True, help="Continue from where an earlier run stopped."),
     ]

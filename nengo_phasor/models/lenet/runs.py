@@ -28,7 +28,8 @@ class Run:
     ``averaging`` of itself in each step. ``design`` is the name of the network in
     `.designs.DESIGNS`. Training of the LeNet starts with the mean number ``rate`` of spikes per
     neuron and step in every layer; that of the deep network starts with the weights of a
-    twin without spikes, which was trained for ``twin_epochs``.
+    twin without spikes, which was trained for ``twin_epochs``, and then for ``level_epochs`` with
+    outputs that are rounded to as many levels as there are steps.
     """
 
     data: str
@@ -44,6 +45,12 @@ class Run:
     averaging: float = 0.99
     design: str = "lenet"
     twin_epochs: int = 0
+    level_epochs: int = 0
+
+    @property
+    def all_epochs(self) -> int:
+        """The number of epochs of the twin and of the network together."""
+        return self.twin_epochs + self.level_epochs + self.epochs
 
     @property
     def name(self) -> str:

@@ -67,10 +67,12 @@ class Study:
     cluster: str | None = None
     workers: int = 2
     twin_epochs: int = 0
+    level_epochs: int = 0
 
     def baseline(self, name: str) -> Run:
         """Return the run of a data set, with the first seed, in which spikes have no cost."""
-        size = {key: getattr(self, key) for key in ("images", "steps", "epochs", "twin_epochs")}
+        keys = ("images", "steps", "epochs", "twin_epochs", "level_epochs")
+        size = {key: getattr(self, key) for key in keys}
         return run_of(self.design, data=name, seed=self.seeds[0], **size)
 
     def tried(self, name: str) -> dict[int, list[Run]]:

@@ -118,8 +118,8 @@ def fitted(
     """
     from nengo_phasor.dl import callbacks
 
-    done, total = run.twin_epochs + epoch, run.twin_epochs + run.epochs
-    schedule = SCHEDULES[run.schedule](run.sigma_0, total)
+    done = run.all_epochs - run.epochs + epoch
+    schedule = SCHEDULES[run.schedule](run.sigma_0, run.all_epochs)
     names = [sim.get_name(probe) for probe in (net.logits, *costs)]
     began = time.process_time()
     seen = sim.fit(

@@ -6,8 +6,9 @@ can be trained with the cost of its spikes, too.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,9 +24,26 @@ from nengo_phasor.models.shared.policy import HALF, policy
 
 filelock = compat.require("filelock")
 
-LEARNING_RATE = 0.1
-"""Of stochastic gradient descent with momentum at the start; it falls to 0 as a cosine."""
 
+class Phase(NamedTuple):
+    """A part of a twin's training.
+
+    ``epochs`` is the field of a run that has their number. ``learning_rate`` is that of stochastic
+    gradient descent with momentum at the start; it falls to 0 as a cosine. If the phase ``rounds``,
+    outputs are rounded to as many levels as there are time steps, as spikes make them; their
+    gradients are those of the outputs themselves. It begins where the phase ``after`` ended.
+    """
+
+    epochs: str
+    learning_rate: float
+    rounds: bool
+    after: str | None
+
+
+PHASES = {
+    "analog": Phase("twin_epochs", 0.1, False, None),
+    "rounded": Phase("level_epochs", 0.02, True, "analog"),
+}
 MOMENTUM = 0.9
 DECAY = 1e-4
 """The weight of the squared weights in the loss."""
@@ -39,8 +57,11 @@ EPSILON = 1e-3
 """Added to the variance of a batch."""
 
 
-def keras_model(shape: tuple[int, int, int], seed: int):
-    """Return the twin: each convolution's outputs are normalised, and clipped from 0 to 1."""
+def keras_model(shape: tuple[int, int, int], seed: int, steps: int | None = None):
+    """Return the twin: each convolution's outputs are normalised, and clipped from 0 to 1.
+
+    If ``steps`` are given, outputs are then rounded to this number of levels above 0.
+    """
     compat.use_keras_2()  # the network in spikes trains after this, in the same process
     keras = compat.require("tensorflow").keras
     layers = keras.layers
@@ -57,11 +78,19 @@ def keras_model(shape: tuple[int, int, int], seed: int):
             name=f"conv{k + 1}",
         )(x)
         x = layers.BatchNormalization(momentum=0.9, epsilon=EPSILON, name=f"norm{k + 1}")(x)
-        x = layers.ReLU(max_value=1.0)(x)
+        x = layers.ReLU(max_value=1.0, name=f"active{k + 1}")(x)
+        if steps:
+            x = layers.Lambda(partial(rounded, steps=steps), name=f"rounded{k + 1}")(x)
     x = layers.GlobalAveragePooling2D()(x)
     decay = keras.regularizers.L2(DECAY)
     logits = layers.Dense(CLASSES, kernel_regularizer=decay, dtype="float32", name="logits")(x)
     return keras.Model(image, logits)
+
+
+def rounded(x, steps: int):
+    """Round outputs from 0 to 1 to levels, as neurons do that start half-way to the threshold."""
+    tf = compat.require("tensorflow")
+    return x + tf.stop_gradient(tf.floor(steps * x + 0.5) / steps - x)
 
 
 class SpikeCost:
@@ -81,48 +110,63 @@ def with_spikes(model, steps: int):
     Its outputs are the "logits", and the "spikes" of each image, (n_items, 1).
     """
     tf = compat.require("tensorflow")
-    outputs = [layer.output for layer in model.layers if isinstance(layer, tf.keras.layers.ReLU)]
+    names = {layer.name for layer in model.layers}
+    kind = "rounded" if "rounded1" in names else "active"
+    outputs = [model.get_layer(f"{kind}{k + 1}").output for k in range(len(LAYERS))]
     sums = [tf.reduce_sum(tf.cast(x, tf.float32), axis=(1, 2, 3)) for x in outputs]
     spikes = float(steps) * tf.add_n(sums)[:, None]
     return tf.keras.Model(model.input, {"logits": model.output, "spikes": spikes})
 
 
-def trained(run: Run, parts: Parts, folder: Path) -> dict[str, np.ndarray]:
-    """Return the weights of a trained twin, which are kept in the folder.
+def trained(run: Run, parts: Parts, folder: Path, phase: str) -> dict[str, np.ndarray]:
+    """Return the weights of a twin after a phase of its training, which are kept in the folder.
 
-    It has the seed, the data, the ``twin_epochs`` and the cost of spikes of the run; a killed
-    training continues from its last epoch. If another process trains the same twin, this one waits.
+    It has the seed, the data, the epochs and the cost of spikes of the run; a killed training
+    continues from its last epoch. If another process trains the same twin, this one waits.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "weights.npz"
+    file = folder / f"{phase}.npz"
     with filelock.FileLock(folder / run_folder.LOCK):
         if not file.exists():
-            datasets.save_params(file, **folded(fitted(run, parts, folder)))
+            datasets.save_params(file, **folded(fitted(run, parts, folder, phase)))
     return datasets.load_params(file)
 
 
-def fitted(run: Run, parts: Parts, folder: Path):
-    """Return the Keras model after its training."""
+def fitted(run: Run, parts: Parts, folder: Path, phase: str):
+    """Return the Keras model after a phase of its training, and those before."""
+    how = PHASES[phase]
+    before = fitted(run, parts, folder, how.after) if how.after else None
     with policy(HALF):
-        model = keras_model(parts.x_train.shape[1:], run.seed)
-    keras = compat.require("tensorflow").keras
+        model = keras_model(parts.x_train.shape[1:], run.seed, run.steps if how.rounds else None)
+    if before is not None:
+        model.set_weights(before.get_weights())
+    epochs, done = getattr(run, how.epochs), run.twin_epochs if how.after else 0
     batches = len(parts.x_train) // _batch_size(parts)
-    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, run.twin_epochs * batches)
+    counted, cost = _compiled(model, run, how.learning_rate, epochs * batches)
+    variables = [*model.variables, *counted.optimizer.variables]
+    state = checkpoint.Checkpoint(folder / phase, variables)
+    history = state.restored(history=[])["history"]
+    schedule = SCHEDULES[run.schedule](run.sigma_0, run.all_epochs)
+    tqdm = compat.require("tqdm").tqdm
+    left = range(len(history), epochs)
+    for epoch in tqdm(left, desc=f"{phase} twin", unit="epoch", disable=None):
+        cost.sigma.assign(schedule(done + epoch + 1))
+        seen = counted.fit(_batches(run, parts, done + epoch), shuffle=False, verbose=0).history
+        history.append({name: values[0] for name, values in seen.items()})
+        state.save(history=history)
+    return model
+
+
+def _compiled(model, run: Run, learning_rate: float, updates: int):
+    """Return a twin that also counts its spikes, compiled for training, and their cost."""
+    keras = compat.require("tensorflow").keras
+    rate = keras.optimizers.schedules.CosineDecay(learning_rate, updates)
     optimizer = keras.optimizers.SGD(rate, momentum=MOMENTUM, nesterov=True)
     cost, counted = SpikeCost(), with_spikes(model, run.steps)
     crossentropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     counted.compile(optimizer, {"logits": crossentropy, "spikes": cost.__call__})
     optimizer.build(model.trainable_variables)
-    state = checkpoint.Checkpoint(folder, [*model.variables, *optimizer.variables])
-    history = state.restored(history=[])["history"]
-    schedule = SCHEDULES[run.schedule](run.sigma_0, run.twin_epochs + run.epochs)
-    epochs = range(len(history), run.twin_epochs)
-    for epoch in compat.require("tqdm").tqdm(epochs, desc="twin", unit="epoch", disable=None):
-        cost.sigma.assign(schedule(epoch + 1))
-        seen = counted.fit(_batches(run, parts, epoch), shuffle=False, verbose=0).history
-        history.append({name: values[0] for name, values in seen.items()})
-        state.save(history=history)
-    return model
+    return counted, cost
 
 
 def _batches(run: Run, parts: Parts, epoch: int):
@@ -201,7 +245,7 @@ def quantised(weights: dict[str, np.ndarray], bits: int) -> dict[str, np.ndarray
 
 def compared(run: Run, parts: Parts, runs: Path) -> dict[str, Any]:
     """Return the accuracy of a run's twin on test images, and the operations of an inference."""
-    weights = trained(run, parts, place(run, runs))
+    weights = trained(run, parts, place(run, runs), "analog")
     file = place(run, runs) / f"test-{len(parts.x_test)}.json"
 
     def measured():
@@ -222,4 +266,5 @@ def place(run: Run, runs: Path) -> Path:
 
 def start(run: Run, parts: Parts, folder: Path) -> dict[str, np.ndarray]:
     """Return the weights with which training of the deep network starts: those of its twin."""
-    return trained(run, parts, place(run, folder.parent))
+    phase = "rounded" if run.level_epochs else "analog"
+    return trained(run, parts, place(run, folder.parent), phase)

@@ -44,7 +44,14 @@ def model(parts):
 
 
 def run(**settings):
-    values = {"steps": 4, "epochs": 1, "design": "vgg", "twin_epochs": 2, **settings}
+    values = {
+        "steps": 4,
+        "epochs": 1,
+        "design": "vgg",
+        "twin_epochs": 2,
+        "level_epochs": 1,
+        **settings,
+    }
     return Run("rows", 260, **values)
 
 
@@ -87,23 +94,24 @@ def test_quantised_weights_have_few_values(model):
 
 
 def test_a_killed_twin_goes_on_to_the_same_weights(parts, tmp_path):
-    whole = twin.trained(run(), parts, tmp_path / "whole")
+    whole = twin.trained(run(level_epochs=2), parts, tmp_path / "whole", "rounded")
     half = tmp_path / "half"
     half.mkdir()
     fit, calls = twin._batches, []
 
     def fail_in_the_second_epoch(*arguments):
         calls.append(arguments)
-        if len(calls) == 2:
+        if len(calls) in (2, 4):
             raise KeyboardInterrupt
         return fit(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(twin, "_batches", fail_in_the_second_epoch)
-        with pytest.raises(KeyboardInterrupt):
-            twin.trained(run(), parts, half)
-    assert not (half / "weights.npz").exists()
-    again = twin.trained(run(), parts, half)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                twin.trained(run(level_epochs=2), parts, half, "rounded")
+    assert not (half / "rounded.npz").exists()
+    again = twin.trained(run(level_epochs=2), parts, half, "rounded")
     assert all(np.array_equal(again[name], values) for name, values in whole.items())
 
 
@@ -120,6 +128,30 @@ def test_the_spikes_of_a_twin(model, parts):
     assert_allclose(got["logits"], model.predict(parts.x_test[:7], verbose=0), rtol=1e-5)
 
 
+def test_rounded_outputs_are_what_spikes_make(model, parts):
+    """Each neuron's count, with a constant current, is the twin's output times the steps."""
+    rounded = twin.keras_model(SHAPE, 0, steps=4)
+    rounded.set_weights(model.get_weights())
+    x, weights = parts.x_test[:5], twin.folded(model)
+    net = vgg.vgg(SHAPE, weights)
+    seen = layerwise.Simulator(net, progress_bar=False).predict({net.image: x.reshape(5, 1, -1)}, 4)
+    first = tf.keras.Model(rounded.input, rounded.get_layer("rounded1").output)(x)
+    counts = np.count_nonzero(seen[net.spikes["conv1"]], axis=1)
+    different = np.abs(counts - 4 * np.asarray(first).reshape(5, -1)) > 1e-3
+    assert different.mean() < 1e-3, "but for rounding in single precision"
+    spikes = twin.with_spikes(rounded, 4).predict(x, verbose=0)["spikes"][:, 0]
+    assert_allclose(spikes, np.round(spikes), atol=1e-2)
+
+
+def test_gradient_of_rounded_outputs_is_that_of_the_outputs():
+    x = tf.constant([0.1, 0.5, 0.9])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = twin.rounded(x, 4)
+    assert_allclose(tape.gradient(y, x), np.ones(3))
+    assert_allclose(y, [0.0, 0.5, 1.0])
+
+
 def test_a_cost_makes_the_twin_sparse(parts, tmp_path):
     """It has a folder of its own, and its schedule begins at the first epoch."""
     costly = run(schedule="linear", sigma_0=1e-3)
@@ -127,7 +159,7 @@ def test_a_cost_makes_the_twin_sparse(parts, tmp_path):
     counts = {}
     for each in (run(), costly):
         twin.start(each, parts, tmp_path / each.name)
-        saved = twin.trained(each, parts, twin.place(each, tmp_path))
+        saved = twin.trained(each, parts, twin.place(each, tmp_path), "rounded")
         spikes = measure(vgg.vgg(SHAPE, saved), parts.x_test, parts.y_test, 4)["spikes"]
         counts[each.sigma_0] = spikes
     assert counts[1e-3] < 0.8 * counts[0.0]
@@ -136,7 +168,7 @@ def test_a_cost_makes_the_twin_sparse(parts, tmp_path):
 def test_compared(parts, tmp_path):
     """The multiply-accumulates are those of all windows, as far as they are in the image."""
     got = twin.compared(run(), parts, tmp_path)
-    weights = twin.trained(run(), parts, twin.place(run(), tmp_path))
+    weights = twin.trained(run(), parts, twin.place(run(), tmp_path), "analog")
     for key, bits in (("accuracy", None), ("quantised", 8)):
         assert got[key] == twin.accuracy(weights, parts.x_test, parts.y_test, bits)
     size, channels, macs = SHAPE[0], SHAPE[2], 0
@@ -240,7 +272,20 @@ def test_the_command(folder, tmp_path):
     output, runs = tmp_path / "out.json", tmp_path / "runs"
     arguments = [
         *("results", "--set", "fashion_mnist", "--data", folder, "--images", 100, "--epochs", 1),
-        *("--steps", 2, "--twin-epochs", 1, "--seeds", "3", "--runs", runs, "--output", output),
+        *(
+            "--steps",
+            2,
+            "--twin-epochs",
+            1,
+            "--level-epochs",
+            1,
+            "--seeds",
+            "3",
+            "--runs",
+            runs,
+            "--output",
+            output,
+        ),
         *("--workers", 1, "--test-images", 20),
     ]
     arguments = list(map(str, arguments))
