@@ -47,6 +47,21 @@ PAGES = (
         ("phases", "conversion"),
     ),
     Page(
+        nph.BalancedResonateAndFire,
+        plots.balanced,
+        "A current at the neuron's frequency drives it for half a second. Spikes (above) raise the "
+        "refraction, which adds to the threshold (dotted) and damps the oscillation.",
+        (
+            "A constant input does not set its firing rate, so its output cannot be decoded as in "
+            "the NEF: connect from and to `ensemble.neurons`.",
+            "A step turns by less than 1 rad: 159 Hz at steps of 1 ms. Euler steps detune high "
+            "frequencies.",
+            "It fires at most one spike per step.",
+            "On the emulator its spikes move by a step or two.",
+        ),
+        ("howto_training",),
+    ),
+    Page(
         nph.Phasor,
         plots.phasor,
         "Four input currents (grey) and the outputs of length 1 (black). The input close to the "

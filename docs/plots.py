@@ -151,6 +151,25 @@ def attention(figure: Figure, cls: type) -> None:
     lower.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
+def balanced(figure: Figure, cls: type) -> None:
+    """Draw the states of a balanced neuron that is driven at its frequency, and then not."""
+    neurons = cls(5.0, 5.0)
+    t = DT * np.arange(1, 901)
+    seen = response(neurons, np.where(t < 0.5, 40 * np.sin(2 * np.pi * 5.0 * t), 0.0))
+    ax = figure.add_subplot()
+    for name, style in zip(("voltage", "current", "refraction"), STYLES, strict=False):
+        ax.plot(t, seen[name], label=name, **{**style, "marker": None})
+    ax.plot(
+        t[seen["output"] > 0],
+        np.full(np.count_nonzero(seen["output"]), 1.6),
+        color="black",
+        **SPIKES,
+    )
+    ax.axhline(neurons.threshold, **nph.plots.REFERENCE)
+    ax.set(xlabel="time (s)", ylabel="state (no unit)")
+    ax.legend(frameon=False, loc="lower right")
+
+
 def surrogate_lif(figure: Figure, cls: type) -> None:
     """Draw the voltage for both kinds of reset, and the surrogate derivative."""
     axes = figure.subplots(1, 2, width_ratios=(2.5, 1))

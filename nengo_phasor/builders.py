@@ -29,10 +29,12 @@ from nengo_phasor.listing import shows_public_names
 from nengo_phasor.neurons import (
     AttendingResonator,
     BindingResonator,
+    Mixed,
     PhaseCoding,
     Phasor,
     ResonateAndFire,
 )
+from nengo_phasor.settings import neuron_parameters
 from nengo_phasor.synapses import PhaseEncoder, RandomSparsifier, RhythmicSynapse, SpikeSynapse
 
 __dir__ = shows_public_names(__name__)
@@ -40,20 +42,46 @@ __dir__ = shows_public_names(__name__)
 SEED_STRIDE = 0x9E3779B1
 
 
-@Builder.register(ResonateAndFire)
-def build_resonate_and_fire(model, neuron_type, neurons, **signals):
-    """Build the neurons after checking that the time step is short enough."""
-    explained(neurons, neuron_type.constants, model.dt)
-    check_phase_coding(model, model.toplevel)
-    build_neurons(model, neuron_type, neurons, **signals)
-
-
 class SimRows(SimNeurons):
-    """The operator of neurons that are an array with rows, never merged with that of other neurons.
+    """The operator of neurons that are not all alike, never merged with that of other neurons.
 
     Nengo's optimizer and NengoDL merge operators of the same type into one longer operator, whose
-    two halves, for instance, would no longer be the real and imaginary parts.
+    two halves, for instance, would no longer be the real and imaginary parts, and whose parameters
+    would be fewer than its neurons.
     """
+
+
+@Builder.register(Mixed)
+def build_mixed(model, neuron_type, neurons, **signals):
+    """Build the neurons with sampled parameters after checking these and the time step."""
+    neuron_type = sampled(model, neuron_type, neurons)
+    explained(neurons, neuron_type.constants, model.dt)
+    if isinstance(neuron_type, PhaseCoding):
+        check_phase_coding(model, model.toplevel)
+    build_neurons(model, neuron_type, neurons, **signals)
+    if neuron_type.is_mixed:
+        op = model.operators.pop()
+        model.add_op(SimRows(op.neurons, op.J, op.output, op.state))
+
+
+def sampled(model, neuron_type: Mixed, neurons: Neurons) -> Mixed:
+    """Return neurons with sampled parameters, which are also a simulator's ``data[neurons]``."""
+    n = neurons.size_in
+    rng = np.random.RandomState(model.seeds[neurons.ensemble] + 2)  # Nengo takes 1 for states
+    found = explained(neurons, neuron_type.sampled, n, rng)
+    trained = {name: np.broadcast_to(getattr(found, name), n) for name in trains(model, neurons)}
+    model.params[neurons] = found.with_values(**trained) if trained else found
+    return model.params[neurons]
+
+
+def trains(model, neurons: Neurons) -> dict[str, float]:
+    """Return the neurons' parameters that are configured to train, and their units."""
+    if model.toplevel is None:
+        return {}
+    found = notes(model)
+    if found.trained is None:
+        found.trained = neuron_parameters(model.toplevel)
+    return found.trained.get(neurons.ensemble, {})
 
 
 @Builder.register(Phasor)
@@ -70,7 +98,7 @@ def build_phasor(model, neuron_type, neurons):
 def build_resonators_in_rows(model, neuron_type, neurons, **signals):
     """Build the neurons after checking that their number is a multiple of the number of rows."""
     explained(neurons, neuron_type.units, neurons.size_in)
-    build_resonate_and_fire(model, neuron_type, neurons, **signals)
+    build_mixed(model, neuron_type, neurons, **signals)
     op = model.operators.pop()
     model.add_op(SimRows(op.neurons, op.J, op.output, op.state))
 
@@ -151,10 +179,13 @@ class BuildNotes:
         Whether the connections have been checked.
     random_sparsifiers : int
         The number of random sparsifiers built so far.
+    trained : dict, optional
+        The neuron parameters that train, by ensemble.
     """
 
     checked: bool = False
     random_sparsifiers: int = 0
+    trained: dict[nengo.Ensemble, dict[str, float]] | None = None
 
 
 def notes(model) -> BuildNotes:
@@ -200,7 +231,9 @@ def check_phase_coding(model, network: nengo.Network | None) -> None:
     rhythms = defaultdict(list)
     for layer in layers:
         if isinstance(layer.neuron_type, ResonateAndFire):
-            rhythms[layer.neuron_type.frequency].append(layer)
+            rhythms[layer.neuron_type.rhythm].append(layer)
+    for connection, neurons in leaving.reached_from(rhythms.pop(None, [])):
+        check_common_rhythm(connection, neurons)
     for same in rhythms.values():
         for connection, neurons in arriving.reached_from(same):
             check_attended(connection, neurons)
@@ -270,12 +303,22 @@ def check_chosen(connection: nengo.Connection, neurons: Neurons) -> None:
 
 def check_rhythm(connection: nengo.Connection, neurons: Neurons, kind: type[Any]) -> None:
     """Warn if a synapse of this kind has a rhythm other than that of the neurons."""
-    frequency = neurons.ensemble.neuron_type.frequency
+    frequency = neurons.ensemble.neuron_type.rhythm
     if isinstance(connection.synapse, kind) and connection.synapse.frequency != frequency:
         _warn(
             f"{connection}: {connection.synapse} has a rhythm of {connection.synapse.frequency:g} "
             f"Hz, but {neurons} have one of {frequency:g} Hz, so that their phases do not "
             "correspond: give both the same frequency"
+        )
+
+
+def check_common_rhythm(connection: nengo.Connection, neurons: Neurons) -> None:
+    """Reject a synapse with a clock for neurons that have no common rhythm."""
+    if isinstance(connection.synapse, RhythmicSynapse):
+        raise BuildError(
+            f"{connection}: {connection.synapse} has one rhythm, but {neurons} have several "
+            "frequencies, so that their spikes have no common phase: give the neurons one "
+            "frequency, or use a synapse without a rhythm, such as RandomSparsifier"
         )
 
 
@@ -288,9 +331,12 @@ def check_attended(connection: nengo.Connection, neurons: Neurons) -> None:
     sender = sender.ensemble.neuron_type if isinstance(sender, Neurons) else None
     for source in (sender, connection.synapse):
         other = getattr(source, "frequency", attending.frequency)
+        if isinstance(source, ResonateAndFire):
+            other = source.rhythm
         if other != attending.frequency:
+            has = "several frequencies" if other is None else f"{other:g} Hz"
             raise BuildError(
-                f"{connection}: {source} has {other:g} Hz, but {neurons}, which attend, have "
+                f"{connection}: {source} has {has}, but {neurons}, which attend, have "
                 f"{attending.frequency:g} Hz: signals of different frequencies have no common "
                 "phase; give all the same frequency"
             )

@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from nengo.dists import Distribution
 from nengo.exceptions import ValidationError
-from nengo.params import IntParam, NumberParam, ShapeParam
+from nengo.params import IntParam, NumberParam, Parameter, ShapeParam
+from nengo.utils.numpy import array_hash
 from numpy.typing import ArrayLike, NDArray
 
 ROUNDING = 1e-6
@@ -41,6 +43,44 @@ class Number(Typed, NumberParam):
                 f"must be a finite number, got {_shown(num)}", attr=self.name, obj=instance
             )
         return super().coerce(instance, num)
+
+
+class PerNeuron(Typed, Parameter):
+    """A parameter of neurons: a number for all, an array of one number each, or a distribution.
+
+    Parameters
+    ----------
+    name : str
+        The parameter's name.
+    low : float
+        The lower end of the range.
+    low_open : bool
+        Whether ``low`` itself is excluded.
+    optional : bool
+        Whether None is allowed.
+    """
+
+    equatable = True
+
+    def __init__(self, name: str, *, low: float = 0, low_open: bool = True, optional: bool = False):
+        super().__init__(name, optional=optional)
+        self.low, self.low_open = low, low_open
+
+    def coerce(self, instance, value):
+        """Return the number, the distribution, or the array as one that is read-only."""
+        if value is None or isinstance(value, Distribution):
+            return super().coerce(instance, value)
+        if np.ndim(value):
+            value = np.array(check_array(value, self.name, "(n_neurons)", instance), float)
+            value.setflags(write=False)
+        for number in np.ravel(value)[:1] if np.ndim(value) == 0 else value.tolist():
+            check_number(number, self.name, instance, low=self.low, low_open=self.low_open)
+        return super().coerce(instance, value)
+
+    def hashvalue(self, instance):
+        """Return a hash, which arrays do not have."""
+        value = self.__get__(instance, None)
+        return array_hash(value) if isinstance(value, np.ndarray) else hash(value)
 
 
 class Integer(Typed, IntParam):

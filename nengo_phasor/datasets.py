@@ -1,6 +1,7 @@
 """Data sets, which are found on this machine and checked.
 
-`load` (or `fashion_mnist`, `mnist`, `cifar10`, `cifar100`, `iris`, `sonar`) returns a `Dataset`.
+`load` (or `fashion_mnist`, `mnist`, `cifar10`, `cifar100`, `qtdb`, `iris`, `sonar`) returns a
+`Dataset`.
 Iris and Sonar are part of the package. The others are read from their published files, which are
 searched for in
 
@@ -33,6 +34,8 @@ from nengo_phasor.files import (
     read_csv,
     read_idx_files,
     read_npz,
+    read_steps_mat,
+    read_steps_npz,
 )
 from nengo_phasor.files import load_params as load_params
 from nengo_phasor.files import save_params as save_params
@@ -57,11 +60,13 @@ class Dataset:
     name : str
         The key of the data set in `DATASETS`.
     x_train, x_test : ndarray
-        The samples: uint8 images of shape (n, 28, 28), grey, or (n, 32, 32, 3), RGB; or float64
-        features of shape (n, features). Iris and Sonar are published without a split: all samples
-        are in ``x_train``, for cross-validation, and ``x_test`` is empty.
-    y_train, y_test : (n,) ndarray of int64
-        The class of each sample, as an index into ``classes``.
+        The samples: uint8 images of shape (n, 28, 28), grey, or (n, 32, 32, 3), RGB; int8 events of
+        shape (n, steps, channels); or float64 features of shape (n, features). Iris and Sonar are
+        published without a split: all samples are in ``x_train``, for cross-validation, and
+        ``x_test`` is empty.
+    y_train, y_test : (n,) or (n, steps) ndarray of int64
+        The class of each sample or time step, as an index into ``classes``; 255 for time steps of
+        which the source does not say it.
     classes : tuple of str
         The names of the classes.
     """
@@ -90,6 +95,7 @@ class Source:
     ``layouts`` are pairs of file names and their reader, the published form first. ``folders`` are
     the usual names of the folder. ``first_labels`` distinguish data sets with the same file names.
     ``embedded`` data sets are files of this package.
+    Keras can download those that are ``in_keras``.
     """
 
     title: str
@@ -99,6 +105,7 @@ class Source:
     first_labels: tuple[int, ...] = ()
     debian_package: str = ""
     embedded: bool = False
+    in_keras: bool = True
 
     def remedy(self) -> str:
         """Return a sentence that tells how to get the data set."""
@@ -109,8 +116,8 @@ class Source:
         ways += [
             f"put its published files ({names}; gzip is fine) in a folder {self.folders[0]}/, and "
             f"pass its parent folder, name that {FETCHED}, or set {VARIABLE} to it",
-            "let Keras download it (pip install keras tensorflow)",
         ]
+        ways += ["let Keras download it (pip install keras tensorflow)"] * self.in_keras
         return f"To get {self.title}: {'; or '.join(ways)}."
 
 
@@ -183,6 +190,16 @@ DATASETS = {
             "cifar-100-python-target/cifar-100-python",
         ),
         layouts=((("train", "test"), partial(read_batches, key="fine_labels")),),
+    ),
+    "qtdb": Source(
+        title="ECG-QTDB",
+        classes=_names("P, PQ, QR, RS, ST, TP"),
+        folders=("qtdb-ecg", "qtdb"),
+        layouts=(
+            (("QTDB_train.mat", "QTDB_test.mat"), read_steps_mat),
+            (("qtdb.npz",), read_steps_npz),
+        ),
+        in_keras=False,
     ),
     "iris": Source(
         title="Iris",
@@ -287,8 +304,8 @@ def load(name: str, folder: PathLike | None = None) -> Dataset:
     Parameters
     ----------
     name : str
-        The name of the data set: "fashion_mnist", "mnist", "cifar10", "cifar100", "iris" or
-        "sonar".
+        The name of the data set: "fashion_mnist", "mnist", "cifar10", "cifar100", "qtdb",
+        "iris" or "sonar".
     folder : path, optional
         The only folder to search, which contains the files or a subfolder named after the data set.
         By default the places listed at the top of this module are searched. It is not used for Iris
@@ -305,7 +322,7 @@ def load(name: str, folder: PathLike | None = None) -> Dataset:
     source = _source(name)
     looked: list[str] = []
     found = next(filter(None, (_find(source, r, looked) for r in _roots(source, folder))), None)
-    if found is None and folder is None and not source.embedded:
+    if found is None and folder is None and source.in_keras and not source.embedded:
         looked.append(f"Keras' download: {_download(name)}")
         found = _find(source, _keras_cache(), [])
     if found is None:
@@ -315,7 +332,7 @@ def load(name: str, folder: PathLike | None = None) -> Dataset:
     read, paths = found
     try:
         arrays = read(paths, len(source.classes))
-        first = tuple(arrays[1][:10])
+        first = tuple(arrays[1].flat[:10])
         for other in DATASETS.values():
             if other is not source and first == other.first_labels:
                 raise DatasetError(f"{paths[0].parent} contains {other.title}, not {source.title}")
@@ -343,6 +360,16 @@ def cifar10(folder: PathLike | None = None) -> Dataset:
 def cifar100(folder: PathLike | None = None) -> Dataset:
     """Return CIFAR-100: 50,000 + 10,000 colour 32 x 32 x 3 images in 100 (fine) classes."""
     return load("cifar100", folder)
+
+
+def qtdb(folder: PathLike | None = None) -> Dataset:
+    """Return ECG-QTDB: 618 + 141 heart beats of 1,301 steps, with the wave of each step.
+
+    The samples, of shape (n, 1301, 4), are the events of two leads of the QT database: 1 where a
+    lead has risen or fallen by a level, its rises and falls being two channels (Yin, Corradi and
+    Bohte 2021). The labels have shape (n, 1301) and are 255 where the source marks no wave.
+    """
+    return load("qtdb", folder)
 
 
 def iris() -> Dataset:

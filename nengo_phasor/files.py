@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from nengo.exceptions import NengoException, ValidationError
 
-from nengo_phasor import atomic
+from nengo_phasor import atomic, compat
 
 PathLike = str | os.PathLike
 
@@ -261,6 +261,47 @@ def read_batches(paths: Sequence[Path], n_classes: int, key: str) -> tuple:
         parts.append(_checked(path, x, batch[key], (32, 32, 3), n_classes))
     x_train, y_train = (np.concatenate(arrays) for arrays in zip(*parts[:-1], strict=True))
     return x_train, y_train, *parts[-1]
+
+
+UNMARKED = 255
+"""The label of time steps of which the source does not say the class."""
+
+
+def read_steps_npz(paths: Sequence[Path], n_classes: int) -> tuple:
+    """Read a single file of four arrays, of events and of the class of each time step."""
+    file = load_params(paths[0], ("x_train", "y_train", "x_test", "y_test"))
+    parts = [(file[f"x_{part}"], file[f"y_{part}"]) for part in ("train", "test")]
+    return tuple(array for x, y in parts for array in _checked_steps(paths[0], x, y, n_classes))
+
+
+def read_steps_mat(paths: Sequence[Path], n_classes: int) -> tuple:
+    """Read the published MATLAB files, of training and of tests, whose classes are one-hot."""
+    loadmat = compat.require("scipy.io").loadmat
+    arrays: list[np.ndarray] = []
+    for path in paths:
+        try:
+            file = loadmat(path)
+        except (OSError, ValueError, TypeError, NotImplementedError) as error:
+            raise DatasetError(f"{path} can't be read as a MATLAB file: {error}") from error
+        if not {"x", "y"} <= file.keys() or np.ndim(file["y"]) != 3:
+            raise DatasetError(f"{path} lacks the events x or the one-hot classes y of each step")
+        one_hot = file["y"]
+        y = np.where(one_hot.any(axis=-1), one_hot.argmax(axis=-1), UNMARKED)
+        arrays.extend(_checked_steps(path, file["x"], y, n_classes))
+    return tuple(arrays)
+
+
+def _checked_steps(path, x, y, n_classes):
+    """Return events and labels, after checking that each step has one."""
+    if x.ndim != 3 or y.shape != x.shape[:2] or not len(x):
+        raise DatasetError(
+            f"{path}: events of shape {x.shape} and classes of shape {y.shape} are not "
+            "(n, n_steps, n_channels) and (n, n_steps)"
+        )
+    wrong = y[(y >= n_classes) & (y != UNMARKED)]
+    if wrong.size:
+        raise DatasetError(f"{path}: class {wrong[0]} is neither below {n_classes} nor {UNMARKED}")
+    return x.astype(np.int8), y.astype(np.int64)
 
 
 def read_csv(paths: Sequence[Path], n_classes: int) -> tuple:

@@ -45,8 +45,31 @@ def resonate_and_fire(
 ):
     """Return the gradients by the input, voltage and current of `.dynamics.resonate_and_fire`.
 
-    The rotation's transpose turns backwards. The spike is a product of step functions, of which
-    each has the surrogate's derivative.
+    The rotation's transpose turns backwards.
+    """
+    by_voltage, by_current, by_was_up = resonated(
+        J, voltage, current, by_output, by_voltage, by_current, c, slope
+    )
+    return (
+        by_voltage * c.dt,
+        c.cos * by_voltage + c.sin * by_current + c.lean * by_was_up,
+        c.cos * by_current - c.sin * by_voltage + by_was_up,
+    )
+
+
+def resonated(
+    J: Array,
+    voltage: Array,
+    current: Array,
+    by_output: Array,
+    by_voltage: Array,
+    by_current: Array,
+    c,
+    slope: Callable,
+):
+    """Return the gradients by a resonator's new voltage and current, and by its crossing before.
+
+    The spike is a product of step functions, of which each has the surrogate's derivative.
     """
     new_voltage = c.cos * voltage - c.sin * current + J * c.dt
     new_current = c.sin * voltage + c.cos * current
@@ -58,16 +81,61 @@ def resonate_and_fire(
 
     by_spike = by_output * c.height
     by_up = by_spike * was_not * is_over * slope(up)
-    by_was_up = -by_spike * is_up * is_over * slope(was_up)
     by_over = by_spike * is_up * was_not * slope(over)
     side = (new_voltage > 0) * 1.0 - (new_voltage < 0)
-    by_voltage = by_voltage + c.lean * by_up + by_over * (2.0 * size - side * over) / rest
-    by_current = by_current + by_up + by_over * 2.0 * new_current / rest
     return (
-        by_voltage * c.dt,
-        c.cos * by_voltage + c.sin * by_current + c.lean * by_was_up,
-        c.cos * by_current - c.sin * by_voltage + by_was_up,
+        by_voltage + c.lean * by_up + by_over * (2.0 * size - side * over) / rest,
+        by_current + by_up + by_over * 2.0 * new_current / rest,
+        -by_spike * is_up * is_over * slope(was_up),
     )
+
+
+def rotation(frequency: Array, tau: Array, dt: float, by_cos: Array, by_sin: Array):
+    """Return the gradients by the frequency and by tau of `.dynamics.rotation`."""
+    cos, sin = dynamics.rotation(frequency, tau, dt)
+    return (
+        2.0 * math.pi * dt * (cos * by_sin - sin * by_cos),
+        dt / (tau * tau) * (cos * by_cos + sin * by_sin),
+    )
+
+
+def balanced_resonate_and_fire(
+    J: Array,
+    voltage: Array,
+    current: Array,
+    refraction: Array,
+    by_output: Array,
+    by_voltage: Array,
+    by_current: Array,
+    by_refraction: Array,
+    c,
+    slope: Callable,
+):
+    """Return the gradients of `.dynamics.balanced_resonate_and_fire`.
+
+    They are those by the input, voltage, current and refraction, and by the constants ``turn`` and
+    ``growth``. Gradients also pass through the refraction, which stands for a reset.
+    """
+    keep = 1.0 + c.growth - c.damping * refraction
+    over = keep * voltage - c.turn * current + J * c.dt - c.threshold - refraction
+    by_over = (by_output * c.height + by_refraction) * slope(over)
+    by_voltage = by_voltage + by_over
+    by_keep = by_voltage * voltage + by_current * current
+    return (
+        c.dt * by_voltage,
+        keep * by_voltage + c.turn * by_current,
+        keep * by_current - c.turn * by_voltage,
+        c.keep * by_refraction - by_over - c.damping * by_keep,
+        by_current * voltage - by_voltage * current,
+        by_keep,
+    )
+
+
+def balance(frequency: Array, dt: float, by_turn: Array, by_growth: Array):
+    """Return the gradients by the frequency and the damping of a balanced neuron's constants."""
+    turn = 2.0 * math.pi * dt * frequency
+    by_turn = by_turn - by_growth * turn / (1.0 - turn * turn) ** 0.5
+    return 2.0 * math.pi * dt * by_turn, -dt * by_growth
 
 
 def adaptive_spike(

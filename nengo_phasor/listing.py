@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from types import FunctionType
 
+import numpy as np
 from nengo.params import FrozenObject
 
 
@@ -52,5 +53,6 @@ class Described(FrozenObject):
         return f"{type(self).__name__}({', '.join(arguments)})"
 
 
-def _short(number):
-    return repr(float(number)).removesuffix(".0")
+def _short(value):
+    is_number = isinstance(value, int | float | np.number)
+    return repr(float(value)).removesuffix(".0") if is_number else repr(value)

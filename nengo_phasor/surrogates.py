@@ -3,7 +3,8 @@
 A spike is the step function H of a distance to threshold, whose derivative is zero or infinite.
 Training through time keeps the exact spike in the forward pass and replaces H'(x) in the backward
 pass by one of these (Neftci, Mostafa and Zenke 2019). Each peaks at 1/width at the threshold and
-integrates to one, except `FastSigmoid`, whose long tails make it integrate to two.
+integrates to one, except `FastSigmoid`, whose long tails make it integrate to two, and
+`DoubleGaussian`.
 """
 
 from __future__ import annotations
@@ -82,7 +83,23 @@ class Arctangent(Surrogate):
         return 1.0 / (1.0 + (3.141592653589793 * x / self.width) ** 2) / self.width
 
 
-SURROGATES = (PiecewiseLinear, FastSigmoid, Exponential, Arctangent)
+class DoubleGaussian(Surrogate):
+    """The difference of two Gaussians G: H'(x) ~ (1.15 G(x; width) - 0.3 G(x; 6 width)) / 2.
+
+    It is negative far from the threshold (Yin, Corradi and Bohte 2021). Its integral is 0.425, and
+    its value at the threshold 0.219/width. By default its width is the published one, 0.5.
+    """
+
+    def __init__(self, width: float = 0.5):
+        super().__init__(width)
+
+    def derivative(self, xp, x):
+        scaled = (x / self.width) ** 2
+        narrow, wide = xp.exp(-0.5 * scaled), xp.exp(-scaled / 72.0)
+        return (0.229391811 * narrow - 0.00997355701 * wide) / self.width
+
+
+SURROGATES = (PiecewiseLinear, FastSigmoid, Exponential, Arctangent, DoubleGaussian)
 
 
 class SurrogateParam(Typed, Parameter):

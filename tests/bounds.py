@@ -18,7 +18,7 @@ def resonator_bound(neuron, chip, states, sent, weights, half, scale):
     """
     c = neuron.constants(DT)
     exact = c.cos + 1j * c.sin
-    rounded = (int(c.cos * 4096) + 1j * int(c.sin * 4096)) / 4096
+    rounded = (np.trunc(c.cos * 4096) + 1j * np.trunc(c.sin * 4096)) / 4096
     z = np.vstack([np.zeros(weights.shape[0]), states["voltage"] + 1j * states["current"]])
     z[0] = 1  # no initial state is larger
     error = np.full(weights.shape[0], 1 / scale)
@@ -47,3 +47,27 @@ def adaptive_bound(neuron, chip, states, sent, weights, half, scale):
         before = voltage
         bound.append(error_v)
     return {"voltage": np.array(bound)}
+
+
+def balanced_bound(neuron, chip, states, sent, weights, half, scale):
+    """Return a bound of the error of a balanced neuron's oscillation.
+
+    Factors have 12 bits after their first; the growth's also those of the refraction's product.
+    There is no bound after a spike of which the errors leave a doubt, because it resets the neuron.
+    """
+    c = neuron.constants(DT)
+    off = 2.0**-12 * (np.abs(c.turn) + 2 * np.maximum(np.abs(c.growth), c.damping))
+    z = np.vstack([np.zeros(weights.shape[0]), states["voltage"] + 1j * states["current"]])
+    z[0] = 1  # no initial state is larger
+    q = np.vstack([np.zeros(weights.shape[0]), states["refraction"]])
+    error, error_q, bound = np.full(weights.shape[0], 1 / scale), 0.0, []
+    for before, after, refraction, spikes in zip(z, z[1:], q, sent, strict=False):
+        factor = np.abs(1 + c.growth - c.damping * refraction + 1j * c.turn)
+        error = factor * error + (off + c.damping * error_q) * abs(before)
+        error = np.where(np.isnan(error), np.inf, error)  # infinity times nothing
+        error += (spikes @ half.T) + 4 * np.sqrt(2) / scale
+        doubt = np.abs(after.real - neuron.threshold - refraction) <= error + error_q
+        error_q = c.keep * error_q + 2.0**-13 * refraction + 2 / scale
+        error_q = np.where(doubt, np.inf, error_q)
+        bound.append(error)
+    return {"voltage": np.array(bound), "current": np.array(bound)}

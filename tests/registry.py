@@ -22,6 +22,7 @@ from nengo_phasor import (
     AssumeRhythm,
     AttendingPhasor,
     AttendingResonator,
+    BalancedResonateAndFire,
     BindingPhasor,
     BindingResonator,
     DifferenceSparsifier,
@@ -36,7 +37,7 @@ from nengo_phasor import (
     phases,
     surrogates,
 )
-from tests.bounds import adaptive_bound, resonator_bound
+from tests.bounds import adaptive_bound, balanced_bound, resonator_bound
 
 N = 6
 """The inputs of an example, and the neurons."""
@@ -57,7 +58,8 @@ def rhythmic_currents(obj, rng, n_steps, dt):
 
 def raster(obj, rng, n_steps, dt):
     """Return where `rhythmic_spikes` has spikes."""
-    frequency = 0.97 * getattr(obj, "frequency", 10.0)
+    own = getattr(obj, "rhythm", getattr(obj, "frequency", 10.0))  # a bank has no rhythm
+    frequency = 0.97 * (own or 10.0)
     n_cycles = int(np.ceil(n_steps * frequency * dt))
     found = phases.to_raster(rng.uniform(-1, 1, (4, N)), frequency, n_cycles, dt)[:, :n_steps]
     found = found[0] | (found[1] & (rng.rand(n_steps, 1) < 0.3))
@@ -73,6 +75,13 @@ def noisy_levels(obj, rng, n_steps, dt):
 def strong_levels(obj, rng, n_steps, dt):
     """Return the same, strong enough for neurons with a threshold of 1, without leak or with."""
     return (4 if obj.tau_rc else 100) * noisy_levels(obj, rng, n_steps, dt)
+
+
+def resonant_currents(obj, rng, n_steps, dt):
+    """Return noisy currents that oscillate at 3 to 8 Hz, for balanced oscillators."""
+    t = np.arange(n_steps)[:, None] * dt
+    wave = 40 * np.sin(2 * np.pi * (rng.uniform(3, 8, N) * t + rng.uniform(0, 1, N)))
+    return wave + rng.normal(0, 60, (n_steps, N))
 
 
 def changing_phases(obj, rng, n_steps, dt):
@@ -112,6 +121,7 @@ class Entry:
 
 
 POSITIVE = (0, -1.5, math.nan, math.inf, True, "fast", [1.0, 2.0])
+EACH = (*POSITIVE[:-1], [1.0, -2.0], [1.0, math.nan], [[1.0, 2.0]], [], [True, True])
 FRACTION = (-0.01, 1.01, math.nan, math.inf, True, "most", [0.1, 0.2])
 
 SURROGATE = (1.0, surrogates.FastSigmoid)
@@ -133,14 +143,38 @@ TYPES = {
             ResonateAndFire(250, threshold=0.5),  # 4 steps a cycle
             ResonateAndFire(initial_state={"voltage": Uniform(-1, 1), "current": Choice([-0.3])}),
             ResonateAndFire(surrogate=surrogates.FastSigmoid(0.5)),
+            ResonateAndFire([0.5, 3, 7, 10, 60, 200], threshold=0.02),
+            ResonateAndFire(Uniform(5, 15), Uniform(0.1, 0.3), Uniform(0.02, 0.2), amplitude=2.5),
+            ResonateAndFire(threshold=[0.01, 0.02, 0.05, 0.1, 0.2, 0.3]),
         ),
         drive=rhythmic_currents,
         refused={
-            **dict.fromkeys(("frequency", "tau", "threshold", "amplitude"), POSITIVE),
+            **dict.fromkeys(("frequency", "tau", "threshold"), EACH),
+            "amplitude": POSITIVE,
             "surrogate": SURROGATE,
             "initial_state": STATE,
         },
         chip=Chip(resonator_bound, delay=1),
+    ),
+    BalancedResonateAndFire: Entry(
+        examples=(
+            BalancedResonateAndFire(),
+            BalancedResonateAndFire(Uniform(3, 8), Uniform(1, 10)),
+            BalancedResonateAndFire([0.5, 3, 5, 8, 20, 100], 2.0, 0.8, 5.0, 0.02, 2.5),
+            BalancedResonateAndFire(
+                surrogate=surrogates.FastSigmoid(0.5), initial_state={"voltage": Uniform(-1, 1)}
+            ),
+        ),
+        drive=resonant_currents,
+        refused={
+            "frequency": EACH,
+            "damping": EACH[1:],
+            "reset_damping": POSITIVE[1:],
+            **dict.fromkeys(("threshold", "tau_refractory", "amplitude"), POSITIVE),
+            "surrogate": SURROGATE,
+            "initial_state": STATE,
+        },
+        chip=Chip(balanced_bound, weight=5.0, delay=1),
     ),
     Phasor: Entry(
         examples=(Phasor(), Phasor(floor=0.7)),
@@ -312,6 +346,12 @@ REFUSED = [
 def name(obj):
     """Return a name for a parametrised test, with what differs from the defaults."""
     return str(obj).replace("nengo_phasor.", "")
+
+
+def settled(neuron, n=N):
+    """Return neurons of a type with arrays in place of distributions."""
+    is_mixed = getattr(neuron, "is_mixed", False)
+    return neuron.sampled(n, np.random.RandomState(1)) if is_mixed else neuron
 
 
 def inputs(obj, n_steps, dt=0.001, seed=0):

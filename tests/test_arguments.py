@@ -113,7 +113,7 @@ TABLE = {
     "datasets.load": ({"name": "iris"}, {"name": ("x", None, [], 3), "folder": PATH}),
     **{
         f"datasets.{name}": (None, {"folder": PATH})
-        for name in ("fashion_mnist", "mnist", "cifar10", "cifar100")
+        for name in ("fashion_mnist", "mnist", "cifar10", "cifar100", "qtdb")
     },
     "datasets.iris": ({}, {}),
     "datasets.sonar": ({}, {}),

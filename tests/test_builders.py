@@ -18,7 +18,7 @@ from nengo_phasor import (
     RandomSparsifier,
     ResonateAndFire,
 )
-from tests.registry import NEURONS, SYNAPSES, N, name
+from tests.registry import NEURONS, SYNAPSES, N, name, settled
 
 
 def built(net, **kwargs):
@@ -30,6 +30,7 @@ def built(net, **kwargs):
 @pytest.mark.parametrize("neuron", NEURONS, ids=name)
 def test_neurons_are_one_operator(neuron):
     """With the signals that may be probed; a subclass is built alike."""
+    neuron = settled(neuron)
 
     class Special(type(neuron)):
         pass

@@ -138,6 +138,15 @@ def test_spikes_are_in_the_middle_of_their_steps(axes):
     assert not axes.collections  # no rhythm, no lines
 
 
+def test_a_bank_is_sorted_by_resonance(axes):
+    plots.spike_raster(np.eye(4), 0.001, ax=axes, resonance=[30.0, 10.0, 20.25, 2.0])
+    (spikes,) = axes.lines
+    np.testing.assert_allclose(spikes.get_ydata(), [3, 1, 2, 0])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["2", "10", "20.2", "30"]
+    with pytest.raises(ValidationError, match=r"resonance.*needs shape \(4\)"):
+        plots.spike_raster(np.eye(4), 0.001, ax=axes, resonance=[30.0])
+
+
 @pytest.mark.parametrize("frequency", [10.0, 7.3])
 def test_raster_shows_phases_where_the_lines_say(axes, frequency):
     # spikes at the reference phase are on the dotted lines, up to half a step

@@ -37,7 +37,7 @@ def network_of_all():
         net.seen = {}
         for neuron in NEURONS:
             spikes = nengo.Node(size_in=N)
-            encoder = PhaseEncoder(getattr(neuron, "frequency", 10.0))
+            encoder = PhaseEncoder(getattr(neuron, "rhythm", None) or 10.0)
             nengo.Connection(net.phases, spikes, synapse=encoder)
             layer = nengo.Ensemble(N, 1, neuron_type=neuron, gain=np.ones(N), bias=np.ones(N))
             nengo.Connection(spikes, layer.neurons, transform=nengo.dists.Gaussian(0, 2))

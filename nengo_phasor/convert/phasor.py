@@ -24,7 +24,7 @@ class Conversion:
         self.neuron_type = neuron_type
         self.sparsifier = sparsifier
         self.assumption = assume_reference and AssumeReference(
-            neuron_type.frequency, neuron_type.amplitude
+            neuron_type.rhythm, neuron_type.amplitude
         )
         self.params = built(network).params
         self.phasors = _phasor_valued(network)
@@ -117,7 +117,7 @@ class Conversion:
 
     @property
     def encoder(self):
-        return PhaseEncoder(self.neuron_type.frequency, self.neuron_type.amplitude)
+        return PhaseEncoder(self.neuron_type.rhythm, self.neuron_type.amplitude)
 
     def relay(self, source, synapse, label):
         """Return a node that relays ``source`` through the synapse, else ``source`` itself."""

@@ -74,15 +74,16 @@ def to_spiking(
         not bind phases or attend.
     nengo.exceptions.ValidationError
         If network, neuron_type, sparsifier or rhythm has the wrong type, both sparsifier and rhythm
-        are given, or the frequencies of the sparsifier and of the neurons differ.
+        are given, the frequencies of the sparsifier and of the neurons differ, or the neurons
+        have several.
     """
     neuron_type = ResonateAndFire() if neuron_type is None else neuron_type
     _check_arguments(network, neuron_type, sparsifier, rhythm)
     rule = sparsifier if rhythm is None else rhythm
-    frequency = getattr(rule, "frequency", neuron_type.frequency)
-    if frequency != neuron_type.frequency:
+    frequency = getattr(rule, "frequency", neuron_type.rhythm)
+    if frequency != neuron_type.rhythm:
         raise ValidationError(
-            f"is {frequency:g} Hz, but that of the neurons is {neuron_type.frequency:g} Hz: use "
+            f"is {frequency:g} Hz, but that of the neurons is {neuron_type.rhythm:g} Hz: use "
             "the same for both",
             attr="frequency",
             obj=rule,
@@ -122,6 +123,12 @@ def _check_arguments(network, neuron_type, sparsifier, rhythm):
     for attr, (value, fine, what) in wanted.items():
         if not fine:
             raise ValidationError(f"must be {what}, got {value!r}{_remedy(value)}", attr=attr)
+    if neuron_type.rhythm is None:
+        raise ValidationError(
+            f"must have one frequency, but {neuron_type} have several frequencies, so that their "
+            "spikes have no common phase: give one number",
+            attr="neuron_type",
+        )
     if sparsifier is not None and rhythm is not None:
         raise ValidationError(
             f"{rhythm} takes the place of a sparsifier, but sparsifier is {sparsifier}: give one "

@@ -20,6 +20,7 @@ from nengo_phasor.neurons import (
     AdaptiveSpikingRate,
     AttendingPhasor,
     AttendingResonator,
+    BalancedResonateAndFire,
     BindingPhasor,
     BindingResonator,
     Phasor,
@@ -55,7 +56,9 @@ class SpikingBuilder(TFNeuronBuilder):
         """Compute the constants; merged operators have equal neuron types."""
         super().build_pre(signals, config)
         neurons = self.ops[0].neurons
-        self.constants = neurons.constants(signals.dt_val)
+        constants = neurons.constants(signals.dt_val)
+        arrays = (tf.constant(c, signals.dtype) if np.ndim(c) else c for c in constants)
+        self.constants = type(constants)(*arrays)
         self.heaviside = heaviside(neurons.surrogate, self.compare)
 
 
@@ -65,6 +68,16 @@ class ResonateAndFireBuilder(SpikingBuilder):
     def step(self, J, dt, voltage, current):
         """Return the output and the new states."""
         return dynamics.resonate_and_fire(J, voltage, current, self.constants, self.heaviside)
+
+
+class BalancedResonateAndFireBuilder(SpikingBuilder):
+    """Runs `.dynamics.balanced_resonate_and_fire`."""
+
+    def step(self, J, dt, voltage, current, refraction):
+        """Return the output and the new states."""
+        return dynamics.balanced_resonate_and_fire(
+            J, voltage, current, refraction, self.constants, self.heaviside
+        )
 
 
 class SurrogateLIFBuilder(SpikingBuilder):
@@ -279,6 +292,7 @@ class MaxPoolBuilder(OpBuilder):
 
 BUILDERS = {
     ResonateAndFire: ResonateAndFireBuilder,
+    BalancedResonateAndFire: BalancedResonateAndFireBuilder,
     Phasor: PhasorBuilder,
     BindingResonator: BindingResonatorBuilder,
     BindingPhasor: BindingPhasorBuilder,

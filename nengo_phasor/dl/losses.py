@@ -14,7 +14,7 @@ from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike
 
-from nengo_phasor.checks import check_positive
+from nengo_phasor.checks import check_integer, check_positive
 from nengo_phasor.dl.tables import NEURONS
 from nengo_phasor.listing import shows_public_names
 from nengo_phasor.neurons import ResonateAndFire
@@ -303,6 +303,61 @@ class SpikeCount(tf.keras.losses.Loss):
         )
         outside = tf.maximum(tf.maximum(counts - high, low - counts), 0.0)
         return weight * tf.reduce_sum(outside, axis=-1)
+
+
+@saved
+class StepCrossentropy(tf.keras.losses.Loss):
+    """The mean cross-entropy of the classes of time steps, of those that have a label.
+
+    The outputs are logits of shape (n_items, n_steps, n_classes), and the targets class numbers of
+    shape (n_items, n_steps, 1).
+
+    Parameters
+    ----------
+    unlabelled : int, optional
+        The target of steps without a label, which do not count. By default, every step needs one.
+    **kwargs
+        The arguments of `tf.keras.losses.Loss`.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If unlabelled is not an integer. When `.layerwise` gets targets: if one is neither
+        ``unlabelled`` nor one of the classes.
+    """
+
+    def __init__(
+        self, unlabelled: int | None = None, name: str = "step_crossentropy", **kwargs: Any
+    ):
+        super().__init__(name=name, **kwargs)
+        if unlabelled is not None:
+            check_integer(unlabelled, "unlabelled", self, low=-(2**31), high=2**31 - 1)
+        self.unlabelled = unlabelled
+
+    def get_config(self) -> dict[str, Any]:
+        """Return unlabelled, in addition to Keras' own parameters."""
+        return {**super().get_config(), "unlabelled": self.unlabelled}
+
+    def check_targets(self, target: np.ndarray, attr: str, n_classes: int) -> None:
+        """Reject targets that are neither classes nor unlabelled."""
+        known = target if self.unlabelled is None else target[target != self.unlabelled]
+        wrong = known[(known < 0) | (known >= n_classes) | (known != np.round(known))]
+        if wrong.size:
+            raise ValidationError(
+                f"has {wrong.flat[0]:g}, which is not one of {n_classes} classes, in {wrong.size} "
+                "of its steps: if it marks steps without a label, pass it as "
+                "StepCrossentropy(unlabelled=...), which leaves them out",
+                attr=attr,
+                obj=self,
+            )
+
+    def call(self, y_true, y_pred):
+        """Return the loss of each item and time step, which is 0 without a label."""
+        labels = tf.cast(y_true[..., 0], tf.int32)
+        counts = tf.not_equal(labels, -1 if self.unlabelled is None else self.unlabelled)
+        each = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.where(counts, labels, 0), y_pred)
+        weights = tf.cast(counts, each.dtype)
+        return each * weights / tf.maximum(tf.reduce_mean(weights), 1e-12)
 
 
 def _spiking_neurons(probe: nengo.Probe) -> nengo.neurons.NeuronType:

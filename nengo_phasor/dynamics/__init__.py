@@ -18,6 +18,11 @@ from nengo_phasor.dynamics.attention import (
     symbols,
     transposed,
 )
+from nengo_phasor.dynamics.balance import (
+    BalancedConstants,
+    balanced_resonate_and_fire,
+    divergence_boundary,
+)
 from nengo_phasor.dynamics.integration import (
     AdaptiveConstants,
     LeakyConstants,
@@ -70,6 +75,7 @@ __all__ = [
     "FIELD_TOLERANCE",
     "AdaptiveConstants",
     "Attended",
+    "BalancedConstants",
     "FieldConstants",
     "LeakyConstants",
     "ResonateAndFireConstants",
@@ -84,10 +90,12 @@ __all__ = [
     "attend_phasors",
     "attend_spikes",
     "attention_weights",
+    "balanced_resonate_and_fire",
     "bind_phasors",
     "bind_spikes",
     "cycle_phase",
     "demodulated",
+    "divergence_boundary",
     "driven",
     "dropped_at_random",
     "excite",

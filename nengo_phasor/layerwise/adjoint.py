@@ -23,8 +23,8 @@ from nengo_phasor.layerwise.window import Window
 
 
 class Parameter(NamedTuple):
-    """An array that trains: the "weights" of a connection, or the "bias" or "encoders" of an
-    ensemble's neurons.
+    """An array that trains: the "weights" of a connection, or the "bias", the "encoders" or a
+    parameter of an ensemble's neurons.
     """
 
     obj: nengo.Connection | nengo.Ensemble
@@ -47,7 +47,7 @@ class TrainingWindow(Window):
     def __init__(self, simulator, span: Span, data, parts, probes, trained):
         super().__init__(simulator, span, data, parts)
         self.probes = probes
-        self.trained = trained
+        self.trained = {e: layer.of(parts.layers[e]) for e, layer in trained.items()}
         self.kept: dict[nengo.Ensemble, Any] = {}
         self.runs: dict[tuple, LoopRun] = {}
 
@@ -166,8 +166,18 @@ class WayBack:
     def ensemble(self, ensemble: nengo.Ensemble, gradient: np.ndarray) -> None:
         """Take the gradient by an ensemble's output to what its neurons get."""
         J, kept = self.window.kept.pop(ensemble)
-        by_J = self.window.trained[ensemble].back(J, kept, gradient, ensemble, self.span)
+        layer = self.window.trained[ensemble]
+        c = layer.constants_back(self.span.dt)
+        by_J = layer.back(J, kept, gradient, ensemble, self.span, c)
+        self.neurons(ensemble, c)
         self.currents(ensemble, by_J, self.window.incoming[ensemble])
+
+    def neurons(self, ensemble: nengo.Ensemble, c) -> None:
+        """Add the gradients by the neurons' own parameters, if they train."""
+        by_each = self.window.trained[ensemble].by_parameters(c, self.span.dt)
+        for name, gradient in by_each.items():
+            if (parameter := Parameter(ensemble, name)) in self.wanted:
+                self.add(parameter, gradient)
 
     def currents(self, ensemble: nengo.Ensemble, by_J: np.ndarray, connections: list) -> None:
         """Take the gradient by neurons' currents to what trains, and to some connections."""
@@ -228,15 +238,13 @@ class WayBack:
 
 def reached(order: list, incoming: dict, wanted: Iterable[Parameter]) -> set:
     """Return the nodes and ensembles that depend on what trains; of a loop all or none."""
-    wanted = set(wanted)
+    training = {parameter.obj for parameter in wanted}
     found: set = set()
     for stage in order:
         members = stage.members if isinstance(stage, Loop) else (stage,)
-        own = {Parameter(obj, name) for obj in members for name in ("bias", "encoders")}
         connections = [c for obj in members for c in incoming[obj]]
-        weights = {Parameter(c, "weights") for c in connections}
         sources = {vertex(c.pre_obj) for c in connections}
-        if (own | weights) & wanted or sources & found:
+        if training.intersection((*members, *connections)) or sources & found:
             found.update(members)
     return found
 

@@ -104,15 +104,18 @@ class Parts(NamedTuple):
     def with_values(self, values: dict) -> Parts:
         """Return the parts with new values for some parameters (see `.Parameter`)."""
         linear, biases, encoders = dict(self.maps), dict(self.biases), dict(self.encoders)
+        layers = dict(self.layers)
         for (obj, name), value in values.items():
             if name == "bias":
                 biases[obj] = value
             elif name == "encoders":
                 encoders[obj] = maps.Dense(value)
-            else:
+            elif name == "weights":
                 weights, places = linear[obj]
                 linear[obj] = weights.with_values(value), places
-        return self._replace(maps=linear, biases=biases, encoders=encoders)
+            else:
+                layers[obj] = layers[obj].with_values({name: value})
+        return self._replace(layers=layers, maps=linear, biases=biases, encoders=encoders)
 
     def not_kept(self) -> tuple | None:
         """Return the first object whose process does not keep its state, and the process."""

@@ -138,6 +138,8 @@ def check_target(
             attr=attr,
             obj=simulator,
         )
+    if hasattr(loss, "check_targets"):
+        loss.check_targets(target, attr, n)
 
 
 def _compares(loss: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import nengo
@@ -16,6 +17,7 @@ from nengo_phasor.layerwise import given, parameters
 from nengo_phasor.layerwise.adjoint import Parameter
 from nengo_phasor.layerwise.engine import Engine
 from nengo_phasor.layerwise.sampling import n_samples
+from nengo_phasor.settings import neuron_parameters
 
 
 class Learner:
@@ -44,6 +46,7 @@ class Learner:
         self.objects = {name: obj for obj, name in self.names.items()}
         probes = [p for p in simulator.network.all_probes if p in loss or p in metrics]
         trains = parameters.trainable(simulator.network, simulator.parts.maps)
+        self.units = neuron_parameters(simulator.network)
         summed = {p for p in probes if _sum_over_time(loss.get(p), metrics.get(p))}
         self.engine = Engine(simulator, trains, probes, summed)
         self.parameters = [p for p in trains if self._leads(p)]
@@ -88,7 +91,24 @@ class Learner:
     @property
     def values(self) -> dict[Parameter, np.ndarray]:
         """What was trained."""
-        return dict(zip(self.parameters, (v.numpy() for v in self.model.values), strict=True))
+        values = zip(self.parameters, self.model.values, strict=True)
+        return {p: v.numpy() * self.unit(p) for p, v in values}
+
+    def unit(self, parameter: Parameter) -> float:
+        """Return the unit in which a parameter trains."""
+        return self.units.get(parameter.obj, {}).get(parameter.name, 1.0)
+
+    def variable(self, parameter: Parameter) -> tf.Variable:
+        """Return a variable that trains a parameter, and that stays within its limits."""
+        obj, name = parameter
+        simulator, constraint = self.simulator, None
+        if parameter.name in self.units.get(obj, {}):
+            limits = simulator.data[obj.neurons].limits(simulator.dt)[name]
+            low, high = np.divide(limits, self.unit(parameter))
+            constraint = partial(tf.clip_by_value, clip_value_min=low, clip_value_max=high)
+        value = parameters.value_of(simulator.parts, parameter) / self.unit(parameter)
+        label = f"{obj.label or type(obj).__name__}_{name}"
+        return tf.Variable(value, name=label, dtype=simulator.dtype, constraint=constraint)
 
     def load(self, values: list[np.ndarray], path) -> None:
         """Set what trains."""
@@ -99,8 +119,8 @@ class Learner:
                 f"{path} is of another network: it has arrays of the shapes {shapes}, and what "
                 f"trains has {own}"
             )
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+        for variable, value, parameter in zip(variables, values, self.parameters, strict=True):
+            variable.assign(value / self.unit(parameter))
 
     def fit(self, x, y, n_steps, truncation, checkpoint, **kwargs):
         """Train; see `.Simulator.fit`."""
@@ -222,14 +242,7 @@ class Model(tf.keras.Model):
         self.compiled_gradient = tf.function(self._by_outputs, reduce_retracing=True)
         self.compiled_update = tf.function(self._apply, reduce_retracing=True)
         self.blocks: tuple[int | None, int | None] = None, None
-        parts = learner.simulator.parts
-        self.values = [
-            tf.Variable(
-                parameters.value_of(parts, p),
-                name=f"{p.obj.label or type(p.obj).__name__}_{p.name}",
-            )
-            for p in learner.parameters
-        ]
+        self.values = [learner.variable(p) for p in learner.parameters]
 
     def call(self, inputs, training=False):
         """Return what probes see, by name."""
@@ -300,7 +313,8 @@ class Model(tf.keras.Model):
         gradients = seen.back(by_probes)
         for obj, name in learner.parameters:
             self._check_finite(gradients[obj, name], obj, f"its {name}")
-        self.compiled_update([tf.constant(gradients[p]) for p in learner.parameters])
+        own = [tf.constant(gradients[p] * learner.unit(p)) for p in learner.parameters]
+        self.compiled_update(own)
         return result, seen.state
 
     def _by_outputs(self, outputs, targets, weights):

@@ -195,6 +195,7 @@ class LoopRun:
         n_steps, n_items, dtype = self.span.n_steps, self.span.n_items, self.span.dtype
         trained = {e: way.window.trained[e] for e in self.make_cells}
         by_states = {e: t.by_states(e, way.span, e.n_neurons) for e, t in trained.items()}
+        constants = {e: t.constants_back(self.span.dt) for e, t in trained.items()}
         by_input = {
             obj: np.zeros((n_steps, n_items, obj.size_in or _size(obj)), dtype)
             for obj in self.loop.members
@@ -219,10 +220,12 @@ class LoopRun:
                 if obj in trained:
                     step = self.currents[obj][k : k + 1], self.traces[obj][k : k + 1]
                     by_x = trained[obj].back_through(
-                        *step, by_x[None], by_states[obj], self.span.dt
+                        *step, by_x[None], by_states[obj], constants[obj]
                     )[0]
                 by_input[obj][k] = by_x
                 self._back_within(obj, k, by_x, by_y, states, by_output)
+        for e, c in constants.items():
+            way.neurons(e, c)
         self._weights_and_outside(by_input, by_y, way)
 
     def _back_within(self, obj, k, by_x, by_y, states, by_output):

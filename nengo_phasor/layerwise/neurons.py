@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from functools import cached_property
 
 import numpy as np
@@ -43,6 +43,8 @@ class Layer:
         only = rows[0] if len(rows) == 1 else None
         self.window = only and only.window
         self.packed = only and only.packed
+        self.each = only.each if only else ()
+        self.by_parameters = only and only.by_parameters
 
     def run(self, J: np.ndarray, key, span) -> Signal:
         """Return the output for a current of shape (n_steps, n_items, n), which may repeat.
@@ -71,7 +73,17 @@ class Layer:
     def constants(self, dt: float):
         """Return the constants of a compiled loop, in this precision."""
         c = self.neurons[0].constants(dt)
-        return type(c)(*map(self.dtype.type, c))
+        n = self.stages[0].J.size
+        each = {name: np.broadcast_to(getattr(c, name), n) for name in self.each}
+        arrays = {name: np.array(x, self.dtype) for name, x in each.items()}
+        numbers = {k: self.dtype.type(x) for k, x in c._asdict().items() if k not in arrays}
+        return type(c)(**arrays, **numbers)
+
+    def with_values(self, values: dict[str, np.ndarray]) -> Layer:
+        """Return a layer with other values of its neurons' parameters."""
+        other = copy(self)
+        other.neurons = [self.neurons[0].with_values(**values)]
+        return other
 
     @cached_property
     def initial(self) -> np.ndarray:

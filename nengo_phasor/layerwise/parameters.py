@@ -7,43 +7,13 @@ import re
 
 import nengo
 import numpy as np
-from nengo.config import Config
-from nengo.exceptions import ConfigError, ValidationError
-from nengo.params import BoolParam
+from nengo.exceptions import ValidationError
 from nengo.solvers import NoSolver
 from nengo.transforms import SparseMatrix
 
 from nengo_phasor.layerwise import maps
 from nengo_phasor.layerwise.adjoint import Parameter
-
-
-def configure_settings(trainable: bool | None = None) -> None:
-    """Configure which objects of a network are trained, as ``nengo_dl.configure_settings`` does.
-
-    Call it within ``with net:``. Then ``net.config[obj].trainable = False`` (or True) applies to an
-    object or to a class of objects: to the weights of a connection, to the encoders and biases of
-    an ensemble, and to the biases of an ensemble's ``neurons``. By default, everything is trained.
-
-    Parameters
-    ----------
-    trainable : bool, optional
-        The default for all objects of the network and of its subnetworks.
-
-    Raises
-    ------
-    nengo.exceptions.ConfigError
-        If it is not called within a network.
-    """
-    config = Config.context[-1] if Config.context else None
-    if config is None:
-        raise ConfigError(
-            "layerwise.configure_settings has no network to configure: call it in a `with net:`"
-        )
-    for cls in (nengo.Ensemble, nengo.Connection, nengo.ensemble.Neurons):
-        if cls not in config.params:
-            config.configures(cls)
-        parameter = BoolParam("trainable", trainable, optional=True)
-        config[cls].set_param("trainable", parameter)
+from nengo_phasor.settings import neuron_parameters, setting
 
 
 def trainable(network: nengo.Network, built: dict) -> list[Parameter]:
@@ -53,6 +23,8 @@ def trainable(network: nengo.Network, built: dict) -> list[Parameter]:
     """
     found: list[Parameter] = []
     _collect(found, [], network, built)
+    for ensemble, names in neuron_parameters(network).items():
+        found.extend(Parameter(ensemble, name) for name in names)
     return found
 
 
@@ -61,28 +33,16 @@ def _collect(found, above, network, built):
     for subnet in network.networks:
         _collect(found, configs, subnet, built)
     for ensemble in network.ensembles:
-        whole = _setting(configs, ensemble)
+        whole = setting(configs, ensemble, "trainable")
         if whole is not False and any(c.post_obj is ensemble for c in built):
             found.append(Parameter(ensemble, "encoders"))
-        own = _setting(configs, ensemble.neurons)
+        own = setting(configs, ensemble.neurons, "trainable")
         if (whole if own is None else own) is not False:
             found.append(Parameter(ensemble, "bias"))
     for connection in network.connections:
         has_weights = not isinstance(built[connection][0], maps.Identity)
-        if has_weights and _setting(configs, connection) is not False:
+        if has_weights and setting(configs, connection, "trainable") is not False:
             found.append(Parameter(connection, "weights"))
-
-
-def _setting(configs, obj):
-    """Return the setting for an object in the innermost network that has one."""
-    setting = None
-    for config in configs:
-        try:
-            own = getattr(config[obj], "trainable", None)
-        except ConfigError:  # the network has no settings for such objects
-            continue
-        setting = setting if own is None else own
-    return setting
 
 
 def value_of(parts, parameter: Parameter) -> np.ndarray:
@@ -90,7 +50,11 @@ def value_of(parts, parameter: Parameter) -> np.ndarray:
     obj, name = parameter
     if name == "bias":
         return parts.biases[obj]
-    return parts.encoders[obj].weights if name == "encoders" else parts.maps[obj][0].values
+    if name == "weights":
+        return parts.maps[obj][0].values
+    if name == "encoders":
+        return parts.encoders[obj].weights
+    return getattr(parts.layers[obj].neurons[0], name).astype(parts.biases[obj].dtype)
 
 
 def as_built(parts, obj, built):
@@ -106,6 +70,8 @@ def as_built(parts, obj, built):
         scaled = parts.encoders[obj].weights.T
         encoders = scaled * obj.radius / built.gain[:, None]
         return built._replace(bias=parts.biases[obj], scaled_encoders=scaled, encoders=encoders)
+    if isinstance(obj, nengo.ensemble.Neurons):
+        return parts.layers[obj.ensemble].neurons[0]
     return built
 
 
@@ -132,7 +98,10 @@ def nengo_params(parts, model, obj) -> dict:
 
 def _of_ensemble(parts, gain, ensemble):
     encoders = parts.encoders[ensemble].weights.T * ensemble.radius / gain[:, None]
+    neurons = parts.layers[ensemble].neurons[0]
+    own = {"neuron_type": neurons} if getattr(neurons, "is_mixed", False) else {}
     return {
+        **own,
         "encoders": encoders,
         "normalize_encoders": False,
         "gain": gain,

@@ -89,6 +89,7 @@ class RecurrentLayer(LoopRun):
         by_J = np.zeros(shape, span.dtype)
         by_y = np.empty((len(self.filters), *shape), span.dtype)
         filters, each = self._stacked(way.span)
+        c = trained.constants_back(span.dt)
         _loop_back_of(trained.loop)(
             self.currents[layer],
             self.traces[layer],
@@ -99,9 +100,10 @@ class RecurrentLayer(LoopRun):
             by_y.reshape(*by_y.shape[:2], -1),
             *self._constants,
             filters,
-            self.parts.layers[layer].constants(span.dt),
+            c,
         )
         _unstack(filters, each)
+        way.neurons(layer, c)
         by_each = dict(zip(self.filters, by_y, strict=True))
         self._weights_and_outside({layer: by_J}, by_each, way)
 
@@ -186,6 +188,7 @@ def _run_back(
     n_steps, width = currents.shape
     n, order = width // n_items, A.shape[1]
     by_row, new = np.empty(width, currents.dtype), np.empty(order, currents.dtype)
+    transposed = np.ascontiguousarray(weights.transpose((0, 2, 1)))  # sums by rows are vectorised
     for k in range(n_steps - 1, -1, -1):
         by_row[:] = by_output[k % len(by_output)]
         for f in range(len(weights)):
@@ -201,12 +204,11 @@ def _run_back(
                         x += A[f, b, a] * new[b]
                     by_filters[f, a, j] = x
             for item in range(n_items):
-                source = by_y[f, k, item * n : (item + 1) * n]
-                for i in range(n):
-                    total = 0 * source[0]
-                    for j in range(n):
-                        total += weights[f, i, j] * source[j]
-                    by_row[item * n + i] += total
+                source, target = by_y[f, k, item * n :], by_row[item * n : (item + 1) * n]
+                for j in range(n):
+                    row, value = transposed[f, j], source[j]
+                    for i in range(n):
+                        target[i] += row[i] * value
         back_row(  # noqa: F821 - given by _loop_back_of
             currents[k],
             trace[k],

@@ -13,13 +13,14 @@ from nengo.neurons import NeuronType
 from nengo_phasor import compat, dynamics, gradients
 from nengo_phasor.checks import check_is, check_subclass
 from nengo_phasor.inheritance import entry
-from nengo_phasor.layerwise import backward, compiled
+from nengo_phasor.layerwise import backward, banks, compiled
 from nengo_phasor.layerwise.attention import attend
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
     AttendingPhasor,
     AttendingResonator,
+    BalancedResonateAndFire,
     BindingPhasor,
     BindingResonator,
     Phasor,
@@ -61,6 +62,13 @@ class Row(NamedTuple):
     variant : callable, optional
         ``variant(neurons)`` returns the entry of neurons whose parameters need one of their own, or
         None.
+    each : tuple of str
+        The names of the constants that the loops take as arrays, with a number for each neuron.
+    by_parameters : callable, optional
+        ``by_parameters(neurons, dt, by_constants)`` returns the gradients by parameters of the
+        neurons, {name: (n_neurons,) array}, of a type whose neurons' parameters can train. ``back``
+        then takes a ``nengo_phasor.layerwise.banks.Backward`` as c, and adds the gradients by the
+        constants to it.
     """
 
     window: Callable | None = None
@@ -69,6 +77,8 @@ class Row(NamedTuple):
     trains_as: Callable | None = None
     packed: Callable | None = None
     variant: Callable | None = None
+    each: tuple[str, ...] = ()
+    by_parameters: Callable | None = None
 
 
 TABLE: dict[type, Row] = {}
@@ -191,6 +201,13 @@ _GRADED = _compiled(
 )
 
 
+_RESONATORS = Row(
+    compiled.window_of(banks.resonators_row, banks.SOURCES),
+    banks.resonators_back,
+    each=("cos", "sin", "threshold", "lean"),
+    by_parameters=banks.by_rotation,
+)
+
 for _type, _row in {
     Phasor: Row(pull=_pull_phasor),
     BindingPhasor: Row(pull=_pull_binding),
@@ -210,7 +227,17 @@ for _type, _row in {
     nengo.Sigmoid: Row(pull=_pull_sigmoid),
     nengo.SpikingRectifiedLinear: Row(trains_as=_rectified),
     nengo.Tanh: Row(pull=_pull_tanh),
-    ResonateAndFire: _compiled(compiled.resonate_and_fire_row, backward.resonate_and_fire_back),
+    ResonateAndFire: _compiled(
+        compiled.resonate_and_fire_row,
+        backward.resonate_and_fire_back,
+        variant=lambda neurons: _RESONATORS if neurons.is_mixed else None,
+    ),
+    BalancedResonateAndFire: Row(
+        compiled.window_of(banks.balanced_row, banks.SOURCES),
+        banks.balanced_back,
+        each=("turn", "growth"),
+        by_parameters=banks.by_balance,
+    ),
     SurrogateLIF: _compiled(compiled.leaky_spike_row, backward.leaky_spike_back),
     AdaptiveSpiking: _compiled(
         compiled.adaptive_spike_row,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import nengo
@@ -10,6 +11,7 @@ import numpy as np
 from nengo.exceptions import BuildError
 
 from nengo_phasor.layerwise.backward import window_back_of
+from nengo_phasor.layerwise.banks import N_CONSTANTS, Backward
 from nengo_phasor.layerwise.neurons import Cells, Layer
 from nengo_phasor.layerwise.rows import known
 from nengo_phasor.layerwise.signal import Signal
@@ -33,6 +35,27 @@ class ThroughTime:
         surrogate = getattr(layer.neurons[0], "surrogate", None)
         self.loop = window_back_of(back, surrogate, layer.dtype)
 
+    def of(self, layer: Layer) -> ThroughTime:
+        """Return the same for a layer with other values of its neurons' parameters."""
+        other = copy(self)
+        other.layer = layer
+        return other
+
+    def constants_back(self, dt: float) -> Any:
+        """Return what the loop takes as constants; a bank's receives the gradients by its own."""
+        c = self.layer.constants(dt)
+        if not self.layer.by_parameters:
+            return c
+        n = self.layer.stages[0].J.size
+        return Backward(c, np.zeros((N_CONSTANTS, n), self.layer.dtype))
+
+    def by_parameters(self, c: Any, dt: float) -> dict[str, np.ndarray]:
+        """Return the gradients by the neurons' parameters, given the constants that went back."""
+        if not self.layer.by_parameters:
+            return {}
+        by_each = self.layer.by_parameters(self.layer.neurons[0], dt, c.by_constants)
+        return {name: by.astype(self.layer.dtype) for name, by in by_each.items()}
+
     def run(self, J: np.ndarray, key, span: Span) -> tuple[Signal, Any]:
         """Return the output, and what the way back needs: the states before each step."""
         states = span.arrays(key, self.layer.initial)
@@ -40,16 +63,19 @@ class ThroughTime:
         trace = np.empty(shape, self.layer.dtype)
         return self.layer.run_compiled(J, states, span, trace), trace
 
-    def back(self, J: np.ndarray, trace, by_output: np.ndarray, key, span) -> np.ndarray:
-        """Return the gradient by the current, in its shape, given that by the output."""
+    def back(self, J: np.ndarray, trace, by_output: np.ndarray, key, span, c) -> np.ndarray:
+        """Return the gradient by the current, in its shape, given that by the output.
+
+        ``c`` are the `constants_back`.
+        """
         by_states = self.by_states(key, span, J.shape[-1])
-        return self.back_through(J, trace, by_output, by_states, span.dt)
+        return self.back_through(J, trace, by_output, by_states, c)
 
     def by_states(self, key, span: Span, n: int) -> np.ndarray:
         """Return the gradients by the states of n neurons after a span, to be taken back."""
         return span.arrays(key, np.zeros((len(self.layer.initial), n)))
 
-    def back_through(self, J, trace, by_output, by_states, dt: float) -> np.ndarray:
+    def back_through(self, J, trace, by_output, by_states, c) -> np.ndarray:
         """Take the gradients by the states, in place, back through some steps; see `back`."""
         by_J = aligned_empty(J.shape, self.layer.dtype)
         by_J[...] = 0
@@ -59,7 +85,7 @@ class ThroughTime:
             np.ascontiguousarray(by_output).reshape(len(by_output), -1),
             by_states.reshape(len(by_states), -1),
             by_J.reshape(len(by_J), -1),
-            self.layer.constants(dt),
+            c,
         )
         return by_J
 
@@ -86,6 +112,17 @@ class Pointwise:
         self.dtype = dtype
         self.pull = pull
 
+    def of(self, layer: Layer) -> Pointwise:
+        """Return itself: these neurons have no parameters that train."""
+        return self
+
+    def constants_back(self, dt: float) -> None:
+        """Return None: there are no constants."""
+
+    def by_parameters(self, c: None, dt: float) -> dict[str, np.ndarray]:
+        """Return nothing."""
+        return {}
+
     def run(self, J: np.ndarray, key, span: Span) -> tuple[Signal, None]:
         """Return the output, and nothing."""
         output = np.empty(J.shape, self.dtype)
@@ -94,9 +131,9 @@ class Pointwise:
                 self.neurons.step(span.dt, current.copy(), out)
         return Signal.of(output), None
 
-    def back(self, J: np.ndarray, kept: None, by_output: np.ndarray, key, span) -> np.ndarray:
+    def back(self, J: np.ndarray, kept: None, by_output: np.ndarray, key, span, c) -> np.ndarray:
         """Return the gradient by the current, given that by the output."""
-        return self.back_through(J, kept, by_output, None, span.dt)
+        return self.back_through(J, kept, by_output, None, c)
 
     def by_states(self, key, span: Span, n: int) -> None:
         """Return None: there are no states."""
@@ -112,7 +149,7 @@ class Pointwise:
         with np.errstate(over="ignore", divide="ignore"):
             self.neurons.step(dt, J, output)
 
-    def back_through(self, J, trace, by_output, by_states, dt: float) -> np.ndarray:
+    def back_through(self, J, trace, by_output, by_states, c) -> np.ndarray:
         """Return the gradient by the current, given that by the output."""
         with np.errstate(over="ignore", divide="ignore"):
             by_J = self.pull(self.neurons, J, by_output)

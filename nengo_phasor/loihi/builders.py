@@ -19,7 +19,7 @@ from nengo_loihi.builder.probe import build_probe as build_stock_probe
 from nengo_loihi.passthrough import base_obj
 from nengo_loihi.probe import LoihiProbe
 
-from nengo_phasor.builders import check_phase_coding, explained
+from nengo_phasor.builders import check_phase_coding, explained, sampled
 from nengo_phasor.loihi import obstacles
 from nengo_phasor.loihi.compartments import STATE_KEY
 from nengo_phasor.loihi.latency import latencies, wait
@@ -27,7 +27,7 @@ from nengo_phasor.loihi.obstacles import Facts
 from nengo_phasor.loihi.relays import on_time, seeded
 from nengo_phasor.loihi.senders import build_spikes_to_chip, like
 from nengo_phasor.loihi.tables import compartments_of, steps_as_stock, unknown
-from nengo_phasor.neurons import ResonateAndFire
+from nengo_phasor.neurons import Mixed, ResonateAndFire
 from nengo_phasor.synapses import SpikeSynapse
 
 
@@ -81,11 +81,15 @@ def build_compartments(compartments, model, neuron_type, neurons, block):
     if isinstance(neuron_type, ResonateAndFire):
         check_phase_coding(model, model.split.network)
     rng = np.random.RandomState(model.seeds[neurons.ensemble] + 1)  # as Nengo's builder does
+    own = {}
+    if isinstance(neuron_type, Mixed):
+        own = {"neuron_type": sampled(model, neuron_type, neurons)}
     block.compartment = compartments(
         neurons,
         block.compartment.bias,
         neuron_type.make_state(block.n_neurons, rng=rng, dtype=float),
         model.dt,
+        **own,
     )
 
 

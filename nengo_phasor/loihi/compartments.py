@@ -1,4 +1,4 @@
-"""Compartments of resonate-and-fire and adaptive spiking neurons, which Loihi 1 does not have.
+"""Compartments of neurons that Loihi 1 does not have, and those of adaptive spiking neurons.
 
 Each is a `nengo_loihi.block.Compartment` with the constants of its neurons, which are floats until
 it is discretised, and one method that advances the neurons' states.
@@ -7,7 +7,6 @@ it is discretised, and one method that advances the neurons' states.
 from __future__ import annotations
 
 import copy
-import warnings
 from typing import Any, NamedTuple
 
 import nengo
@@ -18,20 +17,10 @@ from nengo_loihi.block import Compartment, LoihiBlock, SynapseConfig
 from nengo_phasor import dynamics
 from nengo_phasor.builders import explained
 from nengo_phasor.loihi import fixed_point
-from nengo_phasor.surrogates import above, heaviside
+from nengo_phasor.surrogates import above
 
 STATE_KEY = "state_"
 """The prefix of the keys of probes of our neurons' states."""
-
-PHASE_TOLERANCE = 0.1
-"""The greatest phase error of a resonator due to its rounded rotation, in units of pi."""
-
-MEMORY = 0.5
-"""The least fraction of a resonator's time constant that must remain after rounding."""
-
-PEAK = 1.25
-"""The height, in thresholds, of a resonator's lowest detected peak above which we warn. A peak is
-detected if the step after it reaches the threshold."""
 
 RATE = 200.0
 """The rate (Hz) at which all inputs of an adaptive neuron may spike without clipping."""
@@ -42,8 +31,6 @@ LEAST_THRESHOLD = 16
 EXPONENTS = range(7, -8, -1)
 """The exponents of the weights, from the finest states to the coarsest. nengo-loihi begins at 0
 because its thresholds have 17 bits; here coarse states would decay through rounding."""
-
-MORE = "Use a shorter dt or a lower frequency, or keep the ensemble off the chip: on_chip = False"
 
 NO_WEIGHT = 1e-8
 """The largest weight that nengo-loihi treats as zero."""
@@ -85,6 +72,8 @@ class NeuronCompartment(Compartment):
         The initial states by name.
     dt : float
         The time step, in seconds.
+    neuron_type : nengo.neurons.NeuronType, optional
+        The neurons with sampled parameters, if they have parameters that may differ.
 
     Attributes
     ----------
@@ -106,11 +95,19 @@ class NeuronCompartment(Compartment):
     filters_named = "None"
     remedy = "Use fewer or smaller weights"
 
-    def __init__(self, neurons: nengo.ensemble.Neurons, bias, initial, dt: float):
+    def __init__(
+        self,
+        neurons: nengo.ensemble.Neurons,
+        bias,
+        initial,
+        dt: float,
+        neuron_type: nengo.neurons.NeuronType | None = None,
+    ):
         super().__init__(len(bias), label=str(neurons.ensemble))
         self.neurons = neurons
+        self.neuron_type = neuron_type or neurons.ensemble.neuron_type
         self.dt = dt
-        self.constants = explained(neurons, neurons.ensemble.neuron_type.constants, dt)
+        self.constants = explained(neurons, self.neuron_type.constants, dt)
         self.neuron_bias = np.array(bias, dtype=np.float32)
         self.initial = {k: np.broadcast_to(v, len(bias)) for k, v in initial.items()}
         self.scale = 1.0
@@ -124,6 +121,8 @@ class NeuronCompartment(Compartment):
         new.n_compartments = len(indices)
         new.neuron_bias = self.neuron_bias[indices]
         new.initial = {k: v[indices] for k, v in self.initial.items()}
+        own = (_of_some(x, indices, self.n_compartments) for x in self.constants)
+        new.constants = type(self.constants)(*own)
         for name in ("decay_u", "decay_v", "refract_delay", "vth", "bias", "enable_noise"):
             setattr(new, name, getattr(self, name)[indices].copy())
         return new
@@ -149,6 +148,11 @@ class NeuronCompartment(Compartment):
             setattr(new, name, np.concatenate([getattr(part, name) for part in parts]))
         return new
 
+    @classmethod
+    def takes(cls, synapse: nengo.synapses.Synapse) -> bool:
+        """Return whether a connection to the neurons may have a synapse."""
+        return isinstance(synapse, cls.filters)
+
     @property
     def largest_start(self) -> float:
         """The largest absolute value of the initial states."""
@@ -160,8 +164,8 @@ class NeuronCompartment(Compartment):
         raise NotImplementedError("Compartments must define per_weight")
 
     @property
-    def threshold(self) -> float:
-        """The threshold, in units of the state."""
+    def threshold(self) -> float | np.ndarray:
+        """The threshold, in units of the state; an array if neurons differ."""
         raise NotImplementedError("Compartments must define a threshold")
 
     def headroom(self, fans: tuple[np.ndarray, np.ndarray]) -> float:
@@ -198,8 +202,8 @@ class NeuronCompartment(Compartment):
             raise BuildError(f"{self.neurons}: weights are not finite: check its connections")
         w_max = max((synapse.max_abs_weight() for synapse in block.synapses), default=0.0)
         w_max = max(w_max, NO_WEIGHT)
-        highest = self.headroom(fans)
-        needed = max(highest, self.threshold)
+        highest, lowest = self.headroom(fans), float(np.min(self.threshold))
+        needed = max(highest, float(np.max(self.threshold)))
         for w_exp in EXPONENTS:
             per_unit = SynapseConfig.get_scale(w_exp) * self.per_weight
             w_scale = 2**20 / needed / per_unit if w_max == NO_WEIGHT else 255.0 / w_max
@@ -208,17 +212,17 @@ class NeuronCompartment(Compartment):
                 break
         else:
             remedy = self.remedy
-            if highest < self.threshold:
+            if highest < np.max(self.threshold):
                 remedy = "Make the weights larger, or the threshold lower"
             raise BuildError(
                 f"{self.neurons}: a state of up to {needed:.3g} beside a largest weight of "
                 f"{w_max * self.dt:.3g} does not fit into {fixed_point.STATE_BITS} bits. "
                 f"{remedy}, or keep the ensemble off the chip with on_chip = False"
             )
-        if self.threshold * scale < LEAST_THRESHOLD:
+        if lowest * scale < LEAST_THRESHOLD:
             raise BuildError(
-                f"{self.neurons}: a threshold of {self.threshold:.3g} is held as "
-                f"{self.threshold * scale:.1f} beside a largest weight of {w_max * self.dt:.3g}: "
+                f"{self.neurons}: a threshold of {lowest:.3g} is held as "
+                f"{lowest * scale:.1f} beside a largest weight of {w_max * self.dt:.3g}: "
                 "too coarse. Make the weights smaller, or the threshold higher"
             )
         self.scale = float(scale)
@@ -236,76 +240,6 @@ class NeuronCompartment(Compartment):
             "w_scale": w_scale,
         }
         return self.discretize_info
-
-
-class ResonateAndFireCompartment(NeuronCompartment):
-    """Compartments of `.ResonateAndFire` neurons, with real and imaginary part and no synapse."""
-
-    states = ("voltage", "current")
-    filters_named = "None: a filter would shift the phase"
-    remedy = "Shorten tau, or use fewer or smaller weights"
-
-    def __init__(self, neurons, bias, initial, dt):
-        super().__init__(neurons, bias, initial, dt)
-        neuron_type = neurons.ensemble.neuron_type
-        c = fixed_point.resonate_and_fire_constants(self.constants, 1.0)
-        error = phase_error(c, 1.0 / (neuron_type.frequency * dt))
-        remembers = np.hypot(*c.turn.ravel()) >= np.exp(-dt / (MEMORY * neuron_type.tau))
-        if not (remembers and abs(error) <= PHASE_TOLERANCE):
-            raise BuildError(
-                f"{neurons}: a frequency of {neuron_type.frequency:g} Hz with tau = "
-                f"{neuron_type.tau:g} s has no rotation of {fixed_point.FACTOR_BITS} bits at dt = "
-                f"{dt:g} s that preserves the phase. Use a higher frequency, a shorter tau or a "
-                "longer dt, or keep the ensemble off the chip with on_chip = False"
-            )
-
-    @property
-    def per_weight(self) -> float:
-        """The amount that one spike adds to the voltage, for a weight of 1."""
-        return 1.0 / self.dt
-
-    @property
-    def threshold(self) -> float:
-        return self.constants.threshold
-
-    def headroom(self, fans: tuple[np.ndarray, np.ndarray]) -> float:
-        """Return the largest |z| if every input spikes once per cycle, at any phase."""
-        neuron_type = self.neurons.ensemble.neuron_type
-        kept = np.exp(-1.0 / (neuron_type.tau * neuron_type.frequency))
-        highest = np.max(np.add(*fans), initial=0.0) * self.dt / (1.0 - kept)
-        return float(highest + 2 * self.largest_start)
-
-    def fix(self) -> None:
-        """Convert the constants to integers.
-
-        The chip compares the threshold with the voltage of the step after a peak, when z has turned
-        further by up to the rotation's angle.
-        """
-        self.constants = fixed_point.resonate_and_fire_constants(self.constants, self.scale)
-        self.neuron_bias = np.round(self.neuron_bias * self.dt * self.scale).astype(np.int32)
-        cos, sin = self.constants.turn.ravel()
-        n_steps = 1.0 / (self.neurons.ensemble.neuron_type.frequency * self.dt)
-        seen = cos / np.hypot(cos, sin)
-        if seen <= 0.0:
-            raise BuildError(
-                f"{self.neurons}: at {n_steps:.3g} steps per cycle, the voltage may vanish in the "
-                f"step after a peak, which the chip compares with the threshold. {MORE}"
-            )
-        if seen * PEAK < 1.0:
-            warnings.warn(
-                f"{self.neurons}: at {n_steps:.3g} steps per cycle, spikes at peaks lower than "
-                f"{1.0 / seen:.3g} thresholds may be lost: the chip compares the step after a "
-                f"peak with the threshold. {MORE}, or lower the threshold",
-                stacklevel=2,
-            )
-
-    def advance(self, arrived: np.ndarray, states: np.ndarray) -> Advanced:
-        """Return the next step."""
-        arrived = arrived + self.neuron_bias
-        if self.is_fixed:
-            return Advanced(*fixed_point.resonate_and_fire(arrived, states, self.constants))
-        output, *new = dynamics.resonate_and_fire(arrived, *states, self.constants, heaviside)  # type: ignore[call-arg]
-        return Advanced(output > 0, np.array(new, states.dtype))
 
 
 class AdaptiveCompartment(NeuronCompartment):
@@ -376,15 +310,10 @@ class AdaptiveCompartment(NeuronCompartment):
         return Advanced(output > 0, np.array([synapse, *new], states.dtype))
 
 
-def phase_error(c: fixed_point.ResonateAndFireConstants, steps_per_cycle: float) -> float:
-    """Return the phase error of a resonator with a rounded rotation, in units of pi.
-
-    Spikes in every cycle add up to 1 / (1 - r), where r is the rotation of one cycle. This is a
-    real number if the frequency is exact.
-    """
-    cos, sin = c.turn.ravel()
-    r = (cos + 1j * sin) ** steps_per_cycle
-    return float(np.angle(1.0 / (1.0 - r)) / np.pi)
+def _of_some(constant, indices: list[int], n: int):
+    """Return a constant of some of n neurons, which may be one number for all."""
+    each = np.ndim(constant) and np.shape(constant)[-1] == n
+    return np.asarray(constant)[..., indices] if each else constant
 
 
 def fan_in(block: LoihiBlock) -> tuple[np.ndarray, np.ndarray]:

@@ -146,12 +146,89 @@ def adaptive_spike(
     return spiked, synapse, voltage, refraction, adaptation, np.stack(outside)
 
 
+class BalancedConstants(NamedTuple):
+    """Constants of `balanced_resonate_and_fire`.
+
+    ``turn``, ``growth`` and ``damping`` are factors times 2**turn_shift or 2**growth_shift, so that
+    small ones are as precise as large ones; ``keep`` is a factor, and ``threshold`` and ``one``, of
+    a refraction of 1, are states.
+    """
+
+    turn: Array
+    turn_shift: Array
+    growth: Array
+    damping: Array
+    growth_shift: Array
+    keep: Array
+    threshold: Array
+    one: Array
+
+
+def balanced_resonate_and_fire(arrived: Array, states: Array, c: BalancedConstants):
+    """Advance a balanced neuron; see `.dynamics.balanced_resonate_and_fire`.
+
+    What the refraction takes from the growth is a factor, rounded towards zero.
+
+    Parameters
+    ----------
+    arrived : array
+        The input J dt that spikes add to the voltage.
+    states : (3, ...) array
+        The voltage, the current and the refraction.
+
+    Returns
+    -------
+    spiked, states, outside
+        ``outside`` tells whether each state was clipped.
+    """
+    voltage, current, refraction = states
+    growth = c.growth - truncated_factor(refraction * (c.damping / c.one))
+    turned = shifted(times(current, -c.turn), c.turn_shift)
+    new_voltage = voltage + shifted(times(voltage, growth), c.growth_shift) + turned + arrived
+    turned = shifted(times(voltage, c.turn), c.turn_shift)
+    new_current = current + shifted(times(current, growth), c.growth_shift) + turned
+    spiked = new_voltage >= c.threshold + refraction
+    raised = times(refraction, c.keep) + np.where(spiked, c.one, 0)
+    new = np.stack([new_voltage, new_current, raised])
+    new, outside = clip(new)
+    return spiked, new.astype(np.int32), outside
+
+
+def shifted(state: Array, shift: Array) -> Array:
+    """Return a state over 2**shift, rounded towards zero."""
+    return (state / 2.0**shift).astype(np.int32)
+
+
+def balanced_constants(c: dynamics.BalancedConstants, scale: float) -> BalancedConstants:
+    """Return a neuron's constants if a voltage of 1 is represented by ``scale``."""
+    turn, growth, damping = map(np.atleast_1d, (c.turn, c.growth, c.damping))
+    turn_shift = _shift(turn)
+    growth_shift = _shift(np.maximum(np.abs(growth), damping))
+    return BalancedConstants(
+        factor(turn * 2.0**turn_shift),
+        turn_shift,
+        factor(growth * 2.0**growth_shift),
+        factor(damping * 2.0**growth_shift),
+        growth_shift,
+        np.atleast_1d(factor(c.keep)),
+        np.atleast_1d(np.int32(round(c.threshold * scale))),
+        np.atleast_1d(np.int32(round(scale))),
+    )
+
+
+def _shift(x: Array) -> Array:
+    """Return the shifts by which positive factors below 1 fill their bits."""
+    least = np.maximum(x, 2.0**-STATE_BITS)
+    return np.maximum(0.0, -np.floor(np.log2(least)) - 1.0)
+
+
 def resonate_and_fire_constants(
     c: dynamics.ResonateAndFireConstants, scale: float
 ) -> ResonateAndFireConstants:
     """Return a neuron's constants if a voltage of 1 is represented by ``scale``."""
-    turn = truncated_factor([c.cos, c.sin]).reshape(2, 1, 1)
-    return ResonateAndFireConstants(turn, np.array([int(c.threshold * scale)], np.int32))
+    turn = truncated_factor([c.cos, c.sin]).reshape(2, 1, -1)
+    threshold = np.atleast_1d(np.multiply(c.threshold, scale)).astype(np.int32)
+    return ResonateAndFireConstants(turn, threshold)
 
 
 def adaptive_constants(

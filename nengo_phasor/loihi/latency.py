@@ -14,7 +14,7 @@ import nengo
 from nengo_loihi.builder import Model
 from nengo_loihi.passthrough import base_obj
 
-from nengo_phasor.neurons import PhaseCoding
+from nengo_phasor.neurons.rateless import Rateless
 
 
 def connections(model: Model) -> list[nengo.Connection]:
@@ -70,7 +70,7 @@ def wait(model: Model, connection: nengo.Connection) -> int:
 
     Spikes to neurons that do not code in phase do not wait.
     """
-    if not isinstance(getattr(base_obj(connection.post), "neuron_type", None), PhaseCoding):
+    if not isinstance(getattr(base_obj(connection.post), "neuron_type", None), Rateless):
         return 0
     late = latencies(model)
     arrival = late.get(base_obj(connection.pre), 0) + hop(model, connection)

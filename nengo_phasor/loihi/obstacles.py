@@ -16,7 +16,8 @@ from nengo_loihi.passthrough import base_obj
 from nengo_phasor.loihi.latency import latencies
 from nengo_phasor.loihi.relays import is_plain, spike_height
 from nengo_phasor.loihi.tables import OFF_CHIP, compartments_of, is_gate
-from nengo_phasor.neurons import AttendingResonator, BindingResonator, PhaseCoding
+from nengo_phasor.neurons import AttendingResonator, BindingResonator
+from nengo_phasor.neurons.rateless import Rateless
 from nengo_phasor.synapses import SpikeSynapse
 
 CONVOLUTIONS = (nengo.Convolution, nengo.transforms.ConvolutionTranspose)
@@ -64,7 +65,7 @@ class Facts(NamedTuple):
     @property
     def in_phase(self) -> bool:
         """Whether the neurons that it reaches code in phase."""
-        return isinstance(self.post_type, PhaseCoding)
+        return isinstance(self.post_type, Rateless)
 
     @property
     def to_ours(self) -> bool:
@@ -105,7 +106,7 @@ def _height(network, conn, post_type):
     if not isinstance(conn.post_obj, Neurons):
         return None
     height = spike_height(network, conn.pre_obj)
-    if isinstance(post_type, PhaseCoding):
+    if isinstance(post_type, Rateless):
         return 1.0 if height is None else height
     # nengo-loihi handles neurons itself, except for sparsifiers
     known = isinstance(conn.pre_obj, Neurons) and not isinstance(conn.synapse, SpikeSynapse)
@@ -143,7 +144,7 @@ def _encoded(f: Facts) -> bool:
 
 OBSTACLES = (
     Obstacle(
-        lambda f: isinstance(f.pre_type, PhaseCoding),
+        lambda f: isinstance(f.pre_type, Rateless),
         lambda f: (
             f"{_name(f.pre_type)} neurons code in phase: connect from `ensemble.neurons` (or probe "
             "them), not from the ensemble"
@@ -232,7 +233,7 @@ OBSTACLES = (
             f.to_ours
             and f.conn.synapse is not None
             and not f.sparsified
-            and not isinstance(f.conn.synapse, f.compartments.filters)
+            and not f.compartments.takes(f.conn.synapse)
         ),
         lambda f: (
             f"{f.conn.synapse} can't be put on the chip before {_name(f.post_type)} neurons: the "

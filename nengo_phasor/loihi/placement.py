@@ -21,7 +21,7 @@ from nengo_loihi.passthrough import base_obj
 
 from nengo_phasor.loihi.relays import is_plain
 from nengo_phasor.loihi.tables import OFF_CHIP, compartments_of, is_gate, is_on_host
-from nengo_phasor.neurons import PhaseCoding
+from nengo_phasor.neurons.rateless import Rateless
 from nengo_phasor.synapses import PhaseEncoder, SpikeSynapse
 
 TABLES = (NoTransform, nengo.Dense)
@@ -65,7 +65,7 @@ def place_ensembles(stock, split, network):
 def _analog(ensemble, incoming) -> Iterator[nengo.Connection]:
     """Yield the connections that transmit values of nodes to an ensemble of our neurons."""
     neuron_type = ensemble.neuron_type
-    if compartments_of(neuron_type) is None or isinstance(neuron_type, PhaseCoding):
+    if compartments_of(neuron_type) is None or isinstance(neuron_type, Rateless):
         return
     reached = [ensemble.neurons]
     for obj in reached:  # grows in the loop

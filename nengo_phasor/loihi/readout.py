@@ -223,7 +223,7 @@ def compare(network: nengo.Network, n_steps: int, dt: float = 0.001, within: int
                     expected.data[probe],
                     in_time(sim, probe)[:n_steps],
                     within,
-                    getattr(ensemble.neuron_type, "frequency", None),
+                    getattr(ensemble.neuron_type, "rhythm", None),
                     dt,
                 ),
                 latency(sim, probe),

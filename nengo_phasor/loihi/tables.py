@@ -16,12 +16,13 @@ from nengo_phasor.inheritance import keeps, nearest
 from nengo_phasor.loihi.compartments import (
     AdaptiveCompartment,
     NeuronCompartment,
-    ResonateAndFireCompartment,
 )
+from nengo_phasor.loihi.oscillators import BalancedCompartment, ResonateAndFireCompartment
 from nengo_phasor.neurons import (
     AdaptiveSpiking,
     AdaptiveSpikingRate,
     AttendingResonator,
+    BalancedResonateAndFire,
     BindingResonator,
     Phasor,
     ResonateAndFire,
@@ -31,6 +32,7 @@ from nengo_phasor.synapses import ArcSparsifier, RandomSparsifier, SpikeSynapse
 
 COMPARTMENTS: dict[type[NeuronType], type[NeuronCompartment] | None] = {
     ResonateAndFire: ResonateAndFireCompartment,
+    BalancedResonateAndFire: BalancedCompartment,
     AdaptiveSpiking: AdaptiveCompartment,
     Phasor: None,
     BindingResonator: None,

@@ -184,11 +184,19 @@ class LocalRhythm(nengo.Network):
             )
 
     def _check_frequencies(self, layer, unit, sparsifier):
-        for attr, other in (("neuron_type", unit), ("sparsifier", sparsifier)):
-            frequency = getattr(other, "frequency", layer.frequency)
-            if frequency != layer.frequency:
+        frequency = layer.rhythm
+        for attr, other in (("layer", layer), ("neuron_type", unit), ("sparsifier", sparsifier)):
+            own = getattr(other, "rhythm", getattr(other, "frequency", frequency))
+            if own is None:
                 raise ValidationError(
-                    f"has {frequency:g} Hz, but the layer {layer.frequency:g} Hz: use the same "
+                    f"has neurons of several frequencies, {other}, which have no common rhythm: "
+                    "use one frequency",
+                    attr=attr,
+                    obj=self,
+                )
+            if own != frequency:
+                raise ValidationError(
+                    f"has {own:g} Hz, but the layer {frequency:g} Hz: use the same "
                     "frequency for both",
                     attr=attr,
                     obj=self,

@@ -143,6 +143,13 @@ class AttendingResonator(ResonateAndFire):
     n_keys = Integer("n_keys", low=1)
     beta = Number("beta", low=0, low_open=True, optional=True)
 
+    per_neuron = ()
+    trained = ()
+
+    frequency = Number("frequency", low=0, low_open=True)
+    tau = Number("tau", low=0, low_open=True)
+    threshold = Number("threshold", low=0, low_open=True)
+
     def __init__(
         self,
         n_queries: int,

@@ -6,6 +6,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from nengo_phasor import dynamics
+from nengo_phasor.checks import Number
 from nengo_phasor.neurons.phase import Phasor, ResonateAndFire
 from nengo_phasor.phases import STEP_TOLERANCE
 from nengo_phasor.surrogates import heaviside
@@ -63,6 +64,13 @@ class BindingResonator(ResonateAndFire):
     Olin-Ammentorp and Bazhenov, Residual and Attentional Architectures for Vector-Symbols, bind
     phases with each other; they do not say how spikes do.
     """
+
+    per_neuron = ()
+    trained = ()
+
+    frequency = Number("frequency", low=0, low_open=True)
+    tau = Number("tau", low=0, low_open=True)
+    threshold = Number("threshold", low=0, low_open=True)
 
     def constants(self, dt: float) -> dynamics.ResonateAndFireConstants:
         """Return the constants of a step of ``dt`` seconds, which must resolve phases."""

@@ -3,48 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
-from nengo.dists import Choice
-from nengo.exceptions import BuildError, ValidationError
-from nengo.neurons import NeuronType
+from nengo.dists import Choice, Distribution
+from nengo.exceptions import ValidationError
+from numpy.typing import ArrayLike
 
 from nengo_phasor import dynamics
-from nengo_phasor.checks import Number
-from nengo_phasor.listing import Described
-from nengo_phasor.phases import STEP_TOLERANCE, steps_per_cycle
+from nengo_phasor.checks import Number, PerNeuron
+from nengo_phasor.neurons.mixed import Mixed
+from nengo_phasor.neurons.rateless import Rateless
+from nengo_phasor.phases import MIN_STEPS_PER_CYCLE, STEP_TOLERANCE, steps_per_cycle
 from nengo_phasor.surrogates import Surrogate, SurrogateParam, heaviside
 
 
-class PhaseCoding(Described, NeuronType):
+class PhaseCoding(Rateless):
     """Base class of neurons that code in phase. Their current is their input, without gain or bias.
 
     A constant input does not set their firing rate, so NEF decoding is impossible: connect from and
     to ``ensemble.neurons``.
     """
 
-    def gain_bias(self, max_rates, intercepts):
-        """Return gains of 1 and biases of 0: only the connections have weights."""
-        max_rates = np.atleast_1d(np.asarray(max_rates, dtype=float))
-        return np.ones_like(max_rates), np.zeros_like(max_rates)
 
-    def max_rates_intercepts(self, gain, bias):
-        """Return zeros, because these neurons have no tuning curves."""
-        return np.zeros_like(gain), np.zeros_like(gain)
-
-    def rates(self, x, gain, bias):
-        """Raise an error, because these neurons have no firing rates.
-
-        Raises
-        ------
-        nengo.exceptions.BuildError
-            Always, because a constant input does not set the firing rate.
-        """
-        raise BuildError(
-            f"{self} codes in phase and has no firing rate to decode: connect from "
-            "`ensemble.neurons` (or probe them) instead of from the ensemble"
-        )
-
-
-class ResonateAndFire(PhaseCoding):
+class ResonateAndFire(Mixed, PhaseCoding):
     r"""A damped oscillator that spikes at each peak of its voltage that reaches the threshold.
 
     .. math:: \frac{dz}{dt} = \left(-\frac{1}{\tau} + 2 \pi i f\right) z + J
@@ -55,13 +34,19 @@ class ResonateAndFire(PhaseCoding):
     reset. The spike therefore has the phase of the sum of the input's phasors, and a layer adds no
     phase of its own.
 
+    An ensemble with an array or a distribution of frequencies is a bank of resonators. Its neurons
+    have no common rhythm, so sparsifiers with a clock and conversions refuse it. In a simulator,
+    ``sim.data[ensemble.neurons]`` is the neuron type with the sampled values, for instance
+    ``sim.data[ensemble.neurons].frequency``.
+
     Parameters
     ----------
-    frequency : float
-        The resonant frequency, in Hz.
-    tau : float, optional
+    frequency : float, (n_neurons,) array_like or nengo.dists.Distribution
+        The resonant frequency, in Hz: one for all neurons, one for each, or a distribution that is
+        sampled with the ensemble's seed when the network is built.
+    tau : float, (n_neurons,) array_like or nengo.dists.Distribution, optional
         The time constant of the decay, in seconds. By default it is five periods.
-    threshold : float
+    threshold : float, (n_neurons,) array_like or nengo.dists.Distribution
         The voltage that a peak must reach to cause a spike. A spike through a weight of 1 raises
         the voltage by the amplitude of the neuron that sent it.
     amplitude : float
@@ -77,7 +62,8 @@ class ResonateAndFire(PhaseCoding):
     ------
     nengo.exceptions.ValidationError
         If frequency, tau, threshold or amplitude is not greater than 0. When the network is built
-        or run: if a cycle has fewer than 4 time steps.
+        or run: if a cycle has fewer than 4 time steps, or if an array does not have one value for
+        each neuron.
 
     References
     ----------
@@ -90,38 +76,66 @@ class ResonateAndFire(PhaseCoding):
     state = {"voltage": Choice([0]), "current": Choice([0])}  # noqa: RUF012
     always_shown = ("frequency", "tau")
 
-    frequency = Number("frequency", low=0, low_open=True)
-    tau = Number("tau", low=0, low_open=True)
-    threshold = Number("threshold", low=0, low_open=True)
+    per_neuron: tuple[str, ...] = ("frequency", "tau", "threshold")
+    trained: tuple[str, ...] = ("frequency", "tau")
+
+    frequency = PerNeuron("frequency")
+    tau = PerNeuron("tau", optional=True)
+    threshold = PerNeuron("threshold")
     amplitude = Number("amplitude", low=0, low_open=True)
     surrogate = SurrogateParam("surrogate", optional=True)
 
     def __init__(
         self,
-        frequency: float = 10.0,
-        tau: float | None = None,
-        threshold: float = 0.1,
+        frequency: float | ArrayLike | Distribution = 10.0,
+        tau: float | ArrayLike | Distribution | None = None,
+        threshold: float | ArrayLike | Distribution = 0.1,
         amplitude: float = 1.0,
         initial_state=None,
         surrogate: Surrogate | None = None,
     ):
         super().__init__(initial_state)
         self.frequency = frequency
-        self.tau = 5.0 / frequency if tau is None else tau
+        is_known = tau is None and not isinstance(frequency, Distribution)
+        self.tau = 5.0 / self.frequency if is_known else tau
         self.threshold = threshold
         self.amplitude = amplitude
         self.surrogate = surrogate
 
     def constants(self, dt: float) -> dynamics.ResonateAndFireConstants:
         """Return the constants of a step of ``dt`` seconds, which must resolve phases."""
-        steps_per_cycle(self.frequency, dt)
-        return dynamics.ResonateAndFireConstants(
-            *dynamics.rotation(self.frequency, self.tau, dt),
-            dt,
-            self.threshold,
-            self.amplitude / dt,
-            np.tan(2.0 * np.pi * self.frequency * dt * STEP_TOLERANCE),
-        )
+        self.check_sampled()
+        steps_per_cycle(np.max(self.frequency), dt)
+        cos, sin = dynamics.rotation(self.frequency, self.tau, dt)
+        lean = np.tan(2.0 * np.pi * np.asarray(self.frequency) * dt * STEP_TOLERANCE)
+        if self.is_mixed:
+            cos, sin, lean, threshold = np.broadcast_arrays(cos, sin, lean, self.threshold)
+        else:
+            threshold = self.threshold
+        return dynamics.ResonateAndFireConstants(cos, sin, dt, threshold, self.amplitude / dt, lean)
+
+    def sampled(self, n_neurons: int, rng: np.random.RandomState) -> ResonateAndFire:
+        """Return the neurons with sampled parameters; five periods are those of each neuron."""
+        found = super().sampled(n_neurons, rng)
+        return found if found.tau is not None else found.with_values(tau=5.0 / found.frequency)
+
+    @property
+    def found_anew(self) -> set[str]:
+        """Tau, where it is the default of a bank: five periods of each neuron."""
+        if isinstance(self.frequency, np.ndarray):
+            return {"tau"} if np.array_equal(self.tau, 5.0 / self.frequency) else set()
+        return {"tau"} if self.tau is None else set()
+
+    def limits(self, dt: float) -> dict[str, tuple[float, float]]:
+        """Return the range within which training keeps the frequency and tau."""
+        return {"frequency": (1e-6 / dt, 1.0 / (MIN_STEPS_PER_CYCLE * dt)), "tau": (dt, 1e6 * dt)}
+
+    @property
+    def rhythm(self) -> float | None:
+        """The frequency that all neurons have, in Hz; None if they may have several."""
+        if isinstance(self.frequency, Distribution) or np.ptp(self.frequency) > 0:
+            return None
+        return float(np.mean(self.frequency))
 
     def step(self, dt, J, output, voltage, current):
         """Advance one step; see `.dynamics.resonate_and_fire`."""

@@ -9,6 +9,7 @@ from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike
 
 from nengo_phasor import compat
+from nengo_phasor.checks import check_array
 from nengo_phasor.phases import STEP_TOLERANCE, to_complex, wrap
 from nengo_phasor.plots.axes import REFERENCE, STYLES, new_axes
 
@@ -24,7 +25,11 @@ PHASE_TICKS = (-1, -0.5, 0, 0.5, 1)
 
 
 def spike_raster(
-    raster: ArrayLike, dt: float, frequency: float | None = None, ax: Axes | None = None
+    raster: ArrayLike,
+    dt: float,
+    frequency: float | None = None,
+    ax: Axes | None = None,
+    resonance: ArrayLike | None = None,
 ) -> Axes:
     """Plot the spikes of one item against time.
 
@@ -40,13 +45,20 @@ def spike_raster(
         its reference (dotted lines) are marked.
     ax : Axes, optional
         The axes to draw on. By default new axes are created.
+    resonance : (n,) array_like, optional
+        The resonant frequencies of the neurons of a bank, in Hz. If given, neurons are sorted and
+        labelled by them.
 
     Raises
     ------
     ValidationError
-        If the raster is not two-dimensional.
+        If the raster is not two-dimensional, or if there is not one resonance for each neuron.
     """
     raster = _matrix(raster, "raster", "(n_steps, n)")
+    if resonance is not None:
+        resonance = check_array(resonance, "resonance", f"({raster.shape[1]})")
+        order = np.argsort(resonance, kind="stable")
+        raster, resonance = raster[:, order], resonance[order]
     ax = ax or new_axes()
     n_steps, n = raster.shape
     end = n_steps * dt
@@ -69,6 +81,10 @@ def spike_raster(
         markeredgewidth=1.2,
     )
     ax.set(xlim=(0, end), ylim=(-0.5, n - 0.5), xlabel=label, ylabel="neuron")
+    if resonance is not None:
+        shown = np.unique(np.linspace(0, n - 1, min(n, 6)).round().astype(int))
+        ax.set_yticks(shown, [f"{hertz:.3g}" for hertz in resonance[shown]])
+        ax.set_ylabel("resonant frequency (Hz)")
     return ax
 
 

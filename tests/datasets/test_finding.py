@@ -174,7 +174,8 @@ def test_unknown_name():
 
 def test_class_names():
     assert {name: len(source.classes) for name, source in datasets.DATASETS.items()} == {
-        "fashion_mnist": 10, "mnist": 10, "cifar10": 10, "cifar100": 100, "iris": 3, "sonar": 2,
+        "fashion_mnist": 10, "mnist": 10, "cifar10": 10, "cifar100": 100, "qtdb": 6,
+        "iris": 3, "sonar": 2,
     }  # fmt: skip
     hundred = datasets.DATASETS["cifar100"].classes
     assert list(hundred) == sorted(set(hundred))

@@ -32,7 +32,7 @@ from tests.layerwise.common import (
     span_of,
     weights,
 )
-from tests.registry import NEURONS, N, inputs, name
+from tests.registry import NEURONS, N, inputs, name, settled
 
 OTHER_NEURONS = (
     nengo.LIF(),
@@ -340,7 +340,7 @@ def test_what_is_registered(arguments, message):
 
 def test_a_nan_is_no_spike():
     """Of no spiking type of ours; neurons that do not depend on it are as if it was not there."""
-    for neuron in (n for n in compiled_neurons if n.spiking):
+    for neuron in (settled(n) for n in compiled_neurons if n.spiking):
         J = batch(neuron, 200)
         expected, _, _ = run_layer(neuron, J, 200)
         J[50, :, 1] = np.nan
@@ -392,7 +392,7 @@ def run_layer(neuron, J, n_steps):
 @pytest.mark.parametrize("n_inputs", [1, 40, 300])
 def test_window_of_neurons(neuron, n_inputs):
     """Exactly the neurons' own steps and states, also for an input that repeats."""
-    J, n_steps = batch(neuron, 300)[:n_inputs], 300
+    neuron, J, n_steps = settled(neuron), batch(neuron, 300)[:n_inputs], 300
     got, states, others = run_layer(neuron, J, n_steps)
     expected = np.zeros((n_steps, 3, N))
     for k in range(n_steps):

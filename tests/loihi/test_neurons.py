@@ -8,27 +8,32 @@ import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 
-from nengo_phasor import AdaptiveSpiking, ResonateAndFire
+from nengo_phasor import AdaptiveSpiking, BalancedResonateAndFire, ResonateAndFire
 
 nengo_loihi = pytest.importorskip("nengo_loihi")
 
+from nengo_phasor.loihi import readout  # noqa: E402
 from nengo_phasor.loihi.emulator import CompartmentState  # noqa: E402
 from nengo_phasor.loihi.latency import latencies  # noqa: E402
 from nengo_phasor.loihi.tables import COMPARTMENTS  # noqa: E402
 from tests.bounds import resonator_bound  # noqa: E402
 from tests.loihi.common import DT, loihi, numpy, rhythmic, spiking  # noqa: E402
-from tests.registry import TYPES, N, name  # noqa: E402
+from tests.registry import TYPES, N, name, settled  # noqa: E402
 
 N_STEPS = 1500
 ON_CHIP = {cls: entry for cls, entry in TYPES.items() if entry.chip is not None}
 ENTRIES = {
-    name(neuron): neuron
+    name(neuron): settled(neuron)
     for entry in ON_CHIP.values()
     for neuron in entry.examples
     if not getattr(neuron, "graded", False)  # which it refuses
 }
-IN_BITS = {k: n for k, n in ENTRIES.items() if getattr(n, "frequency", 0) * DT * 4 < 1}
-"""Without those that the chip refuses after discretisation: at 4 steps a cycle."""
+IN_BITS = {
+    k: n
+    for k, n in ENTRIES.items()
+    if type(n) is not ResonateAndFire or (np.max(n.frequency) < 250 and np.min(n.frequency) > 1)
+}
+"""Without those that the chip refuses after discretisation: 4 steps a cycle, or thousands."""
 FLOAT = np.finfo(np.float32).eps
 
 
@@ -62,7 +67,7 @@ class Model:
             for key, neuron in entries.items():
                 k = list(ENTRIES).index(key)
                 rng = np.random.RandomState(k)
-                raster = rhythmic(rng, N_STEPS, N, getattr(neuron, "frequency", 10.0))
+                raster = rhythmic(rng, N_STEPS, N, getattr(neuron, "rhythm", None) or 10.0)
                 chip = TYPES[type(neuron)].chip
                 self.weights[key] = chip.weight * rng.normal(0.1, 0.4, (N, N))
                 late = shift * chip.delay
@@ -110,7 +115,10 @@ def test_before_discretisation(runs, key):
     assert np.count_nonzero(expected["output"]) > 50
     assert_allclose(found["output"], expected["output"], rtol=FLOAT)
     assert found["output"].max() == pytest.approx(neuron.amplitude / DT)
-    taus = [getattr(neuron, part) or 0 for part in dir(neuron) if part.startswith("tau")]
+    taus = [getattr(neuron, part) for part in dir(neuron) if part.startswith("tau")]
+    taus = [np.max(tau) for tau in taus if tau is not None]
+    if isinstance(neuron, BalancedResonateAndFire):
+        taus = [1.0]  # its damping's, and more
     for state in neuron.state:
         rounding = 4 * FLOAT * np.max(np.abs(expected[state])) * max(taus) / DT
         assert_allclose(found[state], expected[state], atol=rounding)
@@ -123,7 +131,9 @@ def test_after_discretisation(runs, key):
     bound = bounds(runs["sim"].sim, runs["nengo"], runs["sim"], key)
     for state in bound:
         assert np.all(np.abs(found[state] - expected[state]) <= bound[state])
-        assert np.median(bound[state]) < 0.5 * np.max(np.abs(expected[state]))
+        known = bound[state][np.isfinite(bound[state])]
+        assert len(known) > 0.05 * bound[state].size
+        assert np.median(known) < 0.5 * np.max(np.abs(expected[state]))
 
 
 def bounds(sim, reference, model, key):
@@ -133,6 +143,17 @@ def bounds(sim, reference, model, key):
     half = np.broadcast_to(half[:, None], (N, N)) / 0.5
     chip, states = TYPES[type(neuron)].chip, reference.found[key]
     return chip.bound(neuron, chip, states, sent, model.weights[key], half, scale)
+
+
+@pytest.mark.parametrize(
+    "key", [k for k, n in IN_BITS.items() if isinstance(n, BalancedResonateAndFire)]
+)
+def test_balanced_spikes_match(runs, key):
+    """Of neurons with smooth resets: nearly all within two steps, as measured."""
+    reference, fixed = (runs[substrate].found[key]["output"] for substrate in ("nengo", "sim"))
+    found = readout.agreement(reference, fixed, within=2)
+    assert found.lost <= 0.1 * found.expected
+    assert found.extra <= 0.1 * found.expected
 
 
 RESONATORS = [key for key, neuron in IN_BITS.items() if type(neuron) is ResonateAndFire]

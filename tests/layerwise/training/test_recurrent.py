@@ -16,6 +16,15 @@ TYPES = {
         100, threshold=0.005, surrogate=surrogates.FastSigmoid(0.5), amplitude=0.01
     ),
     "adaptive": nph.AdaptiveSpiking(surrogate=surrogates.Exponential(0.3)),
+    "bank": nph.ResonateAndFire(
+        np.linspace(50, 150, N),
+        threshold=0.005,
+        surrogate=surrogates.FastSigmoid(0.5),
+        amplitude=0.01,
+    ),
+    "balanced": nph.BalancedResonateAndFire(
+        np.linspace(20, 100, N), 5.0, threshold=0.004, amplitude=0.01
+    ),
 }
 SYNAPSES = {
     "first order": [nengo.Lowpass(0.003)],
@@ -29,15 +38,19 @@ def network(neuron_type, synapses):
     rng, scale = np.random.RandomState(0), 0.01 / max(1, neuron_type.amplitude)
     with nengo.Network(seed=2) as net:
         net.node = nengo.Node(np.zeros(6))
-        layer = nengo.Ensemble(
+        net.layer = nengo.Ensemble(
             N, 1, neuron_type=neuron_type, gain=np.ones(N), bias=rng.uniform(0, 2, N)
-        ).neurons
+        )
+        layer = net.layer.neurons
         nengo.Connection(net.node, layer, transform=rng.normal(size=(N, 6)), synapse=None)
         for synapse in synapses:
             nengo.Connection(
                 layer, layer, transform=scale * rng.normal(size=(N, N)), synapse=synapse
             )
         net.probe = nengo.Probe(layer, synapse=nengo.Lowpass(0.01))
+        if trained := getattr(neuron_type, "trained", ()):
+            layerwise.configure_settings()
+            net.config[net.layer].neuron_parameters = dict.fromkeys(trained, 1.0)
     return net
 
 

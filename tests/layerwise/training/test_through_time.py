@@ -55,7 +55,12 @@ def with_surrogate(neurons):
     return type(neurons)(**{**arguments, "surrogate": surrogates.FastSigmoid(0.7)})
 
 
-SPIKING = [with_surrogate(neurons) for neurons in NEURONS if type(neurons) in STEPS]
+SPIKING = [
+    with_surrogate(neurons)
+    for neurons in NEURONS
+    if type(neurons) in STEPS and not getattr(neurons, "is_mixed", False)
+]
+"""Banks, which fit ensembles of one size, are tested with their parameters."""
 
 FILTERS = (
     None,
