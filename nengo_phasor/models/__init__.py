@@ -62,6 +62,7 @@ MODELS = {
         "deep_rhythms.commands", "deep_rhythms.gui", ("train", "results", "export")
     ),
     "factorized_if": Model("factorized.commands", "factorized.gui", ("demo", "figures", "results")),
+    "heart_beats": Model("heart_beats.commands", "heart_beats.gui", ("train", "results", "export")),
     "local_rhythms": Model("rhythms.commands", "rhythms.gui", ("demo", "results", "export")),
     "on_chip": Model("chip.commands", "chip.gui", ("train", "results")),
     "organic_rhythm": Model("rhythms.organic_commands", None, ("results",)),

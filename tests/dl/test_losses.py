@@ -299,3 +299,64 @@ def test_a_diverged_network_has_no_loss(loss):
     rows = phases.to_rows(np.full((2, 3), 0.1))
     rows[1] = np.nan
     assert np.isnan(loss(phases.to_rows(np.zeros((2, 3))), rows))
+
+
+# ------------------------------------------------------------------------------- classes of steps
+
+
+def cross_entropies(labels, logits):
+    """Of each item and step, by the definition."""
+    likelihood = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    return -np.log(np.take_along_axis(likelihood, labels[..., None], axis=-1))[..., 0]
+
+
+def test_step_crossentropy():
+    rng = np.random.RandomState(0)
+    labels, logits = rng.randint(N_CLASSES, size=(4, 30)), rng.normal(size=(4, 30, N_CLASSES))
+    loss = losses.StepCrossentropy()
+    got = loss(labels[..., None].astype(float), tf.constant(logits)).numpy()
+    assert got == pytest.approx(cross_entropies(labels, logits).mean())
+
+
+def test_step_crossentropy_leaves_out_unlabelled_steps():
+    """It is the mean over the labelled ones, and the others have no gradient."""
+    rng = np.random.RandomState(0)
+    labels, logits = rng.randint(N_CLASSES, size=(4, 30)), rng.normal(size=(4, 30, N_CLASSES))
+    known = rng.rand(4, 30) < 0.4
+    targets = np.where(known, labels, 255)[..., None].astype(float)
+    outputs = tf.constant(logits)
+    with tf.GradientTape() as tape:
+        tape.watch(outputs)
+        value = losses.StepCrossentropy(unlabelled=255)(targets, outputs)
+    assert value.numpy() == pytest.approx(cross_entropies(labels, logits)[known].mean())
+    by_logits = tape.gradient(value, outputs).numpy()
+    assert not by_logits[~known].any()
+    assert by_logits[known].all()
+
+
+@pytest.mark.parametrize(
+    ("label", "unlabelled", "message"),
+    [
+        (255, None, r"has 255, .*not one of 3 classes.*unlabelled="),
+        (-1, 255, r"has -1, "),
+        (0.5, None, r"has 0\.5, "),
+    ],
+)
+def test_step_crossentropy_refuses_other_targets(label, unlabelled, message):
+    with nengo.Network() as net:
+        node, out = nengo.Node(np.zeros(2)), nengo.Node(size_in=3)
+        nengo.Connection(node, out, transform=np.ones((3, 2)), synapse=None)
+        probe = nengo.Probe(out)
+    sim = nengo_phasor.layerwise.Simulator(net, progress_bar=False)
+    sim.compile("sgd", loss={probe: losses.StepCrossentropy(unlabelled)})
+    y = np.zeros((4, 5, 1))
+    y[2, 3] = label
+    with pytest.raises(ValidationError, match=message):
+        sim.fit({node: np.zeros((4, 5, 2))}, {probe: y}, verbose=0)
+
+
+def test_step_crossentropy_is_saved():
+    loss = losses.StepCrossentropy(7)
+    assert losses.StepCrossentropy.from_config(loss.get_config()).unlabelled == 7
+    with pytest.raises(ValidationError, match="unlabelled"):
+        losses.StepCrossentropy("none")
