@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import getitem
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +14,9 @@ from nengo_phasor.results import Claim
 PAPER = "Higuchi et al. 2024, table 1"
 
 
-def mean(runs: Sequence[Mapping], *path: str) -> float:
+def mean(runs: Sequence[Any], *path: str) -> float:
     """Return the mean of a number over the runs of a design."""
-    found = []
-    for run in runs:
-        for name in path:
-            run = run[name]
-        found.append(run)
-    return float(np.mean(found))
+    return float(np.mean([reduce(getitem, path, run) for run in runs]))
 
 
 def claims(found: Mapping[str, Sequence[Mapping]]) -> list[Claim]:
