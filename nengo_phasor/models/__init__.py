@@ -44,6 +44,7 @@ STAGES = ("train", "evaluate", "results", "export")
 MODELS = {
     "adaptive_cifar": Model("adaptive.cifar_commands", "adaptive.cifar_gui", STAGES),
     "adaptive_digits": Model("adaptive.digits_commands", "adaptive.digits_gui", STAGES, ("mnist",)),
+    "adaptive_focus": Model("adaptive.focus_commands", None, ("train", "results")),
     "adaptive_garments": Model(
         "adaptive.garments_commands", "adaptive.digits_gui", STAGES, ("fashion",)
     ),
