@@ -23,7 +23,11 @@ def data_lines() -> Iterator[tuple[str, ...]]:
     """Yield the data sets and their locations."""
     for name, source in datasets.DATASETS.items():
         folder = datasets.locate(name)
-        yield name, source.title, f"in {folder}" if folder else f"missing. {source.remedy()}"
+        yield (
+            name,
+            source.title,
+            f"in {folder}" if folder else f"missing. {source.remedy()}",
+        )
 
 
 def result_lines() -> Iterator[tuple[str, ...]]:
