@@ -10,7 +10,7 @@ from functools import wraps
 import nengo_dl
 from nengo.exceptions import ValidationError
 
-from nengo_phasor.builders import takers_of_phasors
+from nengo_phasor.wiring import takers_of_phasors
 
 _check_data = nengo_dl.Simulator._check_data
 

@@ -8,13 +8,13 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from nengo_phasor.builders import (
+from nengo_phasor.checks import warn_outside
+from nengo_phasor.wiring import (
     takers_of_phases,
     takers_of_phasors,
     takers_of_spikes,
     warn_unencoded,
 )
-from nengo_phasor.checks import warn_outside
 
 
 class Feeding:

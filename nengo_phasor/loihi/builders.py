@@ -19,7 +19,7 @@ from nengo_loihi.builder.probe import build_probe as build_stock_probe
 from nengo_loihi.passthrough import base_obj
 from nengo_loihi.probe import LoihiProbe
 
-from nengo_phasor.builders import check_phase_coding, explained, sampled
+from nengo_phasor.builders import check_phase_coding, sampled
 from nengo_phasor.loihi import obstacles
 from nengo_phasor.loihi.compartments import STATE_KEY
 from nengo_phasor.loihi.latency import latencies, wait
@@ -29,6 +29,7 @@ from nengo_phasor.loihi.senders import build_spikes_to_chip, like
 from nengo_phasor.loihi.tables import compartments_of, steps_as_stock, unknown
 from nengo_phasor.neurons import Mixed, ResonateAndFire
 from nengo_phasor.synapses import SpikeSynapse
+from nengo_phasor.wiring import explained
 
 
 class Route(NamedTuple):

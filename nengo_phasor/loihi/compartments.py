@@ -15,9 +15,9 @@ from nengo.exceptions import BuildError
 from nengo_loihi.block import Compartment, LoihiBlock, SynapseConfig
 
 from nengo_phasor import dynamics
-from nengo_phasor.builders import explained
 from nengo_phasor.loihi import fixed_point
 from nengo_phasor.surrogates import above
+from nengo_phasor.wiring import explained
 
 STATE_KEY = "state_"
 """The prefix of the keys of probes of our neurons' states."""

@@ -8,9 +8,9 @@ from nengo.base import ObjView
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
-from nengo_phasor.builders import Ends
 from nengo_phasor.checks import check_is
 from nengo_phasor.neurons import BindingResonator
+from nengo_phasor.wiring import Ends
 
 
 class PhaseBind(nengo.Network):
