@@ -78,6 +78,7 @@ results: data
 	$(BIN)/python networks/phase_sparsity.py results --resume
 	$(BIN)/python networks/organic_rhythm.py results --resume
 	$(BIN)/python networks/deep_rhythms.py results --resume
+	$(BIN)/python networks/heart_beats.py results --resume
 	$(BIN)/python networks/factorized_if.py results --resume
 	$(BIN)/python networks/on_chip.py results --resume
 

@@ -10,7 +10,7 @@ from nengo_phasor import datasets
 from nengo_phasor.files import UNMARKED
 
 STEPS = 1300
-"""The number of steps of a sequence; the published figures leave out the last of 1,301."""
+"""The number of steps of a sequence; the published figures drop the last of 1,301."""
 
 HELD_OUT = 61
 """The number of training sequences that are set aside for validation."""
