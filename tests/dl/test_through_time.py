@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from nengo_phasor import AdaptiveSpiking, ResonateAndFire, SurrogateLIF, surrogates
+from nengo_phasor import (
+    AdaptiveSpiking,
+    BalancedResonateAndFire,
+    ResonateAndFire,
+    SurrogateLIF,
+    surrogates,
+)
 
 nengo_dl = pytest.importorskip("nengo_dl")
 tf = pytest.importorskip("tensorflow")
@@ -124,6 +130,42 @@ class Adapting(Loop):
         return d_J
 
 
+class Balancing(Loop):
+    """The gradient goes through the refraction, which damps and raises the threshold, too."""
+
+    def setup(self):
+        n = self.neuron
+        self.turn = 2 * np.pi * n.frequency * self.dt
+        self.growth = np.sqrt(1 - self.turn**2) - 1 - n.damping * self.dt
+        self.damping = n.reset_damping * self.dt
+        self.fades = np.exp(-self.dt / n.tau_refractory)
+
+    def forward(self, J):
+        u, v, q = np.zeros((3, len(J) + 1, J.shape[1]))
+        self.x = np.empty_like(J)
+        for t in range(len(J)):
+            keep = 1 + self.growth - self.damping * q[t]
+            u[t + 1] = keep * u[t] - self.turn * v[t] + J[t] * self.dt
+            v[t + 1] = self.turn * u[t] + keep * v[t]
+            self.x[t] = u[t + 1] - self.neuron.threshold - q[t]
+            q[t + 1] = self.fades * q[t] + (self.x[t] >= 0)
+        self.states = u, v, q
+        return (self.x >= 0) * self.height
+
+    def backward(self, d_output):
+        (u, v, q), d_J = self.states, np.zeros_like(d_output)
+        du, dv, dq = 0.0, 0.0, 0.0
+        for t in reversed(range(len(d_output))):
+            d_x = (d_output[t] * self.height + dq) * self.derivative(self.x[t])
+            du = du + d_x
+            d_J[t] = du * self.dt
+            keep = 1 + self.growth - self.damping * q[t]
+            d_keep = du * u[t] + dv * v[t]
+            du, dv = keep * du + self.turn * dv, -self.turn * du + keep * dv
+            dq = self.fades * dq - d_x - self.damping * d_keep
+        return d_J
+
+
 RHYTHM = {"frequency": 50, "tau": 0.05, "threshold": 0.3}
 LEAKY = {"tau_rc": 0.02, "amplitude": 0.02}
 
@@ -133,6 +175,11 @@ LAYERS = {
         ResonateAndFire(**RHYTHM, surrogate=surrogates.PiecewiseLinear(0.8)),
         ResonateAndFire(**RHYTHM, surrogate=surrogates.FastSigmoid(0.5)),
         ResonateAndFire(40, 0.1, 0.2, 0.7, surrogate=surrogates.Arctangent(1.5)),
+    ),
+    Balancing: (
+        BalancedResonateAndFire(20, 3.0, 0.5),
+        BalancedResonateAndFire(20, 3.0, 0.5, surrogate=surrogates.FastSigmoid(0.5)),
+        BalancedResonateAndFire(30, 8.0, 0.3, 20.0, 0.02, 0.7),
     ),
     Integrating: (
         SurrogateLIF(**LEAKY, surrogate=surrogates.FastSigmoid(0.5)),
@@ -148,7 +195,7 @@ LAYERS = {
 
 
 # Of the inputs, and of the third layer's weights: such that neurons spike, but not always.
-SCALES = {Resonating: (1, 1), Integrating: (0.05, 200), Adapting: (0.005, 1)}
+SCALES = {Resonating: (1, 1), Balancing: (1, 1), Integrating: (0.05, 200), Adapting: (0.005, 1)}
 
 
 @pytest.mark.parametrize("loop", LAYERS, ids=lambda loop: loop.__name__)
