@@ -70,3 +70,9 @@ def gradients(sim, x, y, monkeypatch, **kwargs):
 def sgd(rate=1.0):
     """Plain gradient descent, whose steps are the gradients."""
     return tf.keras.optimizers.SGD(rate)
+
+
+def of_packages(types):
+    """Those types that packages define; examples in docs may have registered others."""
+    homes = ("nengo", "nengo_dl", "nengo_phasor")
+    return {t for t in types if t.__module__.partition(".")[0] in homes}

@@ -13,7 +13,7 @@ from nengo_phasor import (
     compat,
     layerwise,
 )
-from tests.layerwise.training.common import compiled, gradients, tf
+from tests.layerwise.training.common import compiled, gradients, of_packages, tf
 from tests.registry import NEURONS, name
 
 ITEMS, STEPS, N = 2, 4, 6
@@ -36,13 +36,8 @@ if nengo_dl := compat.installed_versions().get("nengo_dl"):
 
 
 def test_types():
-    """Those that train without a state are all here; those of examples in docs may be, too."""
-    homes = ("nengo", "nengo_dl", "nengo_phasor")
-    pulled = {
-        t
-        for t, row in layerwise.rows.TABLE.items()
-        if row.pull and t.__module__.partition(".")[0] in homes
-    }
+    """Those that train without a state are all here."""
+    pulled = of_packages(t for t, row in layerwise.rows.TABLE.items() if row.pull)
     assert pulled == {type(neurons) for neurons in RATES}
 
 

@@ -17,7 +17,7 @@ from nengo_phasor import (
     layerwise,
     surrogates,
 )
-from tests.layerwise.training.common import compiled, gradients, tf
+from tests.layerwise.training.common import compiled, gradients, of_packages, tf
 from tests.layerwise.training.tape import Var, step_function, value_of
 from tests.layerwise.training.tape import gradients as gradients_of
 from tests.registry import NEURONS, N, inputs, name
@@ -83,8 +83,8 @@ FILTERS = (
 
 def test_types():
     """Those that have a state and train are all here: all that spike but those that bind."""
-    rows = layerwise.rows.TABLE
-    assert {type(n) for n in SPIKING} == {t for t, row in rows.items() if row.back} == set(STEPS)
+    trained = of_packages(t for t, row in layerwise.rows.TABLE.items() if row.back)
+    assert {type(n) for n in SPIKING} == trained == set(STEPS)
     assert {type(n) for n in NEURONS if n.spiking} - set(STEPS) == {
         AttendingResonator,
         BindingResonator,
