@@ -7,7 +7,7 @@ from typing import Any
 import nengo
 import numpy as np
 
-from nengo_phasor import convert, metrics, results
+from nengo_phasor import compat, convert, metrics, results
 from nengo_phasor.arousal import Focus
 from nengo_phasor.models.adaptive.data import pixels, subset
 from nengo_phasor.models.adaptive.runs import Trained
@@ -50,18 +50,24 @@ def run(converted: Any, x: np.ndarray, n_steps: int, *counted: str) -> tuple[np.
     """
     from nengo_phasor import layerwise
 
-    network = converted.copy()
+    tqdm, network = compat.require("tqdm").tqdm, converted.copy()
     with network:
         probes = {name: nengo.Probe(e.neurons) for name, e in network.layers.items()}
     done = []
     with layerwise.Simulator(network, dt=DT, dtype="float32", progress_bar=False) as sim:
-        for start in range(0, len(x), CHUNK):
+        for start in tqdm(range(0, len(x), CHUNK), desc=precisions(network), disable=None):
             part = x[start : start + CHUNK].reshape(-1, 1, network.input.size_out)
             seen = sim.predict({network.input: part}, n_steps)
             counts = {n: np.count_nonzero(seen[probe], axis=1) for n, probe in probes.items()}
             total = sum(each.sum(axis=1) for each in counts.values())
             done.append((seen[network.output][:, -1], total, *(counts[n] for n in counted)))
     return tuple(map(np.concatenate, zip(*done, strict=True)))
+
+
+def precisions(network: nengo.Network) -> str:
+    """Return a network's values of m_f in words."""
+    values = sorted({e.neuron_type.m_f for e in network.layers.values()})
+    return f"m_f {' and '.join(f'{m_f:g}' for m_f in values)}"
 
 
 def places(converted: Any, focus: Focus, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
