@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import nengo
@@ -91,7 +92,25 @@ def focused(
     return outputs, spikes
 
 
-def measure(converted: Any, focus: Focus, x: np.ndarray, y: np.ndarray, seed: int) -> dict:
+def whole(
+    converted: Any, x: np.ndarray, m_fs: Iterable[float]
+) -> dict[float, tuple[np.ndarray, np.ndarray]]:
+    """Return the outputs and the number of spikes of images at each of some precisions."""
+    found = {}
+    for m_f in sorted(set(m_fs)):
+        converted.set_precision(m_f)
+        found[m_f] = run(converted, x, WINDOW)
+    return found
+
+
+def measure(
+    converted: Any,
+    focus: Focus,
+    x: np.ndarray,
+    y: np.ndarray,
+    seed: int,
+    everywhere: Mapping[float, tuple[np.ndarray, np.ndarray]],
+) -> dict[str, Any]:
     """Compare ways to run images: precise, coarse, with focus, and with focus at random places.
 
     Parameters
@@ -104,6 +123,8 @@ def measure(converted: Any, focus: Focus, x: np.ndarray, y: np.ndarray, seed: in
         Images in the model's form, and their classes.
     seed : int
         The seed of the random places.
+    everywhere : {float: (ndarray, ndarray)}
+        What `whole` returns for both precisions.
 
     Returns
     -------
@@ -114,10 +135,7 @@ def measure(converted: Any, focus: Focus, x: np.ndarray, y: np.ndarray, seed: in
     neurons = sum(e.n_neurons for e in converted.layers.values())
     chosen, looked = places(converted, focus, x)
     anywhere = np.random.RandomState(seed).randint(len(focus.places), size=len(x))
-    found = {}
-    for name, m_f in (("precise", focus.high), ("coarse", focus.low)):
-        converted.set_precision(m_f)
-        found[name] = run(converted, x, WINDOW)
+    found = {"precise": everywhere[focus.high], "coarse": everywhere[focus.low]}
     for name, where, before in (("focus", chosen, looked), ("random focus", anywhere, 0)):
         outputs, spikes = focused(converted, focus, x, where)
         found[name] = outputs, spikes + before
@@ -151,7 +169,10 @@ def compare(run: Trained, images: int | None, trials: int, seed: int) -> dict[st
     converted = convert.to_adaptive(run.model)
     parts, data = run.parts, run.data
     x, y = subset(parts.x_validation, parts.y_validation, trials, seed)
-    tried = {pair: measure(converted, Focus(*pair, SIZE), pixels(x), y, seed) for pair in PAIRS}
+    seen = whole(converted, pixels(x), np.ravel(PAIRS).tolist())
+    tried = {
+        pair: measure(converted, Focus(*pair, SIZE), pixels(x), y, seed, seen) for pair in PAIRS
+    }
     good = {
         pair: found
         for pair, found in tried.items()
@@ -162,12 +183,13 @@ def compare(run: Trained, images: int | None, trials: int, seed: int) -> dict[st
     else:
         pair = max(tried, key=lambda pair: tried[pair]["focus"]["accuracy"])
     x, y = subset(data.x_test, data.y_test, images, seed)
+    seen = whole(converted, pixels(x), pair)
     right = np.mean(logits(run.model, x).argmax(axis=-1) == y)
     return {
         "low": pair[0],
         "high": pair[1],
         "analog": {"accuracy": float(right)},
-        **measure(converted, Focus(*pair, SIZE), pixels(x), y, seed),
+        **measure(converted, Focus(*pair, SIZE), pixels(x), y, seed, seen),
         "validation": [{"low": a, "high": b, **found} for (a, b), found in tried.items()],
     }
 
