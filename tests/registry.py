@@ -97,13 +97,15 @@ class Chip:
     """How the tests of the emulator drive a neuron type, and how far bits may move its states.
 
     ``bound`` is one of `tests.bounds`; ``synapse`` and ``weight`` (the weights' scale) bring spikes
-    to the neurons, whose state they reach ``delay`` steps later than in Nengo.
+    to the neurons, whose state they reach ``delay`` steps later than in Nengo. At least the part
+    ``known`` of the bounds is finite.
     """
 
     bound: Callable
     synapse: nengo.synapses.Synapse | None = None
     weight: float = 1.0
     delay: int = 0
+    known: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ TYPES = {
             "surrogate": SURROGATE,
             "initial_state": STATE,
         },
-        chip=Chip(balanced_bound, weight=5.0, delay=1),
+        chip=Chip(balanced_bound, weight=5.0, delay=1, known=0.05),
     ),
     Phasor: Entry(
         examples=(Phasor(), Phasor(floor=0.7)),

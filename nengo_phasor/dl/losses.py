@@ -354,7 +354,8 @@ class StepCrossentropy(tf.keras.losses.Loss):
     def call(self, y_true, y_pred):
         """Return the loss of each item and time step, which is 0 without a label."""
         labels = tf.cast(y_true[..., 0], tf.int32)
-        counts = tf.not_equal(labels, -1 if self.unlabelled is None else self.unlabelled)
+        every = tf.ones_like(labels, bool)
+        counts = every if self.unlabelled is None else tf.not_equal(labels, self.unlabelled)
         each = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.where(counts, labels, 0), y_pred)
         weights = tf.cast(counts, each.dtype)
         return each * weights / tf.maximum(tf.reduce_mean(weights), 1e-12)

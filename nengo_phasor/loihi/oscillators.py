@@ -31,7 +31,35 @@ CYCLES = 5.0
 """The number of cycles over which a balanced neuron may add up inputs without clipping."""
 
 
-class ResonateAndFireCompartment(NeuronCompartment):
+class OscillatorCompartment(NeuronCompartment):
+    """Base class of compartments of oscillators, which sum their inputs from cycle to cycle."""
+
+    @classmethod
+    def takes(cls, synapse: nengo.synapses.Synapse) -> bool:
+        """Return whether a synapse only waits for a step, as spikes on the chip do anyway."""
+        return waits_a_step(synapse)
+
+    @property
+    def per_weight(self) -> float:
+        """The amount that one spike adds to the voltage, for a weight of 1."""
+        return 1.0 / self.dt
+
+    @property
+    def threshold(self) -> float | np.ndarray:
+        return self.constants.threshold
+
+    @property
+    def kept(self) -> np.ndarray:
+        """The part of a state that is left after a cycle."""
+        raise NotImplementedError("Compartments of oscillators must define kept")
+
+    def headroom(self, fans: tuple[np.ndarray, np.ndarray]) -> float:
+        """Return the largest state if every input spikes once per cycle, at any phase."""
+        highest = np.max(np.add(*fans) / (1.0 - self.kept), initial=0.0) * self.dt
+        return float(highest + 2 * self.largest_start)
+
+
+class ResonateAndFireCompartment(OscillatorCompartment):
     """Compartments of `.ResonateAndFire` neurons, with real and imaginary part and no synapse."""
 
     states = ("voltage", "current")
@@ -61,25 +89,10 @@ class ResonateAndFireCompartment(NeuronCompartment):
             )
         return super().discretize(block)
 
-    @classmethod
-    def takes(cls, synapse: nengo.synapses.Synapse) -> bool:
-        """Return whether a synapse only waits for a step, as spikes on the chip do anyway."""
-        return waits_a_step(synapse)
-
     @property
-    def per_weight(self) -> float:
-        """The amount that one spike adds to the voltage, for a weight of 1."""
-        return 1.0 / self.dt
-
-    @property
-    def threshold(self) -> float | np.ndarray:
-        return self.constants.threshold
-
-    def headroom(self, fans: tuple[np.ndarray, np.ndarray]) -> float:
-        """Return the largest |z| if every input spikes once per cycle, at any phase."""
-        kept = np.exp(-1.0 / (np.asarray(self.neuron_type.tau) * self.neuron_type.frequency))
-        highest = np.max(np.add(*fans) / (1.0 - kept), initial=0.0) * self.dt
-        return float(highest + 2 * self.largest_start)
+    def kept(self) -> np.ndarray:
+        """The part of a state that is left after a cycle."""
+        return np.exp(-1.0 / (np.asarray(self.neuron_type.tau) * self.neuron_type.frequency))
 
     def fix(self) -> None:
         """Convert the constants to integers.
@@ -114,36 +127,21 @@ class ResonateAndFireCompartment(NeuronCompartment):
         return Advanced(output > 0, np.array(new, states.dtype))
 
 
-class BalancedCompartment(NeuronCompartment):
+class BalancedCompartment(OscillatorCompartment):
     """Compartments of `.BalancedResonateAndFire` neurons, with three states and no synapse."""
 
     states = ("voltage", "current", "refraction")
     filters_named = "None, or nengo.Lowpass(0)"
     remedy = "Use more damping, or fewer or smaller weights"
 
-    @classmethod
-    def takes(cls, synapse: nengo.synapses.Synapse) -> bool:
-        """Return whether a synapse only waits for a step, as spikes on the chip do anyway."""
-        return waits_a_step(synapse)
-
     @property
-    def per_weight(self) -> float:
-        """The amount that one spike adds to the voltage, for a weight of 1."""
-        return 1.0 / self.dt
+    def kept(self) -> np.ndarray:
+        """The part of a state that is left after a cycle.
 
-    @property
-    def threshold(self) -> float:
-        return self.constants.threshold
-
-    def headroom(self, fans: tuple[np.ndarray, np.ndarray]) -> float:
-        """Return the largest state if every input spikes once per cycle, for some cycles.
-
-        The damping ends the sum, and at the latest the neuron's own spikes do.
+        The damping ends the sum of what cycles add, and at the latest the neuron's own spikes do.
         """
         damping, frequency = self.neuron_type.damping, self.neuron_type.frequency
-        kept = np.exp(-np.maximum(np.divide(damping, frequency), 1.0 / CYCLES))
-        highest = np.max(np.add(*fans) / (1.0 - kept), initial=0.0) * self.dt
-        return float(highest + 2 * self.largest_start)
+        return np.exp(-np.maximum(np.divide(damping, frequency), 1.0 / CYCLES))
 
     def fix(self) -> None:
         """Convert the constants to integers."""

@@ -30,7 +30,7 @@ RATES = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 """The factors by which NengoDL's converter may multiply firing rates, from few spikes to many."""
 
 AT_ONCE = 10
-"""The number of images that NengoDL runs together."""
+"""The number of images that NengoDL runs together; a rest of fewer is not shown."""
 
 
 def calibrated(model: Any, x: np.ndarray, y: np.ndarray, file: Path) -> dict[str, Any]:
@@ -151,20 +151,20 @@ def run_in_nengo_dl(model: Any, factor: float, x: np.ndarray, y: np.ndarray) -> 
         probes = [nengo.Probe(node) for node in counts.values()]
         smoothed = nengo.Probe(converter.outputs[model.output].target, synapse=0.05)
     image, right, total = converter.inputs[model.input], 0, np.zeros(2)
-    neurons = sum(e.n_neurons for e in ensembles)
+    neurons, n_images = sum(e.n_neurons for e in ensembles), len(x) - len(x) % AT_ONCE
     with nengo_dl.Simulator(network, minibatch_size=AT_ONCE, progress_bar=False) as sim:
-        for k in range(0, len(x) - len(x) % AT_ONCE, AT_ONCE):
+        for k in range(0, n_images, AT_ONCE):
             shown = x[k : k + AT_ONCE].reshape(AT_ONCE, 1, -1)
             seen = sim.predict_on_batch({image: np.tile(shown, (1, WINDOW, 1))})
             right += int(np.sum(seen[smoothed][:, -1].argmax(-1) == y[k : k + AT_ONCE]))
             total += sum(seen[probe].sum(axis=(0, 1)) for probe in probes)
-    spikes, operations = total / len(x)
+    spikes, operations = total / n_images
     return {
-        "accuracy": right / len(x),
+        "accuracy": right / n_images,
         "spikes": float(spikes),
         "firing_rate": float(spikes / neurons / (WINDOW * DT)),
         "joules": joules(mac=float(np.sum(costs[image])), synapse=float(operations)),
-        "images": len(x),
+        "images": n_images,
     }
 
 
