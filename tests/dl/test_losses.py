@@ -360,3 +360,13 @@ def test_step_crossentropy_is_saved():
     assert losses.StepCrossentropy.from_config(loss.get_config()).unlabelled == 7
     with pytest.raises(ValidationError, match="unlabelled"):
         losses.StepCrossentropy("none")
+
+
+def test_steps_without_a_class_are_not_left_out_in_silence():
+    """In NengoDL, which does not check targets: TensorFlow refuses them, or the loss is NaN."""
+    loss, logits = losses.StepCrossentropy(), tf.zeros((1, 2, 3))
+    try:
+        found = loss(tf.constant([[[-1.0], [0.0]]]), logits).numpy()
+    except tf.errors.InvalidArgumentError:
+        return
+    assert np.isnan(found)
